@@ -6,11 +6,12 @@ function(_aeon_require found what package)
   endif()
 endfunction()
 
-# _aeon_pkg_config(<target suffix> <pkg-config module> <Debian package>) → aeon::ext_<suffix>
+# _aeon_pkg_config(<name> <pkg-config module> <Debian package>) → PkgConfig::<NAME>, alias aeon::ext_<name>
 function(_aeon_pkg_config name module package)
-  pkg_check_modules(EXT_${name} QUIET IMPORTED_TARGET GLOBAL ${module})
-  _aeon_require(EXT_${name}_FOUND ${module} ${package})
-  add_library(aeon::ext_${name} ALIAS PkgConfig::EXT_${name})
+  string(TOUPPER ${name} upper)
+  pkg_check_modules(${upper} QUIET IMPORTED_TARGET GLOBAL ${module})
+  _aeon_require(${upper}_FOUND ${module} ${package})
+  add_library(aeon::ext_${name} ALIAS PkgConfig::${upper})
 endfunction()
 
 # _aeon_package(<CMake package> <Debian package>)
