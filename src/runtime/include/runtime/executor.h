@@ -50,7 +50,7 @@ class Timer {
   Timer() = default;
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  ~Timer() { DCHECK(!armed_); }
+  virtual ~Timer() { DCHECK(!armed_); }
 
  private:
   friend class TimerQueue;
