@@ -118,7 +118,6 @@ class [[nodiscard]] Task {
   }
 
   // For executors and tests: start without a parent, ask, and take the value.
-  std::coroutine_handle<> handle() const { return handle_; }
   void start() { handle_.resume(); }
   bool done() const { return handle_.done(); }
   T take() { return handle_.promise().take(); }
