@@ -4,14 +4,14 @@
 #include <string>
 
 #include "base/check.h"
-#include "base/crc32c.h"
+#include "block_checksum.h"
 
 namespace aeon::media {
 
 namespace {
 
 constexpr uint32_t kPageMagic = 0x47504541;  // "AEPG"
-constexpr size_t kCrcOffset = 4;
+constexpr size_t kPageCrcOffset = 4;
 
 Status bad_page(std::string_view what) { return Status(Code::kCorrupt, "index page: " + std::string(what)); }
 
@@ -273,7 +273,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
     slot.offset = static_cast<uint16_t>(end);
     std::memcpy(base + kPageHeaderSize + i * kPageSlotSize, &slot, kPageSlotSize);
   }
-  store_le(base + kCrcOffset, crc32c(out));
+  store_le(base + kPageCrcOffset, block_checksum(out, kPageCrcOffset));
 }
 
 Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
@@ -282,11 +282,9 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
     return bad_page("impossible size");
   }
   if (load_le<uint32_t>(base) != kPageMagic) return bad_page("no page is there");
-  const uint32_t zero = 0;
-  uint32_t crc = crc32c(image.first(kCrcOffset));
-  crc = crc32c({reinterpret_cast<const std::byte*>(&zero), 4}, crc);
-  crc = crc32c(image.subspan(kCrcOffset + 4), crc);
-  if (crc != load_le<uint32_t>(base + kCrcOffset)) return bad_page("checksum mismatch");
+  if (block_checksum(image, kPageCrcOffset) != load_le<uint32_t>(base + kPageCrcOffset)) {
+    return bad_page("checksum mismatch");
+  }
   if (load_le<uint64_t>(base + 8) != identity.store_hash) return bad_page("belongs to another store");
   if (load_le<uint64_t>(base + 16) != identity.address.first ||
       load_le<uint16_t>(base + 34) != image.size() / kBlockSize) {

@@ -8,6 +8,9 @@ namespace aeon::media {
 
 namespace {
 
+// Addresses of children get their values when they are written.
+constexpr std::byte kPlaceholder[kChildValueSize] = {};
+
 // The shortest key that is > `left` and <= `right`.
 ByteView shortest_separator(ByteView left, ByteView right) {
   size_t shared = 0;
@@ -147,7 +150,7 @@ Tree::Missing Tree::seek_before(ByteView key, Path& path) const {
 }
 
 NodeRef Tree::make_node(Page page, uint8_t level) {
-  NodeRef node(new Node{std::move(page), {}, {}, generation_, 0, 0, level, false});
+  NodeRef node(new Node{std::move(page), {}, {}, generation_, 0, 0, level});
   ++page_count_;
   ++resident_count_;
   account(*node);
@@ -169,14 +172,12 @@ void Tree::drop(const NodeRef& node) {
     node->accounted_blocks = 0;
   } else if (node->address.is_set()) {
     dropped_.push_back(node->address);
-  } else {
-    node->is_superseded = true;
-  }
+  }  // Else a checkpoint that should have written it failed.
 }
 
 Node& Tree::make_changeable(Child& child) {
   if (child.node->generation == generation_) return *child.node;
-  NodeRef copy(new Node{child.node->page, child.node->children, {}, generation_, 0, 0, child.node->level, false});
+  NodeRef copy(new Node{child.node->page, child.node->children, {}, generation_, 0, 0, child.node->level});
   ++page_count_;
   ++resident_count_;
   drop(child.node);
@@ -216,6 +217,10 @@ void Tree::put(ByteView key, ByteView value) {
 
 void Tree::insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteView value, Child child) {
   Node& node = *path.steps[depth].node;
+  if (node.level != 0 && index == 1 && compare_bytes(key, node.page.key(0)) <= 0) {
+    insert_before_first_key(path, depth, key, std::move(child));
+    return;
+  }
   if (node.page.size_with(key, value) <= kPageBytesMax - kBlockSize) {
     node.page.insert(index, key, value);
     if (node.level != 0) node.children.insert(node.children.begin() + static_cast<ptrdiff_t>(index), std::move(child));
@@ -245,6 +250,46 @@ void Tree::insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteV
   add_sibling(path, depth, separator, std::move(right));
 }
 
+// The first child held keys smaller than the node's first key, and was split at one of them: pages on the left of the
+// node went away, or it became the root. So its first key sinks to the least that can get here.
+void Tree::insert_before_first_key(Path& path, size_t depth, ByteView separator, Child child) {
+  Node& node = *path.steps[depth].node;
+  Bytes least;
+  for (size_t above = depth; above-- > 0;) {
+    const Path::Step& step = path.steps[above];
+    if (step.index == 0) continue;
+    least = step.node->page.key(step.index);
+    break;
+  }
+  Page first;
+  first.insert(0, least, kPlaceholder);
+  first.insert(1, separator, kPlaceholder);
+  std::vector<Child> first_children;
+  first_children.push_back(std::move(node.children.front()));
+  first_children.push_back(std::move(child));
+  node.page.erase(0);
+  node.children.erase(node.children.begin());
+
+  const size_t joined = first.content_size() + node.page.content_size() + node.page.count() * node.page.prefix().size();
+  Page others = std::move(node.page);
+  std::vector<Child> other_children = std::move(node.children);
+  node.page = std::move(first);
+  node.children = std::move(first_children);
+  if (joined <= kPageBytesMax - kBlockSize) {
+    node.page.append(others, nullptr);
+    node.children.insert(node.children.end(), std::make_move_iterator(other_children.begin()),
+                         std::make_move_iterator(other_children.end()));
+    account(node);
+    split_if_large(path, depth);
+    return;
+  }
+  account(node);
+  const Bytes others_first = others.key(0);
+  NodeRef right = make_node(std::move(others), node.level);
+  right->children = std::move(other_children);
+  add_sibling(path, depth, others_first, std::move(right));
+}
+
 void Tree::split_if_large(Path& path, size_t depth) {
   Node& node = *path.steps[depth].node;
   const size_t least = node.level == 0 ? 1 : 2;
@@ -266,7 +311,6 @@ void Tree::split_if_large(Path& path, size_t depth) {
 }
 
 void Tree::add_sibling(Path& path, size_t depth, ByteView separator, NodeRef right) {
-  static constexpr std::byte kPlaceholder[kChildValueSize] = {};  // Addresses get their values when they are written.
   if (depth == 0) {
     CHECK(right->level + 1u < kHeightMax);
     NodeRef root = make_node(Page(), static_cast<uint8_t>(right->level + 1));
@@ -299,7 +343,7 @@ bool Tree::erase(ByteView key) {
   Node& node = *path.leaf().node;
   node.page.erase(path.leaf().index);
   account(node);
-  if (node.page.content_size() < page_size_max_ / 4) shrink_path(path);
+  if (node.page.count() == 0 || node.page.content_size() < page_size_max_ / 4) shrink_path(path);
   return true;
 }
 
@@ -312,7 +356,8 @@ void Tree::shrink_path(Path& path) {
     const size_t index = path.steps[depth - 1].index;
     if (node.page.count() == 0) {
       drop(parent.children[index].node);
-      parent.page.erase(index);
+      // The next child takes the place and with it the key of a first one: smaller keys go there from now on.
+      parent.page.erase(index == 0 && parent.page.count() > 1 ? 1 : index);
       parent.children.erase(parent.children.begin() + static_cast<ptrdiff_t>(index));
       account(parent);
       continue;
@@ -379,7 +424,7 @@ Status Tree::attach(PageAddress address, Page page, uint8_t level) {
   if (level != child_level || level >= kHeightMax) {
     return Status(Code::kCorrupt, "index page: on another level than its parent says");
   }
-  NodeRef node(new Node{std::move(page), {}, address, 0, 0, 0, level, false});
+  NodeRef node(new Node{std::move(page), {}, address, 0, 0, 0, level});
   if (level != 0) {
     node->children.resize(node->page.count());
     for (size_t i = 0; i < node->children.size(); ++i) {

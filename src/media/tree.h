@@ -58,7 +58,6 @@ struct Node {
   uint32_t references = 0;
   uint32_t accounted_blocks = 0;  // Its part of Tree::dirty_blocks().
   uint8_t level = 0;
-  bool is_superseded = false;     // The live tree dropped it before it had an address.
 };
 
 inline NodeRef::NodeRef(Node* node) : node_(node) {
@@ -115,7 +114,8 @@ class Tree {
   // Gives a page that a walk missed its place. kCorrupt if it does not fit in there.
   Status attach(PageAddress address, Page page, uint8_t level);
 
-  // Starts a new generation. The nodes below the result never change again, apart from getting their addresses.
+  // Starts a new generation. The nodes below the result never change again; the dirty ones must get addresses before
+  // the next change of the tree, so that it can report them as dropped.
   NodeRef freeze();
   // What the frozen tree's pages need that have no address yet, children before parents.
   static std::vector<NodeRef> dirty_nodes(const NodeRef& frozen_root);
@@ -123,7 +123,7 @@ class Tree {
 
   // Written pages that the live tree no longer has, since the last call.
   std::vector<PageAddress> take_dropped();
-  void add_dropped(PageAddress address) { dropped_.push_back(address); }
+  void add_dropped(const std::vector<PageAddress>& pages) { dropped_.insert(dropped_.end(), pages.begin(), pages.end()); }
 
   bool is_empty() const { return !root_.node && !root_.address.is_set(); }
   bool is_whole_in_memory() const { return resident_count_ == page_count_; }
@@ -143,6 +143,7 @@ class Tree {
   void account(Node& node);
   NodeRef make_node(Page page, uint8_t level);
   void insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteView value, Child child);
+  void insert_before_first_key(Path& path, size_t depth, ByteView separator, Child child);
   // Puts `right` behind the node at `depth`, in its parent or a new root.
   void add_sibling(Path& path, size_t depth, ByteView separator, NodeRef right);
   void split_if_large(Path& path, size_t depth);
