@@ -103,8 +103,9 @@ Task<void> StoreCore::page_writer(Ref core, Checkpoint* checkpoint) {
       const Node& node = *checkpoint->nodes[i];
       const PageIdentity identity{core->hash, node.address, checkpoint->number, node.level};
       const std::vector<PageAddress> children = Tree::child_addresses(node);
-      node.page.encode(identity, children, buffer.bytes().subspan((node.address.first - first) * kBlockSize,
-                                                                  node.address.count * kBlockSize));
+      node.page.encode(
+          identity, children,
+          buffer.bytes().subspan((node.address.first - first) * kBlockSize, node.address.count * kBlockSize));
     }
     Status status = co_await core->disk.write(first * kBlockSize, buffer.bytes());
     core->barrier.note_write();
@@ -200,8 +201,9 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
     co_return status;
   }
   // Frames before the boundary must have ended: the ring's space before it is about to be used again.
+  const LogPosition boundary{checkpoint.boundary.stream};
   status = co_await core->barrier.cover(core, core->barrier.written());
-  if (status.is_ok()) status = co_await core->log->wait_durable(core, LogPosition{checkpoint.boundary.stream});
+  if (status.is_ok()) status = co_await core->log->wait_durable(core, boundary);
   if (!status.is_ok()) {
     core->log->fail(status);
     core->undo_checkpoint(checkpoint);
@@ -264,8 +266,10 @@ Task<void> StoreCore::checkpoint_in_background(Ref core) {
   if (!core->is_closed) status = co_await checkpoint(core, false);
   // One that failed is tried again once more of the log is used, so not at every batch.
   core->is_checkpoint_started_ = false;
-  if (!status.is_ok()) core->retry_checkpoint_at_ = core->log->used() + core->log->size() / 16;
-  else core->retry_checkpoint_at_ = 0;
+  if (!status.is_ok())
+    core->retry_checkpoint_at_ = core->log->used() + core->log->size() / 16;
+  else
+    core->retry_checkpoint_at_ = 0;
 }
 
 void StoreCore::checkpoint_if_due() {

@@ -1,5 +1,5 @@
 // Stops the world at every write of a mixed workload, loses what a power loss may lose, and opens the store again.
-#include "store_workload.h"
+#include "store_workload_test.h"
 
 namespace aeon::media {
 namespace {
@@ -36,8 +36,10 @@ void crash_at_write(uint64_t seed, uint64_t write, bool& reached_end) {
     machine.scheduler.run_until_crash(*machine.process,
                                       KeyBlockStore::open(*machine.world, machine.disk, small_pages()));
     machine.disk.never_stop();
-    if (machine.process->is_alive()) machine.crash();
-    else machine.boot();
+    if (machine.process->is_alive())
+      machine.crash();
+    else
+      machine.boot();
   }
   const Result<KeyBlockStore*> opened = machine.open(small_pages());
   ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();

@@ -1,6 +1,6 @@
 // Stores that aren't as they were written: each fault is named or harmless.
-#include "store_workload.h"
 #include "base/crc32c.h"
+#include "store_workload_test.h"
 #include "superblock.h"
 
 namespace aeon::media {
@@ -8,7 +8,8 @@ namespace {
 
 // A store with some hundred keys on a few pages, closed or crashed.
 struct Sample {
-  explicit Sample(uint64_t seed, bool closes, SimDiskOptions options = small_disk()) : machine(seed, std::move(options)) {
+  explicit Sample(uint64_t seed, bool closes, SimDiskOptions options = small_disk())
+      : machine(seed, std::move(options)) {
     EXPECT_TRUE(machine.format().is_ok());
     OpenOptions open_options = small_pages();
     open_options.checkpoint_log_bytes = kGiB;  // Only when asked to.
@@ -112,8 +113,8 @@ TEST(StoreDamage, AnOldFrameThatRottedIsReportedNotCut) {
     const Result<KeyBlockStore*> opened = sample.machine.open();
     if (frame < 58) {
       EXPECT_EQ(opened.code(), Code::kCorrupt) << frame;
-      const std::string name = "log frame " + std::to_string(frame + 1) + " at block " +
-                               std::to_string(kLogFirstBlock + frame);
+      const std::string name =
+          "log frame " + std::to_string(frame + 1) + " at block " + std::to_string(kLogFirstBlock + frame);
       EXPECT_NE(opened.status().to_string().find(name), std::string::npos) << opened.status().to_string();
       ++reported;
     }
@@ -166,8 +167,8 @@ TEST(StoreDamageProperty, AFlippedBitIsHarmlessOrReported) {
           if (opened.is_ok()) {
             const Result<StoreModel> found = sample.machine.run(read_all(*opened));
             // The last frames can't be told from torn ones.
-            const bool may_be_cut = !closes && offset >= (kLogFirstBlock + 58) * kBlockSize &&
-                                    offset < (kLogFirstBlock + 60) * kBlockSize;
+            const bool may_be_cut =
+                !closes && offset >= (kLogFirstBlock + 58) * kBlockSize && offset < (kLogFirstBlock + 60) * kBlockSize;
             if (found.is_ok()) {
               ASSERT_TRUE(may_be_cut || *found == sample.model);
             } else {

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "log_frame.h"
-#include "store_workload.h"
+#include "store_workload_test.h"
 #include "superblock.h"
 
 namespace aeon::media {
@@ -113,8 +113,13 @@ TEST(Superblock, KeepsEveryField) {
 }
 
 TEST(LogFrame, KeepsEveryFieldAndNoticesEveryFlippedBit) {
-  const FrameHeader header{.store_hash = 1, .life = 2, .sequence = 3, .position = 4096, .stream = 5,
-                           .durable_through = 2, .payload_size = 100};
+  const FrameHeader header{.store_hash = 1,
+                           .life = 2,
+                           .sequence = 3,
+                           .position = 4096,
+                           .stream = 5,
+                           .durable_through = 2,
+                           .payload_size = 100};
   Bytes frame(kBlockSize, std::byte{0x5a});
   encode_frame(header, frame);
   const Result<FrameHeader> decoded = decode_frame(frame, 1);

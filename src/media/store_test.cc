@@ -1,5 +1,5 @@
 #include "runtime/sync.h"
-#include "store_workload.h"
+#include "store_workload_test.h"
 
 namespace aeon::media {
 namespace {
@@ -107,7 +107,8 @@ TEST(KeyBlockStore, KeepsABatchLargerThanAFrameWhole) {
   KeyBlockStore* store = *machine.open();
   for (int round = 0; round < 20; ++round) {
     Batch batch;
-    for (int i = 0; i < 30; ++i) batch.put(as_bytes(std::to_string(i)), as_bytes(std::string(kValueSizeMax, static_cast<char>('a' + round))));
+    for (int i = 0; i < 30; ++i)
+      batch.put(as_bytes(std::to_string(i)), as_bytes(std::string(kValueSizeMax, static_cast<char>('a' + round))));
     const Result<LogPosition> position = machine.run(store->apply(std::move(batch)));
     ASSERT_TRUE(position.is_ok()) << position.status().to_string();
     ASSERT_TRUE(machine.run(store->wait_durable(*position)).is_ok());

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "store_fixture.h"
+#include "store_fixture_test.h"
 
 namespace aeon::media {
 
