@@ -162,7 +162,6 @@ void StoreCore::undo_checkpoint(Checkpoint& checkpoint) {
   std::erase_if(dropped, [&](const PageAddress& page) { return undone.contains(page.first); });
   tree.add_dropped(dropped);
   tree.add_dropped(checkpoint.dropped);
-  ledger.abandon_checkpoint();
   ledger.release(log->durable());
 }
 
@@ -188,7 +187,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   checkpoint.number = core->superblock.checkpoint + 1;
   checkpoint.nodes = Tree::dirty_nodes(checkpoint.root);
   checkpoint.dropped = core->tree.take_dropped();
-  checkpoint.free = core->ledger.begin_checkpoint();
+  checkpoint.free = core->ledger.free_in_image();
   const TreeRoot unchanged{core->tree.root().address, checkpoint.page_count};
   core->unwritten_blocks_ = 0;
   Status status = core->reserve_pages(checkpoint);
@@ -229,7 +228,6 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
       image.push_back({range.first, static_cast<uint32_t>(range.count)});
     }
     core->tree.add_dropped(image);
-    core->ledger.abandon_checkpoint();
     core->ledger.release(core->log->durable());
     co_return status;
   }

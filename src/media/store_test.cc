@@ -120,6 +120,47 @@ TEST(KeyBlockStore, KeepsABatchLargerThanAFrameWhole) {
   for (const auto& [key, value] : found) EXPECT_EQ(value, std::string(kValueSizeMax, 't')) << key;
 }
 
+// A batch whose record fills a frame of the largest size exactly.
+Batch frame_filling_batch(char name) {
+  constexpr size_t kRecordSize = 64 * kKiB - 72 - 4, kPutSize = 5, kKeySize = 2;
+  Batch batch;
+  for (char i = 'a'; batch.size() < kRecordSize; ++i) {
+    const size_t rest = kRecordSize - batch.size() - kPutSize - kKeySize;
+    const std::string key{name, i};
+    batch.put(as_bytes(key), as_bytes(std::string(std::min(rest, kValueSizeMax), name)));
+  }
+  EXPECT_EQ(batch.size(), kRecordSize);
+  return batch;
+}
+
+TEST(KeyBlockStore, FramesThatACrashedLifeLeftBehindAreNotTakenForTheNextOnes) {
+  SimDiskOptions options;
+  options.capacity = 8 * kMiB;
+  TestMachine machine(9, options);
+  ASSERT_TRUE(machine.format(2 * kMiB).is_ok());
+  KeyBlockStore* store = *machine.open();
+  for (const char name : {'1', '2', '3', '4'}) {
+    ASSERT_TRUE(machine.run(store->apply(frame_filling_batch(name))).is_ok());
+  }
+  ASSERT_TRUE(machine.run(store->flush()).is_ok());
+  EXPECT_EQ(store->counters().log_frames, 4u);
+  machine.crash();
+  // They were in flight together, so the crash could as well have lost the second.
+  DiskImage image = machine.disk.image();
+  image.write((32 + 16) * kBlockSize, Bytes(64 * kKiB));
+  machine.disk.load(image);
+
+  store = *machine.open();
+  EXPECT_EQ(store->counters().replayed_batches, 1u);
+  ASSERT_TRUE(machine.run(store->apply(frame_filling_batch('5'))).is_ok());
+  ASSERT_TRUE(machine.run(store->flush()).is_ok());
+  machine.crash();
+
+  store = *machine.open();
+  EXPECT_EQ(store->counters().replayed_batches, 2u);
+  for (const auto& [key, value] : *machine.run(read_all(store))) EXPECT_TRUE(key[0] == '1' || key[0] == '5') << key;
+}
+
 TEST(KeyBlockStore, FreedBlocksKeepTheirContentForPinnedReaders) {
   SimDiskOptions options;
   options.capacity = 2 * kMiB;
