@@ -1,0 +1,222 @@
+// What one target keeps on its disk: ordered keys with small values, and blocks for large ones, changed by atomic,
+// logged batches.
+//
+//   disk:  superblock A | superblock B | log (ring) | blocks: user data and index pages, given out by the allocator
+//
+// The index is a copy-on-write B+tree of pages. A batch first changes pages in memory and appends one record to the
+// log (group commit); a checkpoint freezes the tree in O(1), writes the pages changed since the last one to new
+// blocks, then the superblock with the new root, and so frees the log up to the freeze. Opening reads the newest
+// good superblock and replays the log behind its freeze. Replaying a record twice is harmless: records are puts and
+// erases of exact keys. Format: docs/design/store-format.md.
+//
+// Promises
+//   - A batch is all there or not at all after any crash; what wait_durable() acknowledged is there. After a crash
+//     the batches that survive are a prefix in the order of apply().
+//   - Blocks that a surviving batch adopted hold what was written to them before apply().
+//   - A freed block isn't reused before the batch that freed it is durable and no BlockPin taken before it remains.
+//   - Damage (checksum, impossible structure) is kCorrupt with its place, never wrong data and never a crash.
+//   - kNoSpace leaves everything readable, and batches that only erase still succeed (reserved space).
+//
+// Reads find pages in memory at once, and suspend only to load a page. After any co_await that suspended, keys may
+// have changed: cursors notice and find their place again by key.
+// Ownership and threading: one executor owns the store.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/units.h"
+#include "runtime/task.h"
+#include "runtime/world.h"
+
+namespace aeon::media {
+
+inline constexpr ByteCount kBlockSize = 4096;
+inline constexpr size_t kKeySizeMax = 8 * kKiB;     // Escaped, composite keys of vos stay below.
+inline constexpr size_t kValueSizeMax = 8 * kKiB;
+
+// Blocks of the disk, counted from its start in units of kBlockSize.
+struct BlockRange {
+  uint64_t first = 0;
+  uint64_t count = 0;
+  friend auto operator<=>(const BlockRange&, const BlockRange&) = default;
+};
+
+// A change, all or nothing. Later entries for a key win over earlier ones.
+class Batch {
+ public:
+  void put(ByteView key, ByteView value);
+  void erase(ByteView key);
+  // From a reserve() of the same store, fully written: belongs to the stored state from now on.
+  void adopt(BlockRange blocks);
+  // Belonged to the stored state; its content stays readable for pinned readers (see above).
+  void free(BlockRange blocks);
+  bool empty() const { return entries_.empty() && adopted_.empty() && freed_.empty(); }
+  // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
+  bool only_removes() const { return puts_ == 0 && adopted_.empty(); }
+  ByteCount size() const { return size_; }  // About what the log record takes.
+
+  struct Entry {
+    Bytes key;
+    std::optional<Bytes> value;  // Absent: erase.
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<BlockRange>& adopted() const { return adopted_; }
+  const std::vector<BlockRange>& freed() const { return freed_; }
+
+ private:
+  std::vector<Entry> entries_;
+  std::vector<BlockRange> adopted_;
+  std::vector<BlockRange> freed_;
+  size_t puts_ = 0;
+  ByteCount size_ = 0;
+};
+
+// A point in the log; positions grow with each apply().
+struct LogPosition {
+  uint64_t value = 0;
+  friend auto operator<=>(const LogPosition&, const LogPosition&) = default;
+};
+
+struct FormatOptions {
+  Uuid store;                          // Names this store in every frame and page, so that foreign ones are told apart.
+  ByteCount log_size = 64 * kMiB;      // At least 256 KiB.
+};
+
+struct OpenOptions {
+  ByteCount checkpoint_log_bytes = 0;      // Start a checkpoint when this much log is in use; 0: half of the log.
+  Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
+  size_t page_size_max = 16 * kKiB;        // Index pages split beyond this.
+};
+
+struct Space {
+  ByteCount capacity = 0;        // What the disk can hold at most.
+  ByteCount free = 0;            // For user data: without the reserve.
+  ByteCount blocks_used = 0;     // Adopted by batches.
+  ByteCount index_used = 0;      // Pages of the last checkpoint.
+  ByteCount log_size = 0;
+};
+
+struct Counters {
+  uint64_t batches = 0, log_frames = 0, log_bytes = 0, flushes = 0, checkpoints = 0, pages_written = 0, pages_read = 0,
+           replayed_batches = 0;
+};
+
+class KeyBlockStore;
+class Tree;
+
+// Keeps blocks that are freed meanwhile from being reused, for as long as it lives. Take one before looking up a
+// block address that will be read after a suspension.
+class BlockPin {
+ public:
+  BlockPin() = default;
+  explicit BlockPin(KeyBlockStore& store);
+  BlockPin(BlockPin&& other) noexcept;
+  BlockPin& operator=(BlockPin&& other) noexcept;
+  ~BlockPin();
+
+ private:
+  KeyBlockStore* store_ = nullptr;
+  uint64_t generation_ = 0;
+};
+
+// Walks the keys in order. `co_await` each move for its Status; it suspends only if a page must be read. key() and
+// value() point into a page or the cursor: they hold until the next move, apply() or suspension.
+class Cursor {
+ public:
+  explicit Cursor(KeyBlockStore& store);
+  ~Cursor();
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  // A move. Ready at once when all pages are in memory.
+  class Move {
+   public:
+    enum class Kind : uint8_t { kSeek, kSeekBefore, kNext, kPrevious };
+    Move(Cursor& cursor, Kind kind, ByteView key) : cursor_(cursor), kind_(kind), key_(key) {}
+    bool await_ready();
+    bool await_suspend(std::coroutine_handle<> waiter);
+    Status await_resume();
+
+   private:
+    Cursor& cursor_;
+    Kind kind_;
+    ByteView key_;
+    std::coroutine_handle<> waiter_;
+    Task<void> load_;
+    Status status_;
+  };
+
+  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }               // To the first key >= `key`.
+  Move seek_before(ByteView key) { return {*this, Move::Kind::kSeekBefore, key}; }  // To the last key < `key`.
+  Move next() { return {*this, Move::Kind::kNext, {}}; }
+  Move previous() { return {*this, Move::Kind::kPrevious, {}}; }
+
+  bool valid() const;
+  ByteView key() const;
+  ByteView value() const;
+
+ private:
+  struct State;
+  friend class KeyBlockStore;
+  std::unique_ptr<State> state_;
+};
+
+class KeyBlockStore {
+ public:
+  // Writes an empty store; what the disk held is gone. kInvalidArgument if the disk or log size can't work.
+  static Task<Status> format(World& world, Disk& disk, FormatOptions options);
+
+  // kCorrupt, kVersionUnsupported or kInvalidArgument ("not a store") by name; the message says what to do.
+  static Task<Result<std::unique_ptr<KeyBlockStore>>> open(World& world, Disk& disk, OpenOptions options);
+
+  virtual ~KeyBlockStore() = default;  // After close(), or as a crash.
+
+  virtual Uuid uuid() const = 0;
+
+  // Makes the batch visible and appends it to the log. Suspends only for pages to load and for log space.
+  // kNoSpace if it can't be kept; kReadOnly after the disk failed a log write (reopen to recover).
+  virtual Task<Result<LogPosition>> apply(Batch batch) = 0;
+  virtual Task<Status> wait_durable(LogPosition position) = 0;
+  // All applied so far, durable.
+  virtual Task<Status> flush() = 0;
+  // The newest position given out by apply().
+  virtual LogPosition applied() const = 0;
+
+  // Counts applies; a reader that saw the same number before and after didn't miss a change.
+  virtual uint64_t change_count() const = 0;
+
+  // Blocks for new data, in as few ranges as there are (usually one). Not part of the stored state until adopted;
+  // give them back with cancel() if they won't be.
+  virtual Result<std::vector<BlockRange>> reserve(uint64_t block_count) = 0;
+  virtual void cancel(BlockRange blocks) = 0;
+  // `data` is at a block boundary in memory and at most the blocks' size, a multiple of kBlockSize.
+  virtual Task<Status> write_blocks(BlockRange blocks, ByteView data) = 0;
+  virtual Task<Status> read_blocks(BlockRange blocks, MutableBytes out) = 0;
+
+  virtual Space space() const = 0;
+  virtual Counters counters() const = 0;
+  // The newest checkpoint's freeze is at or behind `applied()` as of this call, when it ends.
+  virtual Task<Status> checkpoint() = 0;
+
+  struct Damage {
+    std::string place;  // "index page at block 71", "log frame 18 at offset 90112".
+    Status status;
+  };
+  // Reads all pages and checks them and the allocator against each other.
+  virtual Task<Result<std::vector<Damage>>> verify() = 0;
+
+  // Flushes, checkpoints and stops. Nothing else may be in progress.
+  virtual Task<Status> close() = 0;
+
+ protected:
+  friend class Cursor;
+  friend class BlockPin;
+};
+
+}  // namespace aeon::media

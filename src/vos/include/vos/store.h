@@ -1,0 +1,114 @@
+// The versioned object store of one target: containers of objects of dkeys of akeys of values, by epoch.
+//
+// Writes add versions and never overwrite; a read at epoch E sees, for each record, the newest write or punch at or
+// before E at any level (000 "VOS"; DESIGN section 3). Objects, dkeys and akeys exist while a value of theirs is
+// visible. It knows nothing of pools, replicas or the network.
+//
+// Epochs: kEpochZero in a write means "now", from the store's hybrid clock, greater than every epoch before; writes
+// at a given epoch are for explicit-epoch containers and for replicas. A later call at the same epoch wins over an
+// earlier one, also for punches.
+// Durability: a write returns when it is durable (Durability::kSync) or when it is applied and logged in memory
+// (kFlush: durable at the next flush(); after a crash a prefix of the writes survives).
+// Ownership and threading: one executor. Suspension: every Task may suspend; writes are atomic all the same.
+#pragma once
+
+#include <memory>
+
+#include "media/key_block_store.h"
+#include "runtime/world.h"
+#include "vos/types.h"
+
+namespace aeon::vos {
+
+enum class Durability : uint8_t { kSync = 0, kFlush = 1 };
+
+struct ListLimits {
+  uint32_t count_max = 1024;
+  ByteCount bytes_max = 64 * kKiB;
+};
+
+struct KeyPage {
+  std::vector<Bytes> keys;
+  Anchor next;
+};
+struct ObjectPage {
+  std::vector<ObjectId> objects;
+  Anchor next;
+};
+struct RecxPage {
+  std::vector<ListedRecx> recxs;
+  Anchor next;
+};
+
+struct AggregateProgress {
+  uint64_t entries_seen = 0;
+  uint64_t entries_dropped = 0;
+  ByteCount bytes_freed = 0;
+};
+
+class Store {
+ public:
+  // On a store that media::KeyBlockStore formatted. Takes ownership.
+  static Task<Result<std::unique_ptr<Store>>> open(World& world, std::unique_ptr<media::KeyBlockStore> media);
+  virtual ~Store() = default;
+  // Stops background work and closes the media.
+  virtual Task<Status> close() = 0;
+  virtual media::KeyBlockStore& media() = 0;
+
+  // Containers. Destroying returns at once when it is durable; space comes back in the background, and goes on doing
+  // so after a restart.
+  virtual Task<Status> create_container(Uuid container) = 0;   // kExists.
+  virtual Task<Status> destroy_container(Uuid container) = 0;  // kNotFound.
+  virtual Task<Result<ContainerInfo>> query_container(Uuid container) = 0;
+  virtual Task<Result<std::vector<Uuid>>> list_containers() = 0;
+
+  // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now. Returns the epoch.
+  virtual Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) = 0;
+  virtual Task<Status> destroy_snapshot(Uuid container, Epoch epoch) = 0;
+
+  // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch.
+  virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
+                                    Durability durability) = 0;
+  virtual Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
+                                                       std::vector<AkeyFetch> akeys, uint32_t conditions,
+                                                       Epoch epoch) = 0;
+
+  // Listings go in key order and resume from the anchor; a page is cut at the limits. kTooBig if the first key alone
+  // exceeds bytes_max.
+  virtual Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits) = 0;
+  virtual Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from,
+                                           ListLimits limits) = 0;
+  virtual Task<Result<KeyPage>> list_akeys(Uuid container, ObjectId object, Bytes dkey, Epoch epoch, Anchor from,
+                                           ListLimits limits) = 0;
+  // Visible extents in index order, each with its epoch; neighbours of one write are one.
+  virtual Task<Result<RecxPage>> list_recxs(Uuid container, ObjectId object, Bytes dkey, Bytes akey, Epoch epoch,
+                                            Anchor from, ListLimits limits) = 0;
+  // Largest or smallest dkey, akey (integer order for integer keys) and recx; with several of kGet… each within the
+  // one above, as daos_obj_query_key. kNotFound without any.
+  virtual Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
+                                             Epoch epoch) = 0;
+  // The newest epoch of any write or punch of the object at or before `epoch`; zero if never written.
+  virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
+
+  // Drops history at or before `through` that neither a later read nor a snapshot can see. Works in slices and
+  // yields between them. Discard drops every write with begin <= epoch <= end.
+  virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
+  virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
+
+  virtual Task<Status> flush() = 0;
+  // An epoch greater than all before, for snapshots and transactions.
+  virtual Epoch next_epoch() = 0;
+
+  // Small records beside the containers, for the services above: names (printable, ≤ 200 bytes) to values
+  // (≤ 8 KiB). Changes of one call are atomic and durable when it returns; nullopt erases.
+  struct MetadataChange {
+    std::string name;
+    std::optional<Bytes> value;
+  };
+  virtual Task<Status> change_metadata(std::vector<MetadataChange> changes) = 0;
+  virtual Task<Result<std::optional<Bytes>>> get_metadata(std::string name) = 0;
+  // Names with the prefix, in order.
+  virtual Task<Result<std::vector<std::pair<std::string, Bytes>>>> list_metadata(std::string prefix) = 0;
+};
+
+}  // namespace aeon::vos
