@@ -29,14 +29,10 @@ static inline int daos_anchor_init(daos_anchor_t* anchor, unsigned int opts) {
 }
 
 // Ends the use of an anchor. Anchors own nothing, so there is nothing to do.
-static inline void daos_anchor_fini(daos_anchor_t* anchor) {
-  (void)anchor;
-}
+static inline void daos_anchor_fini(daos_anchor_t* anchor) { (void)anchor; }
 
 // Whether the listing is complete.
-static inline bool daos_anchor_is_eof(daos_anchor_t* anchor) {
-  return anchor->da_type == DAOS_ANCHOR_TYPE_EOF;
-}
+static inline bool daos_anchor_is_eof(daos_anchor_t* anchor) { return anchor->da_type == DAOS_ANCHOR_TYPE_EOF; }
 
 #ifdef __cplusplus
 }

@@ -35,11 +35,9 @@ typedef struct {
 // Fills in the reserved bits of an array's id, as daos_obj_generate_oid() does. With `add_attr` the
 // array remembers its cell and chunk size and is opened by daos_array_open(); otherwise the caller
 // keeps them and opens it by daos_array_open_with_attr().
-static inline int daos_array_generate_oid(daos_handle_t coh, daos_obj_id_t* oid, bool add_attr,
-                                          daos_oclass_id_t cid, daos_oclass_hints_t hints,
-                                          uint32_t args) {
-  return daos_obj_generate_oid(coh, oid, add_attr ? DAOS_OT_ARRAY : DAOS_OT_ARRAY_ATTR, cid, hints,
-                               args);
+static inline int daos_array_generate_oid(daos_handle_t coh, daos_obj_id_t* oid, bool add_attr, daos_oclass_id_t cid,
+                                          daos_oclass_hints_t hints, uint32_t args) {
+  return daos_obj_generate_oid(coh, oid, add_attr ? DAOS_OT_ARRAY : DAOS_OT_ARRAY_ATTR, cid, hints, args);
 }
 
 // Creates an array of cells of `cell_size` bytes, `chunk_size` of them to a dkey, and opens it for
@@ -50,15 +48,13 @@ int daos_array_create(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, da
 
 // Opens an existing array whose id has the type DAOS_OT_ARRAY, and returns its cell size in bytes and
 // its chunk size in cells. `mode` is DAOS_OO_RO or DAOS_OO_RW. -DER_NONEXIST, -DER_NO_PERM.
-int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode,
-                    daos_size_t* cell_size, daos_size_t* chunk_size, daos_handle_t* oh,
-                    daos_event_t* ev);
+int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode, daos_size_t* cell_size,
+                    daos_size_t* chunk_size, daos_handle_t* oh, daos_event_t* ev);
 
 // Opens an array that does not remember its sizes (DAOS_OT_ARRAY_ATTR, or DAOS_OT_ARRAY_BYTE with cells
 // of one byte). Opening the same array later with other sizes makes its data unreadable.
-int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th,
-                              unsigned int mode, daos_size_t cell_size, daos_size_t chunk_size,
-                              daos_handle_t* oh, daos_event_t* ev);
+int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode,
+                              daos_size_t cell_size, daos_size_t chunk_size, daos_handle_t* oh, daos_event_t* ev);
 
 // Closes the handle.
 int daos_array_close(daos_handle_t oh, daos_event_t* ev);
@@ -66,13 +62,11 @@ int daos_array_close(daos_handle_t oh, daos_event_t* ev);
 // Reads the ranges of `iod`, in their order, into the buffers of `sgl`, which together have exactly
 // their size in bytes (-DER_INVAL otherwise). Cells that were never written leave their part of the
 // buffers as it was.
-int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t* iod, d_sg_list_t* sgl,
-                    daos_event_t* ev);
+int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t* iod, d_sg_list_t* sgl, daos_event_t* ev);
 
 // Writes the buffers of `sgl` into the ranges of `iod`, shaped as for reading. The array grows as
 // needed. One call is atomic within a dkey, that is, a chunk. -DER_NO_PERM, -DER_EP_RO, -DER_NOSPACE.
-int daos_array_write(daos_handle_t oh, daos_handle_t th, daos_array_iod_t* iod, d_sg_list_t* sgl,
-                     daos_event_t* ev);
+int daos_array_write(daos_handle_t oh, daos_handle_t th, daos_array_iod_t* iod, d_sg_list_t* sgl, daos_event_t* ev);
 
 // The index after the last cell.
 int daos_array_get_size(daos_handle_t oh, daos_handle_t th, daos_size_t* size, daos_event_t* ev);

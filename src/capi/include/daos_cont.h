@@ -40,13 +40,13 @@ extern "C" {
 int daos_cont_create(daos_handle_t poh, uuid_t* uuid, daos_prop_t* cont_prop, daos_event_t* ev);
 
 // The same with a label, which counts more than one in `cont_prop`.
-int daos_cont_create_with_label(daos_handle_t poh, const char* label, daos_prop_t* cont_prop,
-                                uuid_t* uuid, daos_event_t* ev);
+int daos_cont_create_with_label(daos_handle_t poh, const char* label, daos_prop_t* cont_prop, uuid_t* uuid,
+                                daos_event_t* ev);
 
 // Opens the container of that label or UUID. `info` may be NULL. -DER_NONEXIST, -DER_NO_PERM, -DER_RF
 // (unclean, and no DAOS_COO_FORCE), -DER_BUSY (open exclusively elsewhere, or the other way round).
-int daos_cont_open(daos_handle_t poh, const char* cont, unsigned int flags, daos_handle_t* coh,
-                   daos_cont_info_t* info, daos_event_t* ev);
+int daos_cont_open(daos_handle_t poh, const char* cont, unsigned int flags, daos_handle_t* coh, daos_cont_info_t* info,
+                   daos_event_t* ev);
 
 // Closes a container. Objects that are open through the handle must not be used any more.
 int daos_cont_close(daos_handle_t coh, daos_event_t* ev);
@@ -57,8 +57,7 @@ int daos_cont_destroy(daos_handle_t poh, const char* cont, int force, daos_event
 
 // Tells about a container. `info` and `cont_prop` may be NULL; properties are returned as
 // daos_pool_query() does.
-int daos_cont_query(daos_handle_t coh, daos_cont_info_t* info, daos_prop_t* cont_prop,
-                    daos_event_t* ev);
+int daos_cont_query(daos_handle_t coh, daos_cont_info_t* info, daos_prop_t* cont_prop, daos_event_t* ev);
 
 // Changes properties: the label, owner and group, ACL, most snapshots and status. The others stay as
 // they were at creation: -DER_INVAL. -DER_EXIST (the label is taken).
@@ -77,12 +76,12 @@ int daos_cont_list_attr(daos_handle_t coh, char* buffer, size_t* size, daos_even
 // Reads `n` attributes: names[i] into the sizes[i] bytes at buffers[i], cut off if it is longer.
 // sizes[i] becomes the whole length. With buffers == NULL or buffers[i] == NULL only lengths are
 // returned. -DER_NONEXIST (one of them does not exist).
-int daos_cont_get_attr(daos_handle_t coh, int n, char const* const names[], void* const buffers[],
-                       size_t sizes[], daos_event_t* ev);
+int daos_cont_get_attr(daos_handle_t coh, int n, char const* const names[], void* const buffers[], size_t sizes[],
+                       daos_event_t* ev);
 
 // Sets `n` attributes, all or none. Names have at most DAOS_ATTR_NAME_MAX bytes; values are not empty.
-int daos_cont_set_attr(daos_handle_t coh, int n, char const* const names[],
-                       void const* const values[], size_t const sizes[], daos_event_t* ev);
+int daos_cont_set_attr(daos_handle_t coh, int n, char const* const names[], void const* const values[],
+                       size_t const sizes[], daos_event_t* ev);
 
 // Removes `n` attributes. A name that does not exist is no error.
 int daos_cont_del_attr(daos_handle_t coh, int n, char const* const names[], daos_event_t* ev);
@@ -98,8 +97,8 @@ int daos_cont_create_snap(daos_handle_t coh, daos_epoch_t* epoch, char* name, da
 // DAOS_SNAPSHOT_MAX_LEN bytes that names[] points to; either array may be NULL. Sets *nr to the number
 // listed, or with both arrays NULL to the number there are. Repeat with the same anchor, zeroed at
 // first, until daos_anchor_is_eof().
-int daos_cont_list_snap(daos_handle_t coh, int* nr, daos_epoch_t* epochs, char** names,
-                        daos_anchor_t* anchor, daos_event_t* ev);
+int daos_cont_list_snap(daos_handle_t coh, int* nr, daos_epoch_t* epochs, char** names, daos_anchor_t* anchor,
+                        daos_event_t* ev);
 
 // Destroys snapshots: the one at epr_lo == epr_hi; all up to epr_hi if epr_lo is 0; all from epr_lo on
 // if epr_hi is DAOS_EPOCH_MAX. -DER_NONEXIST (none at the single epoch named).

@@ -34,13 +34,11 @@ int daos_eq_destroy(daos_handle_t eqh, int flags);
 // `wait_running` != 0 it does not wait when no operation is running; otherwise it waits for ones that
 // another thread may start. Children are never reported, only their parent.
 // -DER_INVAL, -DER_NONEXIST (no such queue).
-int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned int nevents,
-                 daos_event_t** events);
+int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned int nevents, daos_event_t** events);
 
 // Returns how many events of the kinds in `query` the queue has, and stores up to `nevents` pointers
 // to them unless `events` is NULL. They stay in the queue. -DER_INVAL, -DER_NONEXIST.
-int daos_eq_query(daos_handle_t eqh, daos_eq_query_t query, unsigned int nevents,
-                  daos_event_t** events);
+int daos_eq_query(daos_handle_t eqh, daos_eq_query_t query, unsigned int nevents, daos_event_t** events);
 
 // Readies an event for use. `eqh` is the queue it is reported to, or DAOS_HDL_INVAL for one that is
 // only watched with daos_event_test(). With a `parent`, eqh is ignored, and the event counts towards

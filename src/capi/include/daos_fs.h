@@ -47,11 +47,11 @@ typedef struct dfs_obj dfs_obj_t;
 
 // Attributes of a file system. At creation, 0 or an empty string leaves the choice to the library.
 typedef struct {
-  uint64_t da_id;               // any number, for the user
-  daos_size_t da_chunk_size;    // of files, in bytes
-  daos_oclass_id_t da_oclass_id;       // of whatever the next two do not set
-  daos_prop_t* da_props;        // further container properties, or NULL
-  uint32_t da_mode;             // DFS_BALANCED or DFS_RELAXED
+  uint64_t da_id;                 // any number, for the user
+  daos_size_t da_chunk_size;      // of files, in bytes
+  daos_oclass_id_t da_oclass_id;  // of whatever the next two do not set
+  daos_prop_t* da_props;          // further container properties, or NULL
+  uint32_t da_mode;               // DFS_BALANCED or DFS_RELAXED
   daos_oclass_id_t da_dir_oclass_id;
   daos_oclass_id_t da_file_oclass_id;
   char da_hints[DAOS_CONT_HINT_MAX_LEN];  // "file:single,dir:max"; see dfs_suggest_oclass()
@@ -82,13 +82,12 @@ int dfs_fini(void);
 // O_RDONLY or O_RDWR, with O_CREAT to create the container if there is none, with the attributes
 // `attr` or NULL for defaults. End it with dfs_disconnect(). ENOENT, EACCES (dfs_init() is missing),
 // EINVAL (not a POSIX container).
-int dfs_connect(const char* pool, const char* sys, const char* cont, int flags, dfs_attr_t* attr,
-                dfs_t** dfs);
+int dfs_connect(const char* pool, const char* sys, const char* cont, int flags, dfs_attr_t* attr, dfs_t** dfs);
 
 // Mounts a snapshot for reading: the one at `epoch`, or if that is 0 the one named `name`. `flags` is
 // O_RDONLY. End it with dfs_disconnect().
-int dfs_connect_snap(const char* pool, const char* sys, const char* cont, int flags,
-                     daos_epoch_t epoch, const char* name, dfs_t** dfs);
+int dfs_connect_snap(const char* pool, const char* sys, const char* cont, int flags, daos_epoch_t epoch,
+                     const char* name, dfs_t** dfs);
 
 // Ends a mount made by one of the above.
 int dfs_disconnect(dfs_t* dfs);
@@ -99,20 +98,18 @@ int dfs_destroy(const char* pool, const char* sys, const char* cont, int force, 
 // Creates a container for files. Unless they are NULL, `uuid` receives its UUID, `coh` a handle of it
 // opened for reading and writing, and `dfs` its mount, which needs `coh` not to be NULL.
 // EEXIST (the label among attr->da_props is taken).
-int dfs_cont_create(daos_handle_t poh, uuid_t* uuid, dfs_attr_t* attr, daos_handle_t* coh,
-                    dfs_t** dfs);
+int dfs_cont_create(daos_handle_t poh, uuid_t* uuid, dfs_attr_t* attr, daos_handle_t* coh, dfs_t** dfs);
 
 // The same with a label.
-int dfs_cont_create_with_label(daos_handle_t poh, const char* label, dfs_attr_t* attr, uuid_t* uuid,
-                               daos_handle_t* coh, dfs_t** dfs);
+int dfs_cont_create_with_label(daos_handle_t poh, const char* label, dfs_attr_t* attr, uuid_t* uuid, daos_handle_t* coh,
+                               dfs_t** dfs);
 
 // Mounts an open container, with O_RDONLY or O_RDWR. Both handles must stay open until dfs_umount().
 // EINVAL (not a POSIX container), EACCES (O_RDWR on a container opened for reading).
 int dfs_mount(daos_handle_t poh, daos_handle_t coh, int flags, dfs_t** dfs);
 
 // Mounts a snapshot of an open container, chosen as by dfs_connect_snap().
-int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch,
-                   const char* name, dfs_t** dfs);
+int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, const char* name, dfs_t** dfs);
 
 // Ends a mount made by dfs_mount() or dfs_mount_snap(). What is still open in it must not be used,
 // not even released, any more.
@@ -139,19 +136,18 @@ int dfs_sync(dfs_t* dfs);
 // Opens what `path`, absolute, leads to, following symbolic links; O_NOFOLLOW in `flags`, besides
 // O_RDONLY or O_RDWR, excepts the last one. `mode` and `stbuf` may be NULL. Release *obj with
 // dfs_release(). ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG.
-int dfs_lookup(dfs_t* dfs, const char* path, int flags, dfs_obj_t** obj, mode_t* mode,
-               struct stat* stbuf);
+int dfs_lookup(dfs_t* dfs, const char* path, int flags, dfs_obj_t** obj, mode_t* mode, struct stat* stbuf);
 
 // The same for one entry of a directory. A symbolic link is not followed, but opened itself.
-int dfs_lookup_rel(dfs_t* dfs, dfs_obj_t* parent, const char* name, int flags, dfs_obj_t** obj,
-                   mode_t* mode, struct stat* stbuf);
+int dfs_lookup_rel(dfs_t* dfs, dfs_obj_t* parent, const char* name, int flags, dfs_obj_t** obj, mode_t* mode,
+                   struct stat* stbuf);
 
 // Opens or creates an entry. `mode` has its kind (S_IFREG, S_IFDIR or S_IFLNK) and, for O_CREAT, its
 // permissions. `flags`: O_RDONLY or O_RDWR, and O_CREAT, O_EXCL, O_TRUNC. For a new entry: `cid` its
 // class, `chunk_size` that of a file in bytes (both 0: as the directory says), `value` what a symbolic
 // link leads to. ENOENT, EEXIST, ENOTDIR, EISDIR, ENAMETOOLONG.
-int dfs_open(dfs_t* dfs, dfs_obj_t* parent, const char* name, mode_t mode, int flags,
-             daos_oclass_id_t cid, daos_size_t chunk_size, const char* value, dfs_obj_t** obj);
+int dfs_open(dfs_t* dfs, dfs_obj_t* parent, const char* name, mode_t mode, int flags, daos_oclass_id_t cid,
+             daos_size_t chunk_size, const char* value, dfs_obj_t** obj);
 
 // Opens again what `obj` has open, with O_RDONLY or O_RDWR, without asking the store.
 int dfs_dup(dfs_t* dfs, dfs_obj_t* obj, int flags, dfs_obj_t** new_obj);
@@ -163,12 +159,10 @@ int dfs_release(dfs_obj_t* obj);
 
 // Reads from byte `off` on into the buffers of `sgl`, and sets *read_size to the bytes read, which is
 // less than there is room for only at the end of the file. Holes read as zeroes.
-int dfs_read(dfs_t* dfs, dfs_obj_t* obj, d_sg_list_t* sgl, daos_off_t off, daos_size_t* read_size,
-             daos_event_t* ev);
+int dfs_read(dfs_t* dfs, dfs_obj_t* obj, d_sg_list_t* sgl, daos_off_t off, daos_size_t* read_size, daos_event_t* ev);
 
 // Reads several ranges, in their order, into the buffers of `sgl`, which together have their size.
-int dfs_readx(dfs_t* dfs, dfs_obj_t* obj, dfs_iod_t* iod, d_sg_list_t* sgl, daos_size_t* read_size,
-              daos_event_t* ev);
+int dfs_readx(dfs_t* dfs, dfs_obj_t* obj, dfs_iod_t* iod, d_sg_list_t* sgl, daos_size_t* read_size, daos_event_t* ev);
 
 // Writes the buffers of `sgl` from byte `off` on.
 int dfs_write(dfs_t* dfs, dfs_obj_t* obj, d_sg_list_t* sgl, daos_off_t off, daos_event_t* ev);
@@ -188,12 +182,11 @@ int dfs_punch(dfs_t* dfs, dfs_obj_t* obj, daos_off_t offset, daos_size_t len);
 // Reads up to *nr entries of an open directory into dirs[], of which d_name is set, and sets *nr to
 // their number. Repeat with the same anchor, zeroed at first, until daos_anchor_is_eof(). An entry that
 // is there all the time is read exactly once.
-int dfs_readdir(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr,
-                struct dirent* dirs);
+int dfs_readdir(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr, struct dirent* dirs);
 
 // The same with the dfs_stat() of each entry in stbufs[].
-int dfs_readdirplus(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr,
-                    struct dirent* dirs, struct stat* stbufs);
+int dfs_readdirplus(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr, struct dirent* dirs,
+                    struct stat* stbufs);
 
 // Called with the name of an entry of the directory `obj`. A result other than 0 ends the iteration,
 // which returns it.
@@ -201,8 +194,8 @@ typedef int (*dfs_filler_cb_t)(dfs_t* dfs, dfs_obj_t* obj, const char name[], vo
 
 // Calls `op`, unless it is NULL, for up to *nr entries, and sets *nr to how many it was. Their names
 // with NULs take at most `size` bytes; E2BIG if not even one fits. Go on with the same anchor.
-int dfs_iterate(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr, size_t size,
-                dfs_filler_cb_t op, void* arg);
+int dfs_iterate(dfs_t* dfs, dfs_obj_t* obj, daos_anchor_t* anchor, uint32_t* nr, size_t size, dfs_filler_cb_t op,
+                void* arg);
 
 // Creates a directory with the permissions in `mode`. `cid` is its class, or 0. EEXIST.
 int dfs_mkdir(dfs_t* dfs, dfs_obj_t* parent, const char* name, mode_t mode, daos_oclass_id_t cid);
@@ -214,12 +207,11 @@ int dfs_remove(dfs_t* dfs, dfs_obj_t* parent, const char* name, bool force, daos
 // Renames an entry, replacing what has the new name, whose object is returned unless `oid` is NULL. A
 // directory replaces only an empty directory, anything else only what is not one. ENOENT, ENOTEMPTY,
 // EISDIR, ENOTDIR, EINVAL (a directory into itself).
-int dfs_move(dfs_t* dfs, dfs_obj_t* parent, const char* name, dfs_obj_t* new_parent,
-             const char* new_name, daos_obj_id_t* oid);
+int dfs_move(dfs_t* dfs, dfs_obj_t* parent, const char* name, dfs_obj_t* new_parent, const char* new_name,
+             daos_obj_id_t* oid);
 
 // Makes two entries trade places. ENOENT, EINVAL (one is inside the other).
-int dfs_exchange(dfs_t* dfs, dfs_obj_t* parent1, const char* name1, dfs_obj_t* parent2,
-                 const char* name2);
+int dfs_exchange(dfs_t* dfs, dfs_obj_t* parent1, const char* name1, dfs_obj_t* parent2, const char* name2);
 
 // ---- Attributes ----------------------------------------------------------------------------------
 
@@ -255,8 +247,7 @@ int dfs_chown(dfs_t* dfs, dfs_obj_t* parent, const char* name, uid_t uid, gid_t 
 
 // Sets an extended attribute of an open entry. `flags`: 0, XATTR_CREATE (else EEXIST) or XATTR_REPLACE
 // (else ENODATA). EINVAL and E2BIG for names and values longer than the limits above.
-int dfs_setxattr(dfs_t* dfs, dfs_obj_t* obj, const char* name, const void* value, daos_size_t size,
-                 int flags);
+int dfs_setxattr(dfs_t* dfs, dfs_obj_t* obj, const char* name, const void* value, daos_size_t size, int flags);
 
 // Copies an extended attribute into the *size bytes at `value`, and sets *size to its length. With
 // value == NULL, or *size 0, that is all it does. ENODATA, ERANGE (too little room).

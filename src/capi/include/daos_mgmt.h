@@ -22,8 +22,7 @@ typedef struct {
 // entries, and sets *npools to the number of pools there are. With pools == NULL it only counts.
 // -DER_TRUNC if the array is too small; *npools is then the size it needs. -DER_INVAL,
 // -DER_NONEXIST (no such system), -DER_NOMEM.
-int daos_mgmt_list_pools(const char* group, daos_size_t* npools, daos_mgmt_pool_info_t* pools,
-                         daos_event_t* ev);
+int daos_mgmt_list_pools(const char* group, daos_size_t* npools, daos_mgmt_pool_info_t* pools, daos_event_t* ev);
 
 #ifdef __cplusplus
 }

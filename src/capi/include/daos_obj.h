@@ -69,13 +69,10 @@ enum daos_otype_t {
   DAOS_OT_MAX = 14,
 };
 
-static inline bool daos_otype_t_is_valid(enum daos_otype_t type) {
-  return (unsigned int)type <= DAOS_OT_MAX;
-}
+static inline bool daos_otype_t_is_valid(enum daos_otype_t type) { return (unsigned int)type <= DAOS_OT_MAX; }
 
 static inline bool daos_is_dkey_lexical_type(enum daos_otype_t type) {
-  return type == DAOS_OT_DKEY_LEXICAL || type == DAOS_OT_MULTI_LEXICAL ||
-         type == DAOS_OT_KV_LEXICAL;
+  return type == DAOS_OT_DKEY_LEXICAL || type == DAOS_OT_MULTI_LEXICAL || type == DAOS_OT_KV_LEXICAL;
 }
 
 static inline bool daos_is_akey_lexical_type(enum daos_otype_t type) {
@@ -91,8 +88,8 @@ static inline bool daos_is_kv_type(enum daos_otype_t type) {
 }
 
 static inline bool daos_is_dkey_uint64_type(enum daos_otype_t type) {
-  return type == DAOS_OT_DKEY_UINT64 || type == DAOS_OT_MULTI_UINT64 ||
-         type == DAOS_OT_KV_UINT64 || daos_is_array_type(type);
+  return type == DAOS_OT_DKEY_UINT64 || type == DAOS_OT_MULTI_UINT64 || type == DAOS_OT_KV_UINT64 ||
+         daos_is_array_type(type);
 }
 
 static inline bool daos_is_akey_uint64_type(enum daos_otype_t type) {
@@ -104,29 +101,17 @@ static inline enum daos_otype_t daos_obj_id2type(daos_obj_id_t oid) {
   return (enum daos_otype_t)((oid.hi & OID_FMT_TYPE_MASK) >> OID_FMT_TYPE_SHIFT);
 }
 
-static inline bool daos_is_dkey_lexical(daos_obj_id_t oid) {
-  return daos_is_dkey_lexical_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_dkey_lexical(daos_obj_id_t oid) { return daos_is_dkey_lexical_type(daos_obj_id2type(oid)); }
 
-static inline bool daos_is_akey_lexical(daos_obj_id_t oid) {
-  return daos_is_akey_lexical_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_akey_lexical(daos_obj_id_t oid) { return daos_is_akey_lexical_type(daos_obj_id2type(oid)); }
 
-static inline bool daos_is_dkey_uint64(daos_obj_id_t oid) {
-  return daos_is_dkey_uint64_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_dkey_uint64(daos_obj_id_t oid) { return daos_is_dkey_uint64_type(daos_obj_id2type(oid)); }
 
-static inline bool daos_is_akey_uint64(daos_obj_id_t oid) {
-  return daos_is_akey_uint64_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_akey_uint64(daos_obj_id_t oid) { return daos_is_akey_uint64_type(daos_obj_id2type(oid)); }
 
-static inline bool daos_is_array(daos_obj_id_t oid) {
-  return daos_is_array_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_array(daos_obj_id_t oid) { return daos_is_array_type(daos_obj_id2type(oid)); }
 
-static inline bool daos_is_kv(daos_obj_id_t oid) {
-  return daos_is_kv_type(daos_obj_id2type(oid));
-}
+static inline bool daos_is_kv(daos_obj_id_t oid) { return daos_is_kv_type(daos_obj_id2type(oid)); }
 
 // The redundancy in an id, OR_RP_1 and so on.
 static inline enum daos_obj_redun daos_obj_id2ord(daos_obj_id_t oid) {
@@ -143,9 +128,7 @@ static inline daos_oclass_id_t daos_obj_id2class(daos_obj_id_t oid) {
   return (daos_oclass_id_t)daos_obj_id2ord(oid) << OC_REDUN_SHIFT | daos_obj_id2grp_nr(oid);
 }
 
-static inline bool daos_obj_id_is_nil(daos_obj_id_t oid) {
-  return oid.lo == 0 && oid.hi == 0;
-}
+static inline bool daos_obj_id_is_nil(daos_obj_id_t oid) { return oid.lo == 0 && oid.hi == 0; }
 
 // Whether `pa_domain` is a redundancy level that objects can be placed by.
 static inline bool daos_pa_domain_is_valid(uint32_t pa_domain) {
@@ -153,9 +136,7 @@ static inline bool daos_pa_domain_is_valid(uint32_t pa_domain) {
 }
 
 // The reserved half cleared and the rest changed, so that programs which count ids up spread them.
-static inline void daos_obj_oid_cycle(daos_obj_id_t* oid) {
-  oid->hi = (oid->hi + 999999937) & UINT_MAX;
-}
+static inline void daos_obj_oid_cycle(daos_obj_id_t* oid) { oid->hi = (oid->hi + 999999937) & UINT_MAX; }
 
 // Hints: at most one about redundancy (RDD) and one about sharding (SHD).
 #define DAOS_OCH_RDD_BITS 4
@@ -186,8 +167,8 @@ enum {
 // for one chosen by the container's redundancy factor and `hints`. `args` is reserved.
 // -DER_INVAL: an unknown type, class or hint, or redundancy that the pool has too few fault domains
 // for. -DER_NO_HDL.
-int daos_obj_generate_oid(daos_handle_t coh, daos_obj_id_t* oid, enum daos_otype_t type,
-                          daos_oclass_id_t cid, daos_oclass_hints_t hints, uint32_t args);
+int daos_obj_generate_oid(daos_handle_t coh, daos_obj_id_t* oid, enum daos_otype_t type, daos_oclass_id_t cid,
+                          daos_oclass_hints_t hints, uint32_t args);
 
 // ---- Opening -------------------------------------------------------------------------------------
 
@@ -202,8 +183,7 @@ enum {
 // Opens the object `oid` in a `mode` of DAOS_OO_ bits. An object exists as soon as something is
 // written to it, so opening one always succeeds. -DER_NO_PERM (writing through a container opened for
 // reading), -DER_INVAL (an id without a class).
-int daos_obj_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t* oh,
-                  daos_event_t* ev);
+int daos_obj_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t* oh, daos_event_t* ev);
 
 int daos_obj_close(daos_handle_t oh, daos_event_t* ev);
 
@@ -233,8 +213,8 @@ typedef struct {
   // Bytes in a record, or in the single value. In a fetch DAOS_REC_ANY asks for it, and it is set to
   // what is stored, or 0 if there is nothing. In an update 0 punches.
   daos_size_t iod_size;
-  uint64_t iod_flags;  // conditions on this akey, with DAOS_COND_PER_AKEY
-  uint32_t iod_nr;     // entries in iod_recxs; 1 for a single value
+  uint64_t iod_flags;      // conditions on this akey, with DAOS_COND_PER_AKEY
+  uint32_t iod_nr;         // entries in iod_recxs; 1 for a single value
   daos_recx_t* iod_recxs;  // for arrays; NULL for a single value
 } daos_iod_t;
 
@@ -280,15 +260,14 @@ enum {
 // `ioms` is NULL, or one map of what was found for each akey.
 // -DER_REC2BIG (buffers too small; iod_size says the size), -DER_REC_SIZE (another record size is
 // stored), -DER_NONEXIST (a condition), -DER_EP_OLD (a snapshot that is gone).
-int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey,
-                   unsigned int nr, daos_iod_t* iods, d_sg_list_t* sgls, daos_iom_t* ioms,
-                   daos_event_t* ev);
+int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey, unsigned int nr,
+                   daos_iod_t* iods, d_sg_list_t* sgls, daos_iom_t* ioms, daos_event_t* ev);
 
 // Writes `nr` akeys under `dkey`: iods[i] from the buffers sgls[i], which together have exactly its
 // size (-DER_IO_INVAL otherwise, and -DER_REC2BIG if they are shorter than one record). All of it
 // becomes visible at once, or none. -DER_EXIST, -DER_NONEXIST (conditions).
-int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey,
-                    unsigned int nr, daos_iod_t* iods, d_sg_list_t* sgls, daos_event_t* ev);
+int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey, unsigned int nr,
+                    daos_iod_t* iods, d_sg_list_t* sgls, daos_event_t* ev);
 
 // ---- Punching: removal as of now, which snapshots do not see ---------------------------------------
 
@@ -296,12 +275,12 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
 int daos_obj_punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_event_t* ev);
 
 // `nr` dkeys and what is under them.
-int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
-                         daos_key_t* dkeys, daos_event_t* ev);
+int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr, daos_key_t* dkeys,
+                         daos_event_t* ev);
 
 // `nr` akeys of one dkey.
-int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey,
-                         unsigned int nr, daos_key_t* akeys, daos_event_t* ev);
+int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey, unsigned int nr,
+                         daos_key_t* akeys, daos_event_t* ev);
 
 // ---- Listing -------------------------------------------------------------------------------------
 
@@ -309,21 +288,19 @@ int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, dao
 // listed, which may be less than there was room for, even 0, before the end. Start with a zeroed
 // anchor, and repeat with the same one until daos_anchor_is_eof(). -DER_KEY2BIG if not even one key
 // fits; kds[0].kd_key_len is its length, and the same call with larger buffers goes on.
-int daos_obj_list_dkey(daos_handle_t oh, daos_handle_t th, uint32_t* nr, daos_key_desc_t* kds,
-                       d_sg_list_t* sgl, daos_anchor_t* anchor, daos_event_t* ev);
+int daos_obj_list_dkey(daos_handle_t oh, daos_handle_t th, uint32_t* nr, daos_key_desc_t* kds, d_sg_list_t* sgl,
+                       daos_anchor_t* anchor, daos_event_t* ev);
 
 // The same for the akeys of one dkey.
-int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t* dkey, uint32_t* nr,
-                       daos_key_desc_t* kds, d_sg_list_t* sgl, daos_anchor_t* anchor,
-                       daos_event_t* ev);
+int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t* dkey, uint32_t* nr, daos_key_desc_t* kds,
+                       d_sg_list_t* sgl, daos_anchor_t* anchor, daos_event_t* ev);
 
 // Lists the extents of an array that hold data: up to *nr into recxs[], and unless it is NULL the
 // epochs that wrote them into eprs[]. *size becomes the record size in bytes. `incr_order` is by rising
 // index, otherwise falling; keep to one of them with one anchor.
-int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t* dkey, daos_key_t* akey,
-                       daos_size_t* size, uint32_t* nr, daos_recx_t* recxs,
-                       daos_epoch_range_t* eprs, daos_anchor_t* anchor, bool incr_order,
-                       daos_event_t* ev);
+int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t* dkey, daos_key_t* akey, daos_size_t* size,
+                       uint32_t* nr, daos_recx_t* recxs, daos_epoch_range_t* eprs, daos_anchor_t* anchor,
+                       bool incr_order, daos_event_t* ev);
 
 // What daos_obj_query_key() looks for: one of MAX and MIN, and what of.
 enum {
@@ -338,8 +315,8 @@ enum {
 // ask. Keys that are asked for are integers, with buffers of 8 bytes that receive them; the others are
 // given. An array without records gives an extent of rx_nr == 0.
 // -DER_NONEXIST (there is no such key), -DER_INVAL (the keys of this object are not integers).
-int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey,
-                       daos_key_t* akey, daos_recx_t* recx, daos_event_t* ev);
+int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t* dkey, daos_key_t* akey,
+                       daos_recx_t* recx, daos_event_t* ev);
 
 #ifdef __cplusplus
 }

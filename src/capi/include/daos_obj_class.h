@@ -25,11 +25,10 @@ extern "C" {
 #define OBJ_CLASS_DEF(redun, grp_nr) ((redun) << OC_REDUN_SHIFT | (grp_nr))
 
 // Defines the usual widths of one kind of redundancy.
-#define DAOS_OC_WIDTHS(prefix, redun)                                                             \
-  prefix##1 = OBJ_CLASS_DEF(redun, 1), prefix##2 = OBJ_CLASS_DEF(redun, 2),                       \
-  prefix##4 = OBJ_CLASS_DEF(redun, 4), prefix##6 = OBJ_CLASS_DEF(redun, 6),                       \
-  prefix##8 = OBJ_CLASS_DEF(redun, 8), prefix##12 = OBJ_CLASS_DEF(redun, 12),                     \
-  prefix##16 = OBJ_CLASS_DEF(redun, 16), prefix##32 = OBJ_CLASS_DEF(redun, 32),                   \
+#define DAOS_OC_WIDTHS(prefix, redun)                                                                              \
+  prefix##1 = OBJ_CLASS_DEF(redun, 1), prefix##2 = OBJ_CLASS_DEF(redun, 2), prefix##4 = OBJ_CLASS_DEF(redun, 4),   \
+  prefix##6 = OBJ_CLASS_DEF(redun, 6), prefix##8 = OBJ_CLASS_DEF(redun, 8), prefix##12 = OBJ_CLASS_DEF(redun, 12), \
+  prefix##16 = OBJ_CLASS_DEF(redun, 16), prefix##32 = OBJ_CLASS_DEF(redun, 32),                                    \
   prefix##X = OBJ_CLASS_DEF(redun, MAX_NUM_GROUPS)
 
 enum daos_obj_redun {

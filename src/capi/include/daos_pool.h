@@ -103,8 +103,8 @@ struct daos_pool_cont_info {
 // -DER_NONEXIST (no such pool or system), -DER_NO_PERM, -DER_BUSY (connected exclusively elsewhere, or
 // the other way round), -DER_INVAL, -DER_DF_INCOMPT and -DER_DF_INVAL (stored in a format that this
 // version cannot read, or damaged).
-int daos_pool_connect(const char* pool, const char* sys, unsigned int flags, daos_handle_t* poh,
-                      daos_pool_info_t* info, daos_event_t* ev);
+int daos_pool_connect(const char* pool, const char* sys, unsigned int flags, daos_handle_t* poh, daos_pool_info_t* info,
+                      daos_event_t* ev);
 
 // Ends a connection. -DER_NO_HDL, -DER_BUSY (a container is still open through it).
 int daos_pool_disconnect(daos_handle_t poh, daos_event_t* ev);
@@ -113,13 +113,12 @@ int daos_pool_disconnect(daos_handle_t poh, daos_event_t* ev);
 // bit in info->pi_bits asks for (without `info`, those with targets that are down), in a list to free
 // with d_rank_list_free(). `pool_prop` receives the properties whose types its entries have, or all if
 // it has no entries; free them with daos_prop_free(). -DER_NO_HDL, -DER_INVAL, -DER_NOMEM.
-int daos_pool_query(daos_handle_t poh, d_rank_list_t** ranks, daos_pool_info_t* info,
-                    daos_prop_t* pool_prop, daos_event_t* ev);
+int daos_pool_query(daos_handle_t poh, d_rank_list_t** ranks, daos_pool_info_t* info, daos_prop_t* pool_prop,
+                    daos_event_t* ev);
 
 // Lists the containers of a pool into `cbuf`, which has room for *ncont, and sets *ncont to how many
 // there are. With cbuf == NULL it only counts. -DER_TRUNC (too little room), -DER_NO_HDL.
-int daos_pool_list_cont(daos_handle_t poh, daos_size_t* ncont, struct daos_pool_cont_info* cbuf,
-                        daos_event_t* ev);
+int daos_pool_list_cont(daos_handle_t poh, daos_size_t* ncont, struct daos_pool_cont_info* cbuf, daos_event_t* ev);
 
 #ifdef __cplusplus
 }

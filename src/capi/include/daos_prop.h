@@ -62,9 +62,7 @@ enum daos_pool_props {
 #define DAOS_PROP_PDA_MAX ((uint32_t)-1)
 
 // Whether `rf` is a redundancy factor.
-static inline bool daos_rf_is_valid(unsigned long long rf) {
-  return rf <= DAOS_PROP_PO_REDUN_FAC_MAX;
-}
+static inline bool daos_rf_is_valid(unsigned long long rf) { return rf <= DAOS_PROP_PO_REDUN_FAC_MAX; }
 
 #define DAOS_SELF_HEAL_AUTO_EXCLUDE (1U << 0)
 #define DAOS_SELF_HEAL_AUTO_REBUILD (1U << 1)
@@ -239,8 +237,7 @@ struct daos_co_status {
   ((uint64_t)(flag) << 48 | ((uint64_t)(status)&0xFFFF) << 32 | (uint64_t)(pm_ver))
 
 static inline uint64_t daos_prop_co_status_2_val(struct daos_co_status* co_status) {
-  return DAOS_PROP_CO_STATUS_VAL(co_status->dcs_status, co_status->dcs_flags,
-                                 co_status->dcs_pm_ver);
+  return DAOS_PROP_CO_STATUS_VAL(co_status->dcs_status, co_status->dcs_flags, co_status->dcs_pm_ver);
 }
 
 static inline void daos_prop_val_2_co_status(uint64_t val, struct daos_co_status* co_status) {
@@ -344,8 +341,7 @@ int daos_prop_entry_set_ptr(struct daos_prop_entry* entry, const void* ptr, daos
 
 // Sets the block of entry_dst to a copy of the first `len` bytes of entry_src's; what it pointed to
 // before is not freed. -DER_INVAL, -DER_NOMEM.
-int daos_prop_entry_dup_ptr(struct daos_prop_entry* entry_dst, struct daos_prop_entry* entry_src,
-                            size_t len);
+int daos_prop_entry_dup_ptr(struct daos_prop_entry* entry_dst, struct daos_prop_entry* entry_src, size_t len);
 
 // The same for DAOS_PROP_CO_ROOTS, reusing the block that dst has.
 int daos_prop_entry_dup_co_roots(struct daos_prop_entry* dst, struct daos_prop_entry* src);

@@ -19,6 +19,12 @@ extern "C" {
 // Most bytes of entries in one list.
 #define DAOS_ACL_MAX_ACE_LEN (65536)
 
+// Lists and entries end in an array of open length, which C++ has only as an extension.
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc99-extensions"
+#endif
+
 // dal_len bytes of struct daos_ace, one after the other.
 struct daos_acl {
   uint16_t dal_ver;
@@ -49,6 +55,10 @@ struct daos_ace {
   uint64_t dae_alarm_perms;
   __extension__ char dae_principal[];
 };
+
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -47,13 +47,9 @@ typedef struct {
 // Where a call takes a transaction: work on the newest state, each call on its own.
 #define DAOS_TX_NONE DAOS_HDL_INVAL
 
-static inline bool daos_handle_is_inval(daos_handle_t hdl) {
-  return hdl.cookie == 0;
-}
+static inline bool daos_handle_is_inval(daos_handle_t hdl) { return hdl.cookie == 0; }
 
-static inline bool daos_handle_is_valid(daos_handle_t hdl) {
-  return hdl.cookie != 0;
-}
+static inline bool daos_handle_is_valid(daos_handle_t hdl) { return hdl.cookie != 0; }
 
 // What a handle is of.
 enum {
@@ -91,9 +87,7 @@ typedef struct {
 // A dkey or akey: iov_len bytes of any value.
 typedef d_iov_t daos_key_t;
 
-static inline bool daos_key_is_null(daos_key_t key) {
-  return key.iov_buf == NULL || key.iov_buf_len == 0;
-}
+static inline bool daos_key_is_null(daos_key_t key) { return key.iov_buf == NULL || key.iov_buf_len == 0; }
 
 // The name of an object in its container. The caller chooses `lo` and the low half of `hi`; the
 // high half of `hi` is set by daos_obj_generate_oid().
@@ -124,7 +118,10 @@ typedef struct {
   uint8_t da_buf[DAOS_ANCHOR_BUF_MAX];
 } daos_anchor_t;
 
-#define DAOS_ANCHOR_INIT { DAOS_ANCHOR_TYPE_ZERO, 0, 0, 0, { 0 } }
+#define DAOS_ANCHOR_INIT                  \
+  {                                       \
+    DAOS_ANCHOR_TYPE_ZERO, 0, 0, 0, { 0 } \
+  }
 
 // ---- Containers ----------------------------------------------------------------------------------
 
@@ -151,8 +148,8 @@ typedef struct daos_event {
 } daos_event_t;
 
 // In place of a time limit in microseconds.
-#define DAOS_EQ_WAIT -1    // until there is something
-#define DAOS_EQ_NOWAIT 0   // only look
+#define DAOS_EQ_WAIT -1   // until there is something
+#define DAOS_EQ_NOWAIT 0  // only look
 
 // Which events daos_eq_query() looks for.
 typedef enum {

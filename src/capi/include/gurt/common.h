@@ -11,7 +11,7 @@ extern "C" {
 
 #ifndef container_of
 // The structure of `type` whose `member` is at `ptr`.
-#define container_of(ptr, type, member) ((type*)((char*)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type*)((char*)(ptr)-offsetof(type, member)))
 #endif
 
 // 0 or -DER_... for an errno value. Values without a counterpart become -DER_MISC, negative ones
@@ -19,9 +19,7 @@ extern "C" {
 int daos_errno2der(int errnum);
 
 // The older name of daos_errno2der().
-static inline int d_errno2der(int errnum) {
-  return daos_errno2der(errnum);
-}
+static inline int d_errno2der(int errnum) { return daos_errno2der(errnum); }
 
 // 0 or a positive errno value for 0 or -DER_.... Codes without a counterpart become EIO; a positive
 // argument is a caller's mistake and becomes EINVAL.

@@ -2,9 +2,11 @@
 #ifndef AEON_GURT_TYPES_H
 #define AEON_GURT_TYPES_H
 
+#include <byteswap.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
