@@ -18,10 +18,11 @@
 # A module without SOURCES is headers only. Tests find their files below the macro
 # AEON_TESTDATA_DIR, the module's testdata/.
 #
-# add_program(<name> MODULE <module> SOURCES … DEPENDS … LIBS …): an executable in bin/, installed.
+# add_program(<name> MODULE <module> SOURCES … DEPENDS … LIBS …): an executable in bin/, installed. Its
+#   target is program_<name>, since modules, programs and libraries may share a name.
 # add_c_library(<name> MODULE <module> SOURCES … DEPENDS … WHOLE … LIBS … EXPORTS <version script>
-#   VERSION … SOVERSION … HEADERS_FROM <folder>): a shared library in lib/, installed with its headers.
-#   The archives of the modules in WHOLE go in whole.
+#   VERSION … SOVERSION … HEADERS_FROM <folder>): the shared library lib/lib<name>.so, installed with its
+#   headers; its target is lib<name>. The archives of the modules in WHOLE go in whole.
 # add_gtest(<name> SOURCES … DEPENDS … LIBS … [SLOW]): a test executable outside a module, for tests/.
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
@@ -33,6 +34,7 @@ set(AEON_FUZZ_REPLAY_MAIN ${CMAKE_CURRENT_LIST_DIR}/fuzz_replay_main.cc)
 add_custom_target(link_modules COMMENT "Linked every module whole against what it declares")
 add_custom_target(fuzz_targets)
 add_custom_target(benches)
+add_custom_target(programs)
 
 # `service/pool` and `service_pool` both name the module.
 function(_aeon_module_names out)
@@ -205,10 +207,12 @@ function(add_program name)
   list(REMOVE_ITEM others ${module})
   _aeon_require_depends(${module} ${others})
   _aeon_module_targets(targets ${depends})
-  add_executable(${name} ${P_SOURCES})
-  target_link_libraries(${name} PRIVATE ${targets} ${P_LIBS})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-  install(TARGETS ${name} RUNTIME)
+  set(target program_${name})
+  add_executable(${target} ${P_SOURCES})
+  target_link_libraries(${target} PRIVATE ${targets} ${P_LIBS})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  add_dependencies(programs ${target})
+  install(TARGETS ${target} RUNTIME)
 endfunction()
 
 function(add_c_library name)
@@ -225,22 +229,24 @@ function(add_c_library name)
     set(C_SOURCES ${CMAKE_BINARY_DIR}/empty.cc)
     file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/empty.cc CONTENT "")
   endif()
-  add_library(${name} SHARED ${C_SOURCES})
+  set(target lib${name})
+  add_library(${target} SHARED ${C_SOURCES})
   foreach(archive IN LISTS whole)
-    target_link_libraries(${name} PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${archive}>")
+    target_link_libraries(${target} PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${archive}>")
   endforeach()
-  target_link_libraries(${name} PRIVATE ${targets} ${C_LIBS})
-  set_target_properties(${name} PROPERTIES
-    VERSION ${C_VERSION} SOVERSION ${C_SOVERSION} C_VISIBILITY_PRESET default CXX_VISIBILITY_PRESET default
+  target_link_libraries(${target} PRIVATE ${targets} ${C_LIBS})
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ${name} VERSION ${C_VERSION} SOVERSION ${C_SOVERSION} C_VISIBILITY_PRESET default CXX_VISIBILITY_PRESET default
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
   if(C_EXPORTS)
     get_filename_component(exports ${C_EXPORTS} ABSOLUTE)
-    target_link_options(${name} PRIVATE -Wl,--version-script=${exports})
-    set_target_properties(${name} PROPERTIES LINK_DEPENDS ${exports})
+    target_link_options(${target} PRIVATE -Wl,--version-script=${exports})
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports})
   endif()
-  install(TARGETS ${name} LIBRARY)
+  add_dependencies(programs ${target})
+  install(TARGETS ${target} LIBRARY)
   if(C_HEADERS_FROM)
-    target_include_directories(${name} INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/${C_HEADERS_FROM})
+    target_include_directories(${target} INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/${C_HEADERS_FROM})
     install(DIRECTORY ${C_HEADERS_FROM}/ TYPE INCLUDE)
   endif()
 endfunction()

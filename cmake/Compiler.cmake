@@ -16,9 +16,8 @@ foreach(language C CXX)
 endforeach()
 
 add_compile_options(
-  -Wall -Wextra -Wpedantic -Werror
+  -Wall -Wextra -Werror
   -Wshadow -Wundef -Wcast-align -Wvla
-  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
   $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   -Wno-missing-field-initializers        # {.index = 0} leaves the rest at its default, on purpose.
   -fno-omit-frame-pointer

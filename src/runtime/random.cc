@@ -3,6 +3,9 @@
 #include <bit>
 
 namespace aeon {
+namespace {
+__extension__ using Wide = unsigned __int128;
+}
 
 Random::Random(uint64_t seed) {
   for (uint64_t& word : state_) {  // splitmix64
@@ -29,7 +32,7 @@ uint64_t Random::next() {
 uint64_t Random::below(uint64_t bound) {
   DCHECK(bound > 0);
   // Multiply-shift; the bias is below bound / 2^64.
-  return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+  return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
 }
 
 Uuid Random::uuid() {

@@ -121,6 +121,7 @@ class [[nodiscard]] Task {
   void start() { handle_.resume(); }
   bool done() const { return handle_.done(); }
   T take() { return handle_.promise().take(); }
+  std::coroutine_handle<> handle() const { return handle_; }
   explicit operator bool() const { return static_cast<bool>(handle_); }
 
  private:

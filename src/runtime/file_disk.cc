@@ -1,0 +1,280 @@
+#include "runtime/file_disk.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "ring.h"
+
+namespace aeon {
+namespace {
+
+constexpr ByteCount kCapacityDefault = 16 * 1024 * kGiB;
+constexpr ByteCount kGrowthMin = kMiB;
+constexpr ByteCount kGrowthMax = 64 * kMiB;
+constexpr size_t kTransferMax = size_t{1} << 30;  // The kernel moves less than 2 GiB a call.
+
+Code code_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR: return Code::kNotFound;
+    case EEXIST: return Code::kExists;
+    case EACCES:
+    case EPERM: return Code::kPermission;
+    case EROFS: return Code::kReadOnly;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return Code::kNoSpace;
+    default: return Code::kIo;
+  }
+}
+
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+const char* kind_name(DiskOp::Kind kind) {
+  switch (kind) {
+    case DiskOp::Kind::kRead: return "reading";
+    case DiskOp::Kind::kWrite:
+    case DiskOp::Kind::kWriteDurable: return "writing";
+    case DiskOp::Kind::kFlush: return "flushing";
+    case DiskOp::Kind::kDiscard: return "discarding";
+  }
+  return "using";
+}
+
+}  // namespace
+
+// One operation on its way through the ring; short transfers go on where they stopped.
+class FileDisk::Transfer final : public RingCompletion {
+ public:
+  explicit Transfer(FileDisk& disk) : disk_(disk) {}
+
+  void begin(DiskOp& op) {
+    op_ = &op;
+    op.progress = 0;
+    prepare();
+  }
+
+  void on_ring_complete(int result) override {
+    if (result == -EINTR || result == -EAGAIN || result == -ECANCELED) {  // ECANCELED: the submitting thread ended.
+      prepare();
+      return;
+    }
+    if (result < 0) {
+      finish(disk_.failed(*op_, -result));
+      return;
+    }
+    const bool transfers = op_->kind() != DiskOp::Kind::kFlush && op_->kind() != DiskOp::Kind::kDiscard;
+    if (transfers) {
+      op_->progress += static_cast<uint64_t>(result);
+      if (op_->progress < op_->size()) {
+        if (result != 0) {
+          prepare();
+          return;
+        }
+        if (op_->kind() == DiskOp::Kind::kRead) {  // Behind the end of the file: never written.
+          std::memset(op_->memory() + op_->progress, 0, op_->size() - op_->progress);
+        } else {
+          finish(disk_.failed(*op_, EIO));
+          return;
+        }
+      }
+    }
+    finish(ok());
+  }
+
+ private:
+  void prepare() {
+    Ring& ring = *disk_.reactor_.ring();
+    io_uring_sqe* sqe = ring.get_sqe();
+    std::byte* memory = op_->memory() + op_->progress;
+    const auto size = static_cast<unsigned>(std::min<uint64_t>(op_->size() - op_->progress, kTransferMax));
+    const uint64_t offset = op_->offset() + op_->progress;
+    switch (op_->kind()) {
+      case DiskOp::Kind::kRead: io_uring_prep_read(sqe, disk_.descriptor_, memory, size, offset); break;
+      case DiskOp::Kind::kWrite: io_uring_prep_write(sqe, disk_.descriptor_, memory, size, offset); break;
+      case DiskOp::Kind::kWriteDurable:
+        io_uring_prep_write(sqe, disk_.descriptor_, memory, size, offset);
+        sqe->rw_flags = RWF_DSYNC;
+        break;
+      case DiskOp::Kind::kFlush: io_uring_prep_fsync(sqe, disk_.descriptor_, IORING_FSYNC_DATASYNC); break;
+      case DiskOp::Kind::kDiscard:
+        io_uring_prep_fallocate(sqe, disk_.descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, op_->offset(),
+                                op_->size());
+        break;
+    }
+    ring.prepared(sqe, this);
+  }
+
+  void finish(Status status) {
+    DiskOp* op = op_;
+    op_ = nullptr;
+    --disk_.in_flight_;
+    disk_.free_transfers_.push_back(this);
+    if (op->kind() == DiskOp::Kind::kDiscard) status = ok();  // Advice.
+    op->complete(std::move(status));
+    disk_.reactor_.post(op->waiter());
+  }
+
+  FileDisk& disk_;
+  DiskOp* op_ = nullptr;
+};
+
+Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::string& path, Options options) {
+  int flags = (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+  if (options.create) flags |= O_CREAT | O_EXCL;
+  int descriptor = ::open(path.c_str(), flags | O_DIRECT, 0600);
+  if (descriptor < 0 && errno == EINVAL) {  // No direct I/O there; the file may have been created all the same.
+    if (options.create) ::unlink(path.c_str());
+    descriptor = ::open(path.c_str(), flags, 0600);
+  }
+  if (descriptor < 0) {
+    const int error = errno;
+    return Status(code_of(error), "can't open " + path + ": " + error_text(error));
+  }
+  std::unique_ptr<FileDisk> disk(new FileDisk(reactor, path, descriptor));
+  struct stat about {};
+  if (fstat(descriptor, &about) != 0) return Status(Code::kIo, "can't look at " + path + ": " + error_text(errno));
+  if (S_ISBLK(about.st_mode)) {
+    uint64_t size = 0;
+    if (ioctl(descriptor, BLKGETSIZE64, &size) != 0) {
+      return Status(Code::kIo, "can't get the size of " + path + ": " + error_text(errno));
+    }
+    disk->is_regular_ = false;
+    disk->size_ = size;
+    disk->capacity_ = round_down(size, kDiskBlockSize);
+    return disk;
+  }
+  if (!S_ISREG(about.st_mode)) {
+    return Status(Code::kInvalidArgument, path + " is neither a file nor a block device");
+  }
+  disk->size_ = static_cast<uint64_t>(about.st_size);
+  disk->capacity_ = options.capacity != 0 ? round_down(options.capacity, kDiskBlockSize)
+                    : options.create      ? kCapacityDefault
+                                          : round_up(disk->size_, kDiskBlockSize);
+  return disk;
+}
+
+FileDisk::FileDisk(Reactor& reactor, std::string path, int descriptor)
+    : reactor_(reactor), path_(std::move(path)), descriptor_(descriptor) {}
+
+FileDisk::~FileDisk() {
+  CHECK(in_flight_ == 0);
+  ::close(descriptor_);
+}
+
+Status FileDisk::check(const DiskOp& op) const {
+  const bool has_memory = op.kind() != DiskOp::Kind::kFlush && op.kind() != DiskOp::Kind::kDiscard;
+  if (op.offset() % kDiskBlockSize != 0 || op.size() % kDiskBlockSize != 0 ||
+      (has_memory && reinterpret_cast<uintptr_t>(op.memory()) % kDiskBlockSize != 0)) {
+    return Status(Code::kInvalidArgument, "disk operation not aligned to 4096 bytes");
+  }
+  if (op.offset() > capacity_ || op.size() > capacity_ - op.offset()) {
+    if (op.kind() == DiskOp::Kind::kWrite || op.kind() == DiskOp::Kind::kWriteDurable) {
+      return Status(Code::kNoSpace, path_ + " is full: it may hold " + std::to_string(capacity_) + " bytes");
+    }
+    return Status(Code::kInvalidArgument, "disk operation behind the end of " + path_);
+  }
+  return ok();
+}
+
+Status FileDisk::failed(const DiskOp& op, int error) const {
+  return Status(code_of(error), std::string(kind_name(op.kind())) + " " + std::to_string(op.size()) + " bytes at " +
+                                    std::to_string(op.offset()) + " of " + path_ + ": " + error_text(error));
+}
+
+// Allocates ahead in steps, since writing behind the end of a file is slow and may meet a full file system late.
+Status FileDisk::grow_to(uint64_t end) {
+  if (!is_regular_ || end <= size_) return ok();
+  const ByteCount step = std::clamp<ByteCount>(size_ / 8, kGrowthMin, kGrowthMax);
+  for (const uint64_t wanted : {std::min<uint64_t>(round_up(std::max(end, size_ + step), kMiB), capacity_), end}) {
+    int error = 0;
+    do {
+      error = posix_fallocate(descriptor_, static_cast<off_t>(size_), static_cast<off_t>(wanted - size_));
+    } while (error == EINTR);
+    if (error == 0) {
+      size_ = wanted;
+      return ok();
+    }
+    if (error != ENOSPC && error != EDQUOT) {
+      return Status(code_of(error), "growing " + path_ + ": " + error_text(error));
+    }
+  }
+  return Status(Code::kNoSpace, "growing " + path_ + ": the file system is full; free some space there");
+}
+
+FileDisk::Transfer* FileDisk::take_transfer() {
+  if (free_transfers_.empty()) {
+    transfers_.push_back(std::make_unique<Transfer>(*this));
+    return transfers_.back().get();
+  }
+  Transfer* transfer = free_transfers_.back();
+  free_transfers_.pop_back();
+  return transfer;
+}
+
+void FileDisk::submit(DiskOp& op) {
+  Status status = check(op);
+  const bool writes = op.kind() == DiskOp::Kind::kWrite || op.kind() == DiskOp::Kind::kWriteDurable;
+  if (status.is_ok() && writes) status = grow_to(op.offset() + op.size());
+  if (!status.is_ok() || (op.size() == 0 && op.kind() != DiskOp::Kind::kFlush)) {
+    op.complete(std::move(status));
+    return;
+  }
+  if (op.kind() == DiskOp::Kind::kDiscard && !is_regular_) {
+    op.complete(ok());
+    return;
+  }
+  if (reactor_.ring() == nullptr) {
+    run_blocking(op);
+    return;
+  }
+  ++in_flight_;
+  take_transfer()->begin(op);
+}
+
+// Where io_uring is refused: on the runner's thread.
+void FileDisk::run_blocking(DiskOp& op) {
+  uint64_t done = 0;
+  while (true) {
+    ssize_t result = 0;
+    iovec piece{.iov_base = op.memory() + done, .iov_len = std::min<size_t>(op.size() - done, kTransferMax)};
+    const auto offset = static_cast<off_t>(op.offset() + done);
+    switch (op.kind()) {
+      case DiskOp::Kind::kRead: result = preadv2(descriptor_, &piece, 1, offset, 0); break;
+      case DiskOp::Kind::kWrite: result = pwritev2(descriptor_, &piece, 1, offset, 0); break;
+      case DiskOp::Kind::kWriteDurable: result = pwritev2(descriptor_, &piece, 1, offset, RWF_DSYNC); break;
+      case DiskOp::Kind::kFlush: result = fdatasync(descriptor_); break;
+      case DiskOp::Kind::kDiscard:
+        fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, static_cast<off_t>(op.size()));
+        break;
+    }
+    if (result < 0 && errno == EINTR) continue;
+    if (result < 0) {
+      op.complete(failed(op, errno));
+      return;
+    }
+    if (op.kind() == DiskOp::Kind::kFlush || op.kind() == DiskOp::Kind::kDiscard) break;
+    done += static_cast<uint64_t>(result);
+    if (done >= op.size()) break;
+    if (result == 0 && op.kind() == DiskOp::Kind::kRead) {
+      std::memset(op.memory() + done, 0, op.size() - done);
+      break;
+    }
+    if (result == 0) {
+      op.complete(failed(op, EIO));
+      return;
+    }
+  }
+  op.complete(ok());
+}
+
+}  // namespace aeon

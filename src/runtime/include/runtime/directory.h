@@ -1,0 +1,44 @@
+// A directory that a system lives in: who holds it, and small files replaced whole. Blocking; for start and stop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+namespace aeon {
+
+class Directory {
+ public:
+  // kNotFound, kNotDirectory, kPermission…, naming the path. `create`: also makes the directory (not its parents).
+  static Result<Directory> open(const std::string& path, bool create);
+  Directory(Directory&& other) noexcept;
+  Directory& operator=(Directory&& other) noexcept;
+  ~Directory();
+
+  // Holds the directory for this process until destroyed or the process ends, however it ends. `holder` is what
+  // another one that tries is told: kBusy "… is in use by <holder>". kReadOnly or kPermission if the lock file can't
+  // be written.
+  Status lock(const std::string& holder);
+
+  // kNotFound if there is no such file; kTooBig beyond 16 MiB.
+  Result<Bytes> read_file(const std::string& name) const;
+  // Durable and atomic: after a crash there is the old content or the new.
+  Status replace_file(const std::string& name, ByteView content);
+  Status remove_file(const std::string& name);
+  bool has_file(const std::string& name) const;
+  // Names, in order, without "." and "..".
+  Result<std::vector<std::string>> list() const;
+  std::string path_of(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  Directory(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  std::string path_;
+  int descriptor_ = -1;
+  int lock_descriptor_ = -1;
+};
+
+}  // namespace aeon

@@ -1,0 +1,52 @@
+// A file or block device as a Disk, by direct I/O on a reactor's ring.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/disk.h"
+#include "runtime/reactor.h"
+
+namespace aeon {
+
+class FileDisk final : public Disk {
+ public:
+  struct Options {
+    bool create = false;              // The file must not exist yet.
+    bool read_only = false;
+    ByteCount capacity = 0;           // How far a regular file may grow; 0: the size it has, or 16 TiB if `create`.
+  };
+
+  // kNotFound, kExists, kPermission, kReadOnly, kNoSpace or kIo, naming the path. Uses buffered I/O where the file
+  // system has no direct one. The reactor must outlive the disk.
+  static Result<std::unique_ptr<FileDisk>> open(Reactor& reactor, const std::string& path, Options options);
+  // All operations must have completed.
+  ~FileDisk() override;
+
+  ByteCount capacity() const override { return capacity_; }
+  std::string_view name() const override { return path_; }
+  void submit(DiskOp& op) override;
+
+ private:
+  class Transfer;
+  FileDisk(Reactor& reactor, std::string path, int descriptor);
+  Status check(const DiskOp& op) const;
+  Status grow_to(uint64_t end);
+  Status failed(const DiskOp& op, int error) const;
+  void start(Transfer& transfer);
+  void run_blocking(DiskOp& op);
+  Transfer* take_transfer();
+
+  Reactor& reactor_;
+  std::string path_;
+  int descriptor_;
+  bool is_regular_ = true;
+  ByteCount capacity_ = 0;
+  uint64_t size_ = 0;         // Allocated length of a regular file.
+  size_t in_flight_ = 0;
+  std::vector<std::unique_ptr<Transfer>> transfers_;
+  std::vector<Transfer*> free_transfers_;
+};
+
+}  // namespace aeon

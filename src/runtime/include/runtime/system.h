@@ -1,0 +1,29 @@
+// The real World's parts besides executor and disks.
+#pragma once
+
+#include "runtime/world.h"
+
+namespace aeon {
+
+class SystemClock final : public Clock {
+ public:
+  uint64_t wall_ns() const override;
+};
+
+// Seeded by the operating system.
+Random system_random();
+
+// For systems whose parts all live in one process: nothing can be reached.
+class NoNetwork final : public Network {
+ public:
+  Status listen(Address, Receiver) override { return Status(Code::kUnavailable, "this process has no network"); }
+  void unlisten(Address) override {}
+  void send(Address, Address, Bytes) override {}
+  ByteCount message_size_max() const override { return 0; }
+};
+
+// What a process is, for messages about who holds what.
+uint64_t process_id();
+std::string host_name();
+
+}  // namespace aeon

@@ -1,0 +1,365 @@
+#include "runtime/reactor.h"
+
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <deque>
+#include <limits>
+#include <thread>
+
+#include "ring.h"
+#include "runtime/timer_queue.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace aeon {
+namespace {
+
+constexpr size_t kResumesPerTurn = 256;
+constexpr int kTurnsInARow = 64;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+Instant monotonic_now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#else
+  sched_yield();
+#endif
+}
+
+void futex_wait(std::atomic<uint32_t>& word, uint32_t expected) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+void futex_wake(std::atomic<uint32_t>* word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+struct Reactor::State {
+  std::deque<std::coroutine_handle<>> ready;
+  TimerQueue timers;
+  int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
+  bool owns_wake_fd = false;
+  std::thread background;
+};
+
+// A coroutine without a parent: starts from the ready queue or inbox and destroys itself at its end.
+struct Reactor::Detached {
+  struct promise_type : Inbound {
+    explicit promise_type(Reactor& owner, Task<void>&) : reactor(owner) {
+      reactor.tasks_alive_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~promise_type() { reactor.tasks_alive_.fetch_sub(1, std::memory_order_relaxed); }
+    static void* operator new(size_t size) { return FramePool::allocate(size); }
+    static void operator delete(void* frame, size_t size) { FramePool::release(frame, size); }
+    Detached get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+    Reactor& reactor;
+  };
+  std::coroutine_handle<promise_type> handle;
+};
+
+Reactor::Detached Reactor::detach(Reactor&, Task<void> work) { co_await work; }
+
+Reactor::Reactor(Options options)
+    : options_(options), background_deadline_ns_(kNever), now_(monotonic_now()), state_(std::make_unique<State>()) {
+  if (options_.use_io_uring) ring_ = Ring::create(options_.ring_entries);
+  if (ring_ != nullptr) {
+    state_->wake_fd = ring_->event_fd();
+  } else {
+    state_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    state_->owns_wake_fd = true;
+  }
+  CHECK(state_->wake_fd >= 0);
+  // Without callers spinning beside it, a single core has nobody to spin for.
+  if (std::thread::hardware_concurrency() <= 1) options_.spin = Duration(0);
+  state_->background = std::thread([this] { background(); });
+}
+
+Reactor::~Reactor() {
+  stopping_.store(true);
+  poke_background();
+  state_->background.join();
+  CHECK(tasks_alive_.load() == 0);
+  CHECK(blocked_ == nullptr);
+  CHECK(state_->timers.empty());
+  if (state_->owns_wake_fd) close(state_->wake_fd);
+}
+
+// ---- Entering and leaving -------------------------------------------------------------------------------------------
+
+bool Reactor::try_enter() {
+  if (running_.load(std::memory_order_relaxed)) return false;
+  if (running_.exchange(true, std::memory_order_seq_cst)) return false;
+  if (ring_ != nullptr) ring_->set_events(false);
+  return true;
+}
+
+// Makes sure that somebody will notice what is still to come: completions, and what cover_soon() looks at.
+void Reactor::cover_leftovers() {
+  if (ring_ != nullptr) {
+    ring_->submit();
+    if (ring_->in_flight() != 0 && !ring_sleeper_.load(std::memory_order_seq_cst)) {
+      ring_->set_events(true);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (ring_->has_completions()) poke_background();  // They came before the eventfd was on.
+    }
+  }
+  cover_soon();
+}
+
+void Reactor::cover_soon() {
+  if (!state_->ready.empty()) poke_background();
+  if (state_->timers.empty()) return;
+  const int64_t deadline = state_->timers.next_deadline().time_since_epoch().count();
+  if (deadline < background_deadline_ns_.load(std::memory_order_relaxed)) {
+    background_deadline_ns_.store(deadline, std::memory_order_relaxed);
+    poke_background();
+  }
+}
+
+void Reactor::leave() {
+  cover_leftovers();
+  release_and_recheck();
+}
+
+// Who posts to the inbox tries to enter afterwards; so who leaves looks at the inbox afterwards. One of both sees
+// the other.
+void Reactor::release_and_recheck() {
+  running_.store(false, std::memory_order_seq_cst);
+  while (inbox_.load(std::memory_order_seq_cst) != nullptr && try_enter()) {
+    turn_until_quiet(nullptr);
+    cover_leftovers();
+    running_.store(false, std::memory_order_seq_cst);
+  }
+}
+
+void Reactor::push_inbound(Inbound& item) {
+  Inbound* first = inbox_.load(std::memory_order_relaxed);
+  do {
+    item.next = first;
+  } while (!inbox_.compare_exchange_weak(first, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
+}
+
+void Reactor::poke_background() {
+  const uint64_t one = 1;
+  // A full counter means that it is awake anyway.
+  [[maybe_unused]] const ssize_t written = write(state_->wake_fd, &one, sizeof one);
+}
+
+// ---- Running --------------------------------------------------------------------------------------------------------
+
+void Reactor::start_inbound() {
+  if (inbox_.load(std::memory_order_relaxed) == nullptr) return;
+  Inbound* item = inbox_.exchange(nullptr, std::memory_order_acquire);
+  Inbound* in_order = nullptr;
+  while (item != nullptr) {
+    Inbound* next = item->next;
+    item->next = in_order;
+    in_order = item;
+    item = next;
+  }
+  while (in_order != nullptr) {
+    Inbound* next = in_order->next;
+    if (in_order->is_call) {
+      auto* call = static_cast<Call*>(in_order);
+      call->next_blocked = blocked_;
+      blocked_ = call;
+    }
+    in_order->start.resume();
+    in_order = next;
+  }
+}
+
+// Tells the callers whose tasks have ended. A caller's memory is gone as soon as it has been told.
+void Reactor::finish_calls() {
+  Call** link = &blocked_;
+  while (*link != nullptr) {
+    Call* call = *link;
+    if (!call->start.done()) {
+      link = &call->next_blocked;
+      continue;
+    }
+    *link = call->next_blocked;
+    const bool in_ring = call->in_ring;
+    const uint32_t before = call->state.exchange(Call::kDone, std::memory_order_acq_rel);
+    if (in_ring) ring_->kick();
+    else if (before == Call::kAsleep) futex_wake(&call->state);
+  }
+}
+
+// One round: what came in, what completed, what is due, what is ready. False if there was nothing.
+bool Reactor::turn() {
+  bool any = inbox_.load(std::memory_order_relaxed) != nullptr;
+  start_inbound();
+  if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
+  if (!state_->timers.empty()) {
+    now_ = monotonic_now();
+    while (Timer* timer = state_->timers.take_due(now_)) {
+      timer->on_fire();
+      any = true;
+    }
+  }
+  size_t budget = kResumesPerTurn;
+  while (!state_->ready.empty() && budget-- != 0) {
+    const std::coroutine_handle<> next = state_->ready.front();
+    state_->ready.pop_front();
+    next.resume();
+    any = true;
+  }
+  if (blocked_ != nullptr) finish_calls();
+  return any;
+}
+
+// Runs until nothing is left to do now, or until `own` is done: a caller doesn't do others' work for long.
+void Reactor::turn_until_quiet(const Call* own) {
+  now_ = monotonic_now();
+  for (int i = 0; i < kTurnsInARow && turn(); ++i) {
+    if (own != nullptr && own->state.load(std::memory_order_relaxed) == Call::kDone) return;
+  }
+}
+
+void Reactor::run_call(Call& call) {
+  bool running = try_enter();
+  if (running) {
+    now_ = monotonic_now();
+    call.start.resume();
+    if (call.start.done()) {
+      leave();
+      return;
+    }
+    call.next_blocked = blocked_;
+    blocked_ = &call;
+  } else {
+    push_inbound(call);
+  }
+  // From here on the call is known to every runner, and one of them, perhaps this thread, ends it.
+  bool may_take_over = true;
+  while (true) {
+    if (running) {
+      turn_until_quiet(&call);
+      if (call.state.load(std::memory_order_relaxed) == Call::kDone) {
+        leave();
+        return;
+      }
+      if (sleep_in_ring(call)) continue;
+      leave();
+      may_take_over = false;  // There is nothing to wait for in the ring, so don't enter again just to see that.
+    }
+    running = wait_outside(call, may_take_over);
+    if (!running) return;
+  }
+}
+
+// As runner: sleeps until a completion if nobody else does and one is on its way. Runner again when it returns true.
+bool Reactor::sleep_in_ring(Call& call) {
+  if (ring_ == nullptr || ring_->in_flight() == 0 || !state_->ready.empty()) return false;
+  if (ring_sleeper_.exchange(true, std::memory_order_seq_cst)) return false;
+  call.in_ring = true;
+  const unsigned to_submit = ring_->publish();
+  cover_soon();
+  release_and_recheck();
+  ring_->enter_and_wait(to_submit);
+  ring_sleeper_.store(false, std::memory_order_seq_cst);
+  // Completions may be there that nobody else will notice, so this thread must run once, whether its call is done
+  // or not. Runners don't sleep while they run, so this is short.
+  while (!try_enter()) pause_briefly();
+  call.in_ring = false;
+  return true;
+}
+
+// Waits for others to end the call: spins while somebody runs, then sleeps. False when the call is done, true when
+// this thread has become the runner.
+bool Reactor::wait_outside(Call& call, bool may_take_over) {
+  const Instant spin_until = monotonic_now() + options_.spin;
+  while (true) {
+    for (int i = 0; i < 64; ++i) {
+      if (call.state.load(std::memory_order_acquire) == Call::kDone) return false;
+      const bool worthwhile = inbox_.load(std::memory_order_relaxed) != nullptr ||
+                              (may_take_over && !ring_sleeper_.load(std::memory_order_relaxed));
+      if (worthwhile && try_enter()) return true;
+      // Nobody runs, so the call waits for a device or a timer: spinning would only take a core from them.
+      if (!running_.load(std::memory_order_relaxed)) break;
+      pause_briefly();
+    }
+    if (running_.load(std::memory_order_relaxed) && monotonic_now() < spin_until) continue;
+    // A runner that leaves looks at the inbox; who entered it and finds nobody running must run it.
+    if (inbox_.load(std::memory_order_seq_cst) != nullptr && try_enter()) return true;
+    uint32_t expected = Call::kRunning;
+    if (!call.state.compare_exchange_strong(expected, Call::kAsleep, std::memory_order_acq_rel)) return false;
+    futex_wait(call.state, Call::kAsleep);
+    expected = Call::kAsleep;
+    if (!call.state.compare_exchange_strong(expected, Call::kRunning, std::memory_order_acq_rel)) return false;
+  }
+}
+
+void Reactor::background() {
+  while (true) {
+    const int64_t deadline_ns = background_deadline_ns_.load(std::memory_order_relaxed);
+    timespec timeout{};
+    if (deadline_ns != kNever) {
+      const int64_t left_ns = deadline_ns - monotonic_now().time_since_epoch().count();
+      if (left_ns > 0) timeout = {.tv_sec = left_ns / 1'000'000'000, .tv_nsec = left_ns % 1'000'000'000};
+    }
+    pollfd wake{.fd = state_->wake_fd, .events = POLLIN, .revents = 0};
+    ppoll(&wake, 1, deadline_ns == kNever ? nullptr : &timeout, nullptr);
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(state_->wake_fd, &count, sizeof count);
+    if (stopping_.load()) return;
+    // It was woken because something must be run, so it doesn't go back to sleep before it has. Who runs now leaves
+    // soon.
+    const timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
+    while (!try_enter()) nanosleep(&nap, nullptr);
+    now_ = monotonic_now();
+    while (turn()) {
+    }
+    background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(),
+                                  std::memory_order_relaxed);
+    leave();
+  }
+}
+
+// ---- Work without a waiting caller ----------------------------------------------------------------------------------
+
+void Reactor::submit(Task<void> work) {
+  const Detached detached = detach(*this, std::move(work));
+  Inbound& item = detached.handle.promise();
+  item.start = detached.handle;
+  push_inbound(item);
+  if (try_enter()) {
+    turn_until_quiet(nullptr);
+    leave();
+  }
+}
+
+bool Reactor::poll() {
+  if (!try_enter()) return false;
+  now_ = monotonic_now();
+  const bool any = turn();
+  leave();
+  return any;
+}
+
+void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(ready); }
+void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }
+void Reactor::arm(Timer& timer, Instant deadline) { state_->timers.arm(timer, deadline); }
+void Reactor::disarm(Timer& timer) { state_->timers.disarm(timer); }
+
+}  // namespace aeon
