@@ -8,11 +8,11 @@
 
 namespace {
 
-TEST(Errors, HaveTheNameOfTheirConstant) {
+TEST(Errors, HaveTheNameOfTheirConstant){
 #define CHECK_NAME(name, value, text)     \
   EXPECT_STREQ(d_errstr(-(name)), #name); \
   EXPECT_STREQ(d_errdesc(-(name)), text);
-  DAOS_FOREACH_ERROR(CHECK_NAME)
+    DAOS_FOREACH_ERROR(CHECK_NAME)
 #undef CHECK_NAME
 }
 

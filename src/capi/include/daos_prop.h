@@ -234,7 +234,7 @@ struct daos_co_status {
 
 // A status as the number that DAOS_PROP_CO_STATUS has: flags, status, map version from high to low.
 #define DAOS_PROP_CO_STATUS_VAL(status, flag, pm_ver) \
-  ((uint64_t)(flag) << 48 | ((uint64_t)(status)&0xFFFF) << 32 | (uint64_t)(pm_ver))
+  ((uint64_t)(flag) << 48 | ((uint64_t)(status) & 0xFFFF) << 32 | (uint64_t)(pm_ver))
 
 static inline uint64_t daos_prop_co_status_2_val(struct daos_co_status* co_status) {
   return DAOS_PROP_CO_STATUS_VAL(co_status->dcs_status, co_status->dcs_flags, co_status->dcs_pm_ver);

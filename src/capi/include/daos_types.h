@@ -118,10 +118,7 @@ typedef struct {
   uint8_t da_buf[DAOS_ANCHOR_BUF_MAX];
 } daos_anchor_t;
 
-#define DAOS_ANCHOR_INIT                  \
-  {                                       \
-    DAOS_ANCHOR_TYPE_ZERO, 0, 0, 0, { 0 } \
-  }
+#define DAOS_ANCHOR_INIT {DAOS_ANCHOR_TYPE_ZERO, 0, 0, 0, {0}}
 
 // ---- Containers ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ extern "C" {
 
 #ifndef container_of
 // The structure of `type` whose `member` is at `ptr`.
-#define container_of(ptr, type, member) ((type*)((char*)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type*)((char*)(ptr) - offsetof(type, member)))
 #endif
 
 // 0 or -DER_... for an errno value. Values without a counterpart become -DER_MISC, negative ones
