@@ -32,6 +32,10 @@ class Executor {
   // Arms or re-arms `timer`; see Timer. From this executor only.
   virtual void arm(Timer& timer, Instant deadline) = 0;
   virtual void disarm(Timer& timer) = 0;
+
+  // True while a simulated process and all its frames go away at once: then those who normally insist on being
+  // left in order (no waiters, nobody inside) don't.
+  virtual bool is_crashing() const { return false; }
 };
 
 // One-shot timer: on_fire() is called from the executor's loop at or after the deadline. Owned by whoever embeds it;

@@ -12,26 +12,50 @@
 namespace aeon {
 
 namespace internal {
-// An intrusive list of suspended coroutines; each node lives in the waiter's frame.
+class WaiterList;
+
+// A suspended coroutine in a list; lives in the waiter's frame. When that frame is destroyed while it waits (a
+// simulated process crashed), it takes itself out.
 struct Waiter {
+  Waiter() = default;
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  inline ~Waiter();
+
   std::coroutine_handle<> handle;
+  WaiterList* list = nullptr;
   Waiter* next = nullptr;
+  Waiter* previous = nullptr;
 };
+
 class WaiterList {
  public:
+  WaiterList() = default;
+  WaiterList(const WaiterList&) = delete;
+  WaiterList& operator=(const WaiterList&) = delete;
+  // Waiters that are left belong to a crashed process, and may outlive the list.
+  ~WaiterList() {
+    while (pop() != nullptr) {
+    }
+  }
+
   bool empty() const { return first_ == nullptr; }
+  Waiter* front() const { return first_; }
   void push(Waiter& waiter) {
+    waiter.list = this;
     waiter.next = nullptr;
-    if (last_ != nullptr) last_->next = &waiter;
-    else first_ = &waiter;
+    waiter.previous = last_;
+    (last_ != nullptr ? last_->next : first_) = &waiter;
     last_ = &waiter;
+  }
+  void remove(Waiter& waiter) {
+    (waiter.previous != nullptr ? waiter.previous->next : first_) = waiter.next;
+    (waiter.next != nullptr ? waiter.next->previous : last_) = waiter.previous;
+    waiter.list = nullptr;
   }
   Waiter* pop() {
     Waiter* waiter = first_;
-    if (waiter != nullptr) {
-      first_ = waiter->next;
-      if (first_ == nullptr) last_ = nullptr;
-    }
+    if (waiter != nullptr) remove(*waiter);
     return waiter;
   }
 
@@ -39,6 +63,10 @@ class WaiterList {
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
 };
+
+inline Waiter::~Waiter() {
+  if (list != nullptr) list->remove(*this);
+}
 }  // namespace internal
 
 // "Something changed": wait() suspends until the next notify. Wait in a loop that looks again at what it waits for.
@@ -47,7 +75,7 @@ class Signal {
   explicit Signal(Executor& executor) : executor_(executor) {}
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
-  ~Signal() { DCHECK(waiters_.empty()); }
+  ~Signal() { DCHECK(waiters_.empty() || executor_.is_crashing()); }
 
   void notify_all() {
     while (internal::Waiter* waiter = waiters_.pop()) executor_.post(waiter->handle);
@@ -80,19 +108,18 @@ class Semaphore {
   Semaphore(Executor& executor, uint64_t count) : executor_(executor), free_(count) {}
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
-  ~Semaphore() { DCHECK(waiters_.empty()); }
+  ~Semaphore() { DCHECK(waiters_.empty() || executor_.is_crashing()); }
 
-  struct Awaiter {
+  struct Awaiter : internal::Waiter {
     Awaiter(Semaphore& semaphore, uint64_t wanted) : semaphore_(semaphore), wanted_(wanted) {}
     bool await_ready() { return semaphore_.try_acquire(wanted_); }
     void await_suspend(std::coroutine_handle<> waiter) {
-      handle_ = waiter;
-      semaphore_.waiters_.push_back(this);
+      handle = waiter;
+      semaphore_.waiters_.push(*this);
     }
     void await_resume() {}
     Semaphore& semaphore_;
     uint64_t wanted_;
-    std::coroutine_handle<> handle_;
   };
   Awaiter acquire(uint64_t wanted = 1) { return Awaiter(*this, wanted); }
   bool try_acquire(uint64_t wanted = 1) {
@@ -102,11 +129,12 @@ class Semaphore {
   }
   void release(uint64_t count = 1) {
     free_ += count;
-    while (!waiters_.empty() && waiters_.front()->wanted_ <= free_) {
-      Awaiter* waiter = waiters_.front();
-      waiters_.pop_front();
+    while (!waiters_.empty()) {
+      auto* waiter = static_cast<Awaiter*>(waiters_.front());
+      if (waiter->wanted_ > free_) break;
+      waiters_.remove(*waiter);
       free_ -= waiter->wanted_;
-      executor_.post(waiter->handle_);
+      executor_.post(waiter->handle);
     }
   }
   uint64_t free_count() const { return free_; }
@@ -114,7 +142,7 @@ class Semaphore {
  private:
   Executor& executor_;
   uint64_t free_;
-  std::deque<Awaiter*> waiters_;
+  internal::WaiterList waiters_;
 };
 
 // A permit that goes back when it is destroyed.

@@ -1,114 +1,13 @@
-// What requests to a target's store are made of.
+// What only the store of a target speaks of; the data model itself is in base/data_model.h.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
-#include "base/bytes.h"
-#include "base/ids.h"
-#include "base/status.h"
-#include "base/units.h"
+#include "base/data_model.h"
 
 namespace aeon::vos {
 
-inline constexpr size_t kUserKeySizeMax = 2 * kKiB;       // dkeys and akeys, bytes as the user gave them.
 inline constexpr ByteCount kInlineSizeMax = 4 * kKiB;     // Values up to this live in the index, larger in blocks.
-inline constexpr ByteCount kChecksumChunk = 32 * kKiB;    // Data of an extent under one CRC32C, from its start.
-inline constexpr ByteCount kValueBytesMax = 1 * kGiB;     // One extent or single value in one call.
-
-struct Recx {  // A range of records.
-  uint64_t index = 0;
-  uint64_t count = 0;
-  uint64_t end() const { return index + count; }
-  friend auto operator<=>(const Recx&, const Recx&) = default;
-};
-
-enum class ValueKind : uint8_t { kSingle = 1, kArray = 2 };
-
-// How keys of an object compare, by its type (ObjectId::type(), as in DAOS's public object types).
-enum class KeyOrder : uint8_t { kBytes, kUint64 };
-KeyOrder dkey_order(ObjectId object);
-KeyOrder akey_order(ObjectId object);
-
-// Conditions of a write or fetch, with the values of the DAOS 2.x public flags. They look at what is visible at the
-// call's epoch; one that doesn't hold fails the whole call with kExists (insert) or kNotFound (the others).
-enum Condition : uint32_t {
-  kPunchIfExists = 1u << 0,
-  kDkeyInsert = 1u << 1,
-  kDkeyUpdate = 1u << 2,
-  kDkeyFetch = 1u << 3,
-  kAkeyInsert = 1u << 4,
-  kAkeyUpdate = 1u << 5,
-  kAkeyFetch = 1u << 6,
-};
-
-// One akey of an update. `data` is what to store, in the order of `recxs`, in any number of pieces; their sizes add
-// up to record_size * (sum of counts), or to record_size for a single value. For an array, record_size 0 punches the
-// extents. Checksums: one CRC32C for each kChecksumChunk of each recx's bytes (of the single value's), in order.
-struct AkeyUpdate {
-  Bytes akey;
-  ValueKind kind = ValueKind::kSingle;
-  uint64_t record_size = 0;
-  std::vector<Recx> recxs;
-  std::vector<ByteView> data;        // The caller's memory; must stay until the call ends.
-  std::vector<uint32_t> checksums;
-  uint32_t conditions = 0;           // kAkeyInsert, kAkeyUpdate for this akey.
-};
-
-// One change of one object. A write call takes several and applies all or none at one epoch.
-struct ObjectWrite {
-  enum class Kind : uint8_t { kUpdate = 1, kPunchObject = 2, kPunchDkey = 3, kPunchAkeys = 4 };
-  Kind kind = Kind::kUpdate;
-  ObjectId object;
-  Bytes dkey;                        // Not for kPunchObject.
-  std::vector<AkeyUpdate> akeys;     // kUpdate.
-  std::vector<Bytes> punched_akeys;  // kPunchAkeys.
-  uint32_t conditions = 0;           // Conditions for the dkey and, applied to each, its akeys.
-};
-
-// One akey of a fetch. For an array, `recxs` say what to read; `out` takes the bytes in that order, densely: record
-// r of recxs[i] is at the same place whether or not records before it are holes. Holes leave `out` as it was.
-struct AkeyFetch {
-  Bytes akey;
-  ValueKind kind = ValueKind::kSingle;
-  std::vector<Recx> recxs;
-  std::vector<MutableBytes> out;     // The caller's memory. Empty: ask for sizes only.
-};
-
-struct FetchedSegment {  // Records that are there; what lies between segments is a hole.
-  Recx recx;
-  Epoch epoch;                          // Of the write that gave them.
-  std::vector<uint32_t> checksums;      // One for each kChecksumChunk of the segment's bytes, from its start.
-};
-
-struct FetchedAkey {
-  // Size of the single value, or of one record; 0 if there is nothing at all in what was asked for.
-  uint64_t record_size = 0;
-  std::vector<FetchedSegment> segments;  // In order of the recxs asked for. A single value is recx {0, 1}.
-};
-
-// Where a listing goes on. Opaque to callers; any Anchor continues at the same epoch after restarts too.
-struct Anchor {
-  Bytes position;
-  bool is_end = false;
-};
-
-struct ListedRecx {
-  Recx recx;
-  uint64_t record_size = 0;
-  Epoch epoch;
-};
-
-enum QueryFlags : uint32_t {  // Values of the DAOS 2.x public header.
-  kGetMax = 1, kGetMin = 2, kGetDkey = 4, kGetAkey = 8, kGetRecx = 16,
-};
-struct QueriedKey {
-  Bytes dkey;
-  Bytes akey;
-  Recx recx;
-  uint64_t record_size = 0;
-};
 
 struct ContainerInfo {
   Uuid id;

@@ -1,0 +1,45 @@
+// Embedded mode: a system in a directory, with its engine in this process and a client connected to it. No daemon,
+// no root, no configuration.
+//
+// The directory holds `system` (name, uuid, format version, targets; checksummed), `lock` (who holds it) and one
+// file per target. Killing the process at any moment loses nothing acknowledged.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "client/client.h"
+
+namespace aeon::local {
+
+struct CreateOptions {
+  std::string system_name = "local";   // At most 15 characters, as in DAOS.
+  std::string pool_label = "default";
+  ByteCount capacity = 0;              // How far the pool may grow; 0: as far as the file system goes.
+  ByteCount log_size = 64 * kMiB;
+};
+
+struct OpenOptions {
+  bool create_if_missing = false;      // With `create` as below; the directory may be missing or empty.
+  CreateOptions create;
+};
+
+class LocalSystem : public client::System {
+ public:
+  // kBusy names the process that holds it; kNotFound, kInvalidArgument (not a system: what to do),
+  // kVersionUnsupported (both versions), kCorrupt, kPermission, kReadOnly, kNoSpace. Blocking.
+  static Result<std::shared_ptr<LocalSystem>> open(const std::string& directory, OpenOptions options);
+
+  // Writes an empty system; kNotEmpty if the directory holds anything else.
+  static Status create(const std::string& directory, CreateOptions options);
+
+  virtual const std::string& directory() const = 0;
+  // Flushes, writes a checkpoint and lets go of the directory. Handles must be gone. The destructor does the same
+  // and logs what fails. Blocking.
+  virtual Status close() = 0;
+};
+
+// The system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says how to set it.
+Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing);
+
+}  // namespace aeon::local

@@ -1,0 +1,67 @@
+// Tests over seeds.
+//
+//   for_each_seed([](Random& random) { … ASSERT_EQ(…); });      // or [](uint64_t seed)
+//   SIMULATION(Rebuild, KeepsAcknowledgedWrites) { SimSystem system(seed, …); … }
+//
+// Stops at the first seed that fails and prints it, also when the process aborts. In the environment, SEED=n runs
+// only that one, and SEEDS=n that many.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <exception>
+#include <type_traits>
+
+#include "runtime/random.h"
+
+namespace aeon {
+
+namespace internal {
+
+struct SeedRange {
+  uint64_t first;
+  uint64_t count;
+};
+SeedRange seeds_from_environment(uint64_t count);
+// Remembers the seed for as long as it lives, and prints it should the process abort meanwhile.
+class SeedInProgress {
+ public:
+  explicit SeedInProgress(uint64_t seed);
+  SeedInProgress(const SeedInProgress&) = delete;
+  SeedInProgress& operator=(const SeedInProgress&) = delete;
+  ~SeedInProgress();
+};
+
+}  // namespace internal
+
+template <typename Body>
+void for_each_seed(Body body, uint64_t count = 100) {
+  const internal::SeedRange seeds = internal::seeds_from_environment(count);
+  for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
+    const internal::SeedInProgress in_progress(seed);
+    try {
+      if constexpr (std::is_invocable_v<Body, uint64_t>) {
+        body(seed);
+      } else {
+        Random random(seed);
+        body(random);
+      }
+    } catch (const std::exception& failure) {
+      ADD_FAILURE() << failure.what();
+    }
+    if (::testing::Test::HasFailure()) {
+      ADD_FAILURE() << "Seed " << seed << " failed; SEED=" << seed << " in the environment repeats it.";
+      return;
+    }
+    if (::testing::Test::IsSkipped()) return;
+  }
+}
+
+}  // namespace aeon
+
+// A test whose body sees `seed` and runs for many.
+#define SIMULATION(Suite, Name)                              \
+  static void Suite##_##Name##_simulation(uint64_t seed);    \
+  TEST(Suite, Name) { ::aeon::for_each_seed(Suite##_##Name##_simulation, 50); } \
+  static void Suite##_##Name##_simulation([[maybe_unused]] uint64_t seed)
