@@ -7,6 +7,7 @@ import unittest
 
 import cpp_tokens
 import lint_coroutines
+import lint_docs
 import lint_seams
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,6 +57,11 @@ class Samples(unittest.TestCase):
     def test_allow_list_wants_a_reason(self):
         with self.assertRaises(SystemExit):
             lint_seams.read_allowed("src/cli/**  system\n")
+
+    def test_docs(self):
+        text = "[a](../there.md#part) [b](gone.md)\n```\n[c](gone.md)\n```\n[d](https://example.org)\n"
+        found = lint_docs.faults_in("docs/x.md", text, lambda path: path == "there.md")
+        self.assertEqual(found, ["docs/x.md:1: link to gone.md, which isn't there"])
 
 
 if __name__ == "__main__":
