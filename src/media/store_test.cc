@@ -158,7 +158,9 @@ TEST(KeyBlockStore, FramesThatACrashedLifeLeftBehindAreNotTakenForTheNextOnes) {
 
   store = *machine.open();
   EXPECT_EQ(store->counters().replayed_batches, 2u);
-  for (const auto& [key, value] : *machine.run(read_all(store))) EXPECT_TRUE(key[0] == '1' || key[0] == '5') << key;
+  const Result<StoreModel> found = machine.run(read_all(store));
+  ASSERT_TRUE(found.is_ok()) << found.status().to_string();
+  for (const auto& [key, value] : *found) EXPECT_TRUE(key[0] == '1' || key[0] == '5') << key;
 }
 
 TEST(KeyBlockStore, FreedBlocksKeepTheirContentForPinnedReaders) {
