@@ -22,7 +22,9 @@ Task<Status> await_op(Disk* disk, DiskOp::Kind kind, uint64_t offset, MutableByt
 // A disk and the process that uses it, one operation after another.
 class Rig {
  public:
-  explicit Rig(uint64_t seed, SimDiskOptions options = {}) : scheduler(seed), disk(scheduler, std::move(options)) { boot(); }
+  explicit Rig(uint64_t seed, SimDiskOptions options = {}) : scheduler(seed), disk(scheduler, std::move(options)) {
+    boot();
+  }
 
   void boot() {
     process = &scheduler.new_process("p");
@@ -52,7 +54,8 @@ class Rig {
     DiskBuffer buffer(kDiskBlockSize);
     EXPECT_TRUE(run(DiskOp::Kind::kRead, block * kDiskBlockSize, buffer.bytes()).is_ok());
     std::vector<uint64_t> stamps;
-    for (size_t at = 0; at < kDiskBlockSize; at += kDiskSectorSize) stamps.push_back(load_le<uint64_t>(buffer.data() + at));
+    for (size_t at = 0; at < kDiskBlockSize; at += kDiskSectorSize)
+      stamps.push_back(load_le<uint64_t>(buffer.data() + at));
     return stamps;
   }
   bool holds(uint64_t block, uint64_t stamp) { return sectors(block) == std::vector<uint64_t>(8, stamp); }
@@ -84,7 +87,9 @@ TEST(SimDisk, ReadsBackWhatWasWritten) {
 TEST(SimDisk, RefusesUnalignedAndOutsideOperations) {
   Rig rig(1, {.capacity = 10 * kDiskBlockSize});
   DiskBuffer buffer(2 * kDiskBlockSize);
-  const auto code = [&](uint64_t offset, MutableBytes memory) { return rig.run(DiskOp::Kind::kRead, offset, memory).code(); };
+  const auto code = [&](uint64_t offset, MutableBytes memory) {
+    return rig.run(DiskOp::Kind::kRead, offset, memory).code();
+  };
   EXPECT_EQ(code(8 * kDiskBlockSize, buffer.bytes()), Code::kOk);
   EXPECT_EQ(code(9 * kDiskBlockSize, buffer.bytes()), Code::kInvalidArgument);
   EXPECT_EQ(code(~uint64_t{4095}, buffer.bytes()), Code::kInvalidArgument);
@@ -425,9 +430,12 @@ TEST(SimDiskFaults, ADiscardGivesZerosGarbageOrTheOldData) {
     ASSERT_TRUE(rig.write(3, 3).is_ok());
     ASSERT_TRUE(rig.discard(0, 3).is_ok());
     EXPECT_TRUE(rig.holds(3, 3));
-    if (rig.holds(1, 0)) zeros = true;
-    else if (rig.holds(1, 1)) old = true;
-    else garbage = true;
+    if (rig.holds(1, 0))
+      zeros = true;
+    else if (rig.holds(1, 1))
+      old = true;
+    else
+      garbage = true;
   }
   EXPECT_TRUE(zeros && garbage && old);
 }
@@ -453,7 +461,8 @@ Task<Status> change_memory_in_flight(SimDisk* disk, SimExecutor* executor) {
 
 TEST(SimDiskFaults, ChangingMemoryUnderAWriteFailsTheRun) {
   Rig rig(1, {.latency = {.inline_probability = 0}});
-  EXPECT_THROW(static_cast<void>(rig.scheduler.run(*rig.process, change_memory_in_flight(&rig.disk, rig.process))), SimFailure);
+  EXPECT_THROW(static_cast<void>(rig.scheduler.run(*rig.process, change_memory_in_flight(&rig.disk, rig.process))),
+               SimFailure);
 }
 
 TEST(SimDiskFaults, EveryKindIsReachedByChance) {

@@ -86,8 +86,7 @@ void SimExecutor::destroy_ended_roots() {
 void SimExecutor::crash(bool power_lost) {
   if (state_ != State::kRunning) return;
   state_ = State::kCrashing;
-  while (timers_.take_due(Instant::max()) != nullptr) {
-  }
+  while (timers_.take_due(Instant::max()) != nullptr) {}
   scheduler_.drop_ready_of(*this);
   const std::vector<SimCrashListener*> listeners = std::exchange(crash_listeners_, {});
   for (SimCrashListener* listener : listeners) listener->on_crash(power_lost);
@@ -159,8 +158,7 @@ void SimScheduler::pause(SimExecutor& process, Duration duration) {
 
 void SimScheduler::run_for(Duration duration) {
   const Instant end = now_ + duration;
-  while (step(end)) {
-  }
+  while (step(end)) {}
   now_ = std::max(now_, end);
 }
 
@@ -176,8 +174,7 @@ bool SimScheduler::run_until(const std::function<bool()>& condition, Duration ti
 }
 
 void SimScheduler::run_until_idle() {
-  while (step(Instant::max())) {
-  }
+  while (step(Instant::max())) {}
 }
 
 void SimScheduler::drive(const std::function<bool()>& done, SimExecutor& process, bool may_crash) {

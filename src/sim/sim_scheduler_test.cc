@@ -90,8 +90,14 @@ TEST(SimScheduler, GivesUpAfterTooMuchTime) {
 class BusyProcess {
  public:
   BusyProcess(SimExecutor& executor, Disk& disk, int* alive)
-      : executor_(executor), disk_(disk), gate_(executor), signal_(executor), semaphore_(executor, 2), mutex_(executor),
-        queue_(executor, 2), alive_(alive) {
+      : executor_(executor),
+        disk_(disk),
+        gate_(executor),
+        signal_(executor),
+        semaphore_(executor, 2),
+        mutex_(executor),
+        queue_(executor, 2),
+        alive_(alive) {
     ++*alive_;
   }
   ~BusyProcess() { --*alive_; }
@@ -175,8 +181,10 @@ SIMULATION(SimCrash, DestroysEveryCoroutineSafely) {
   busy.start(scheduler.random());
   scheduler.run_for(std::chrono::microseconds(scheduler.random().below(20'000)));
   EXPECT_GT(alive, 1);
-  if (scheduler.random().one_in(2)) scheduler.crash(process);
-  else scheduler.kill(process);
+  if (scheduler.random().one_in(2))
+    scheduler.crash(process);
+  else
+    scheduler.kill(process);
   EXPECT_EQ(alive, 0);
   EXPECT_EQ(process.coroutine_count(), 0u);
   scheduler.run_for(seconds(1));  // Nothing of it comes back.
