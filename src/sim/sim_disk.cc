@@ -133,7 +133,7 @@ void SimDisk::submit(DiskOp& op) {
     if (stop_at_event_ && write_event_count_ >= *stop_at_event_) {
       stop_at_event_.reset();
       in_flight_.emplace(id, std::move(flight));
-      scheduler_.crash_soon(*process_);
+      scheduler_.crash_soon(*process_, stop_by_);
       return;
     }
   }

@@ -277,6 +277,18 @@ TEST(SimDisk, StopsTheWorldAtAnyWrite) {
   EXPECT_EQ(last_survived.size(), 2u);
 }
 
+TEST(SimDisk, MayStopTheWorldByAKillThatKeepsWhatHadCompleted) {
+  Rig rig(1);
+  ASSERT_TRUE(rig.write(20, 7).is_ok());  // Never flushed.
+  rig.disk.stop_at_write(3, SimScheduler::End::kKill);
+  uint64_t acknowledged = 0;
+  ASSERT_FALSE(rig.scheduler.run_until_crash(*rig.process, write_ten(&rig.disk, &acknowledged)));
+  rig.boot();
+  EXPECT_EQ(acknowledged, 2u);
+  EXPECT_TRUE(rig.holds(20, 7));
+  EXPECT_EQ(rig.disk.unflushed_count(), 1u + (rig.holds(2, 0) ? 0 : 1));
+}
+
 TEST(SimDisk, ShowsEachWriteEventToAnObserver) {
   Rig rig(1);
   std::vector<uint64_t> events;

@@ -145,8 +145,9 @@ void SimScheduler::kill(SimExecutor& process) {
   process.crash(false);
 }
 
-void SimScheduler::crash_soon(SimExecutor& process) {
+void SimScheduler::crash_soon(SimExecutor& process, End end) {
   process.dying_ = true;
+  process.dies_by_kill_ = end == End::kKill;
   any_dying_ = true;
 }
 
@@ -230,7 +231,12 @@ void SimScheduler::resume(Ready ready) {
 void SimScheduler::crash_dying() {
   any_dying_ = false;
   for (size_t i = 0; i < processes_.size(); ++i) {
-    if (processes_[i]->dying_ && processes_[i]->state_ == SimExecutor::State::kRunning) crash(*processes_[i]);
+    SimExecutor& process = *processes_[i];
+    if (!process.dying_ || process.is_crashing()) continue;
+    if (process.dies_by_kill_)
+      kill(process);
+    else
+      crash(process);
   }
 }
 

@@ -5,6 +5,8 @@ namespace aeon {
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = {
       {"journal", "clients append to a mirrored journal over a bad network; crashes, decay, partitions", run_journal},
+      {"media_store", "batches, blocks and checkpoints of one target; power loss, kill, crash at any write, full disk",
+       run_media_store},
   };
   return all;
 }

@@ -89,7 +89,10 @@ class SimDisk final : public Disk, private SimCrashListener {
   // The world stops at the `count`-th write event from now (1: the next): it is in flight when its process crashes,
   // and nothing later of that process reaches the disk. Use with SimScheduler::run_until_crash. Writes in flight may
   // still survive.
-  void stop_at_write(uint64_t count) { stop_at_event_ = write_event_count_ + count; }
+  void stop_at_write(uint64_t count, SimScheduler::End end = SimScheduler::End::kPowerLoss) {
+    stop_at_event_ = write_event_count_ + count;
+    stop_by_ = end;
+  }
   void never_stop() { stop_at_event_.reset(); }
   // Called at each write event, before it takes effect. Not from within it: submit.
   void on_write_event(std::function<void(uint64_t event)> observer) { observer_ = std::move(observer); }
@@ -201,6 +204,7 @@ class SimDisk final : public Disk, private SimCrashListener {
   uint64_t completed_count_ = 0;
   uint64_t write_event_count_ = 0;
   std::optional<uint64_t> stop_at_event_;
+  SimScheduler::End stop_by_ = SimScheduler::End::kPowerLoss;
   std::function<void(uint64_t)> observer_;
 };
 
