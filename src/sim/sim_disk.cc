@@ -344,6 +344,7 @@ Status SimDisk::perform_discard(const InFlight& flight) {
 // Only what had completed when the flush was submitted is promised; the rest stays in the cache.
 Status SimDisk::perform_flush(const InFlight& flight) {
   const bool fails = hits(Script::kFlushError, options_.faults.flush_error, "disk_flush_error");
+  if (fails) ++failed_flush_count_;
   SurvivalDraw draw(random_);
   for (auto entry = cache_.begin(); entry != cache_.end();) {
     std::vector<CachedBlock>& versions = entry->second;

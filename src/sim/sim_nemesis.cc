@@ -64,10 +64,8 @@ void SimNemesis::strike() {
       if (!options_.crashes || !victim.restarted || !victim.process->is_alive()) return;
       if (random_.one_in(3)) {
         victim.process->kill();
-        counts.add("process_kill");
       } else {
         victim.process->crash();
-        counts.add("process_crash");
       }
       scheduler_.at(end, &executor_, [this, chosen] { restart(chosen); });
       return;

@@ -135,13 +135,17 @@ void SimScheduler::at(Instant when, SimExecutor* process, std::function<void()> 
 
 void SimScheduler::crash(SimExecutor& process) {
   CHECK(running_ != &process);
+  if (process.is_crashing()) return;
   trace(process.index(), "crash");
+  fault_counts_.add("process_crash");
   process.crash(true);
 }
 
 void SimScheduler::kill(SimExecutor& process) {
   CHECK(running_ != &process);
+  if (process.is_crashing()) return;
   trace(process.index(), "kill");
+  fault_counts_.add("process_kill");
   process.crash(false);
 }
 

@@ -1,6 +1,7 @@
-// The key and block store of one target on one disk: batches, blocks, checkpoints and reads, ended at any moment by a
-// power loss, a SIGKILL or at an exact write, and opened again. After each opening the store must hold exactly what
-// some prefix of the applied batches made, and that prefix must include all that was acknowledged as durable.
+// The key and block store of one target on one disk, that may also be full or answer with errors: batches, blocks,
+// checkpoints and reads, ended at any moment by a power loss, a SIGKILL or at an exact write, and opened again. After
+// each opening the store must hold exactly what some prefix of the applied batches made, and that prefix must include
+// all that was acknowledged as durable.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -109,8 +110,17 @@ class Model {
 // The work on an open store in one life of the process.
 class Workload {
  public:
-  Workload(World& world, Random random, KeyBlockStore& store, Model& model)
-      : world_(world), random_(random), store_(store), model_(model), turn_(world.executor) {}
+  Workload(World& world, Random random, SimDisk& disk, KeyBlockStore& store, Model& model, bool disk_fails,
+           std::string* fault)
+      : world_(world),
+        random_(random),
+        disk_(disk),
+        failed_flush_count_(disk.failed_flush_count()),
+        store_(store),
+        model_(model),
+        turn_(world.executor),
+        disk_fails_(disk_fails),
+        fault_(fault) {}
 
   // Until the process ends.
   Task<void> write_batches() {
@@ -134,14 +144,14 @@ class Workload {
     }
   }
 
-  const std::string& fault() const { return fault_; }
-
  private:
   Duration pause() { return std::chrono::microseconds(random_.below(400)); }
   Bytes random_key() { return to_bytes("key " + std::to_string(random_.below(200))); }
 
   void note(const Status& status) {
-    if (!status.is_ok() && status.code() != Code::kNoSpace && fault_.empty()) fault_ = status.to_string();
+    if (status.is_ok() || status.code() == Code::kNoSpace) return;
+    if (disk_fails_ && (status.code() == Code::kIo || status.code() == Code::kReadOnly)) return;
+    if (fault_->empty()) *fault_ = status.to_string();
   }
 
   Task<bool> write_batch() {
@@ -247,17 +257,23 @@ class Workload {
     status = co_await store_.read_blocks({blocks->first, blocks->count}, found.bytes());
     note(status);
     fill_content(blocks->content_seed, expected.bytes());
-    if (status.is_ok() && !equal_bytes(found.bytes(), expected.bytes()) && fault_.empty()) {
-      fault_ = "blocks of '" + std::string(as_text(key)) + "' hold something else";
+    // A failed flush drops cached writes, of blocks too, which have no checksum at this level. The store must be
+    // read-only from then on, so that none of it becomes durable; the check after opening sees to that.
+    if (disk_.failed_flush_count() != failed_flush_count_) co_return;
+    if (status.is_ok() && !equal_bytes(found.bytes(), expected.bytes()) && fault_->empty()) {
+      *fault_ = "blocks of '" + std::string(as_text(key)) + "' hold something else";
     }
   }
 
   World& world_;
   Random random_;
+  SimDisk& disk_;
+  const uint64_t failed_flush_count_;  // Before this life.
   KeyBlockStore& store_;
   Model& model_;
   Mutex turn_;
-  std::string fault_;
+  const bool disk_fails_;  // Then kIo and kReadOnly are answers like others.
+  std::string* const fault_;  // The first broken promise; outlives a crash.
 };
 
 class MediaStoreRun {
@@ -269,7 +285,8 @@ class MediaStoreRun {
         disk_(process_.add_disk({.name = "store disk", .capacity = 64 * kMiB})),
         random_(scheduler_.random().fork()) {
     disk_.options().faults.slow = random_.one_in(2) ? 0.01 : 0;
-    if (random_.one_in(4)) disk_.options().space = 6 * kMiB;
+    if (random_.one_in(4)) disk_.options().space = log_size_ + (512 + random_.below(1024)) * kKiB;
+    disk_fails_ = random_.one_in(3);
   }
 
   ScenarioOutcome run() {
@@ -289,7 +306,7 @@ class MediaStoreRun {
   void format() {
     media::FormatOptions options;
     options.store = random_.uuid();
-    options.log_size = (256 + 256 * random_.below(8)) * kKiB;
+    options.log_size = log_size_;
     const Status status = process_.run(KeyBlockStore::format(process_.world(), disk_, options));
     if (!status.is_ok()) scheduler_.fail("format: " + status.to_string());
   }
@@ -303,7 +320,8 @@ class MediaStoreRun {
   }
 
   void work(KeyBlockStore* store) {
-    Workload& workload = process_.own(std::make_unique<Workload>(process_.world(), random_.fork(), *store, model_));
+    Workload& workload = process_.own(
+        std::make_unique<Workload>(process_.world(), random_.fork(), disk_, *store, model_, disk_fails_, &fault_));
     SimExecutor& executor = process_.executor();
     const uint64_t writer_count = 1 + random_.below(4);
     for (uint64_t i = 0; i < writer_count; ++i) executor.spawn(workload.write_batches());
@@ -315,9 +333,16 @@ class MediaStoreRun {
                           by_kill ? SimScheduler::End::kKill : SimScheduler::End::kPowerLoss);
     }
     // Often short, so that a crash meets what the one before left behind.
+    SimDiskFaults& faults = disk_.options().faults;
+    if (disk_fails_) {
+      faults.read_error = random_.one_in(2) ? 0.01 : 0;
+      faults.write_error = random_.one_in(2) ? 0.01 : 0;
+      faults.flush_error = random_.one_in(2) ? 0.1 : 0;
+    }
     scheduler_.run_for(std::chrono::milliseconds(1 + random_.below(random_.one_in(2) ? 5 : 200)));
+    faults.read_error = faults.write_error = faults.flush_error = 0;
     disk_.never_stop();
-    if (!workload.fault().empty()) scheduler_.fail(workload.fault());
+    if (!fault_.empty()) scheduler_.fail(fault_);
     if (!process_.is_alive()) return;
     if (random_.one_in(3))
       process_.kill();
@@ -378,6 +403,9 @@ class MediaStoreRun {
   SimProcess process_;
   SimDisk& disk_;
   Random random_;
+  const ByteCount log_size_ = (256 + 256 * random_.below(8)) * kKiB;
+  bool disk_fails_ = false;
+  std::string fault_;  // Of the workloads.
   Model model_;
 };
 

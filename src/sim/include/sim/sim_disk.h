@@ -127,6 +127,7 @@ class SimDisk final : public Disk, private SimCrashListener {
 
   size_t in_flight_count() const { return in_flight_.size(); }
   size_t unflushed_count() const;
+  uint64_t failed_flush_count() const { return failed_flush_count_; }
 
  private:
   // A write or discard, from its submission to its flush.
@@ -203,6 +204,7 @@ class SimDisk final : public Disk, private SimCrashListener {
   uint64_t next_id_ = 1;
   uint64_t completed_count_ = 0;
   uint64_t write_event_count_ = 0;
+  uint64_t failed_flush_count_ = 0;
   std::optional<uint64_t> stop_at_event_;
   SimScheduler::End stop_by_ = SimScheduler::End::kPowerLoss;
   std::function<void(uint64_t)> observer_;
