@@ -254,7 +254,8 @@ class Workload {
     const std::optional<BlockValue> blocks = decode_blocks(cursor.value());
     if (!blocks) co_return;
     DiskBuffer found(blocks->count * kDiskBlockSize), expected(blocks->count * kDiskBlockSize);
-    status = co_await store_.read_blocks({blocks->first, blocks->count}, found.bytes());
+    const BlockRange range{blocks->first, blocks->count};
+    status = co_await store_.read_blocks(range, found.bytes());
     note(status);
     fill_content(blocks->content_seed, expected.bytes());
     // A failed flush drops cached writes, of blocks too, which have no checksum at this level. The store must be
@@ -367,7 +368,8 @@ class MediaStoreRun {
       const std::optional<BlockValue> blocks = decode_blocks(value);
       if (!blocks) continue;
       DiskBuffer found(blocks->count * kDiskBlockSize), expected(blocks->count * kDiskBlockSize);
-      status = co_await store->read_blocks({blocks->first, blocks->count}, found.bytes());
+      const BlockRange range{blocks->first, blocks->count};
+      status = co_await store->read_blocks(range, found.bytes());
       fill_content(blocks->content_seed, expected.bytes());
       if (!status.is_ok())
         contents->fault = status.to_string();
