@@ -299,6 +299,9 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
 }
 
 Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions options) {
+  // After a kill, frames that were in flight may be in the disk's cache only. Replaying one frees blocks for reuse, so
+  // it must not be lost after all at the next power loss: flushed first, and only then read.
+  CO_TRY(co_await disk.flush());
   CO_TRY_ASSIGN(const Superblocks superblocks, co_await read_superblocks(disk));
   const Superblock& superblock = superblocks.newest;
   const uint64_t disk_end = disk.capacity() / kBlockSize;
