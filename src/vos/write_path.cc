@@ -117,8 +117,10 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
           }
           const auto [place, is_new] = updated.try_emplace(change.akey, &change);
           const Change& other = *place->second;
+          const bool is_array = change.value_kind == ValueKind::kArray;
           const bool differ = other.value_kind != change.value_kind ||
-                              (other.record_size != 0 && change.record_size != 0 && other.record_size != change.record_size);
+                              (is_array && other.record_size != 0 && change.record_size != 0 &&
+                               other.record_size != change.record_size);
           if (!is_new && differ) co_return invalid("one call updates an akey in two shapes");
           if (!is_new && other.record_size == 0) place->second = &change;
           break;
