@@ -96,9 +96,26 @@ Task<Status> Aggregation::leave(size_t level) {
       append_version(key, punch);
       dropper_.drop(key);
     }
+    if (depth_ == kAkey + 1 && std::exchange(several_shapes_, false)) CO_TRY(co_await drop_mark());
     --depth_;
   }
   co_return ok();
+}
+
+// The mark of several shapes goes with the akey's last record. Looked at in the writer turn, since a write that comes
+// between might lean on it.
+Task<Status> Aggregation::drop_mark() {
+  if (scopes_[kAkey].oldest_kept != kNothingKept) co_return ok();
+  CO_TRY(co_await dropper_.flush());
+  co_await turn_.acquire();
+  const Permit turn(turn_, 1);
+  media::Cursor cursor(media_);
+  Bytes behind = several_shapes_key(scopes_[kAkey].prefix);
+  behind.push_back(std::byte{0});
+  CO_TRY(co_await cursor.seek(behind));
+  if (cursor.valid() && starts_with(cursor.key(), scopes_[kAkey].prefix)) co_return ok();
+  dropper_.drop(several_shapes_key(scopes_[kAkey].prefix));
+  co_return co_await dropper_.flush();
 }
 
 Task<Status> Aggregation::leave_akey() {
@@ -129,6 +146,9 @@ Task<Status> Aggregation::look_at(const Bytes& key, const RecordKey& record, con
       break;
     case RecordKey::Kind::kExtent:
       CO_TRY(co_await look_at_extent(key, record, shape));
+      break;
+    case RecordKey::Kind::kSeveralShapes:
+      several_shapes_ = true;
       break;
   }
   co_return ok();
@@ -235,7 +255,7 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     std::sort(kept.begin(), kept.end());
     kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
   }
-  Aggregation aggregation(world_, *media_, *container, std::move(kept));
+  Aggregation aggregation(world_, *media_, turn_, *container, std::move(kept));
   CO_TRY(co_await aggregation.run(background_));
   co_return aggregation.progress();
 }
@@ -257,7 +277,8 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
     key.assign(cursor.key().begin(), cursor.key().end());
     auto record = decode_record_key(key);
     if (!record) co_return record.status();
-    if (record->version.epoch >= begin && record->version.epoch <= end) dropper.drop(key);
+    const bool has_epoch = record->kind != RecordKey::Kind::kSeveralShapes;
+    if (has_epoch && record->version.epoch >= begin && record->version.epoch <= end) dropper.drop(key);
     if (seen % kYieldEveryEntries == 0 || dropper.is_full()) {
       CO_TRY(co_await dropper.flush());
       co_await yield(world_.executor);

@@ -23,8 +23,15 @@ namespace aeon::vos {
 class Aggregation {
  public:
   // `kept` in order and unique; its last one is the boundary.
-  Aggregation(World& world, media::KeyBlockStore& media, const ContainerState& container, std::vector<Epoch> kept)
-      : world_(world), media_(media), container_(container), kept_(std::move(kept)), lookup_(media), dropper_(media) {}
+  Aggregation(World& world, media::KeyBlockStore& media, Semaphore& turn, const ContainerState& container,
+              std::vector<Epoch> kept)
+      : world_(world),
+        media_(media),
+        turn_(turn),
+        container_(container),
+        kept_(std::move(kept)),
+        lookup_(media),
+        dropper_(media) {}
 
   Task<Status> run(const Gate& gate);  // kCanceled if the gate closes or the container is destroyed.
   AggregateProgress progress() const {
@@ -56,6 +63,7 @@ class Aggregation {
   Task<Status> enter(const Bytes& key, const RecordKey& record);
   Task<Status> leave(size_t level);  // This level and those below.
   Task<Status> leave_akey();
+  Task<Status> drop_mark();
   Task<Status> look_at(const Bytes& key, const RecordKey& record, const ValueShape& shape);
   void look_at_single(const Bytes& key, const RecordKey& record, const ValueShape& shape);
   Task<Status> look_at_extent(const Bytes& key, const RecordKey& record, const ValueShape& shape);
@@ -64,6 +72,7 @@ class Aggregation {
 
   World& world_;
   media::KeyBlockStore& media_;
+  Semaphore& turn_;  // The writer turn.
   const ContainerState& container_;
   const std::vector<Epoch> kept_;
   Lookup lookup_;
@@ -73,6 +82,7 @@ class Aggregation {
   uint64_t seen_ = 0;
 
   // Of the akey.
+  bool several_shapes_ = false;
   bool has_single_ = false;
   Version single_;                        // The version looked at last, and what became of it.
   bool single_is_kept_ = false;

@@ -195,6 +195,12 @@ Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key) {
   return prefix;
 }
 
+Bytes several_shapes_key(ByteView akey) {
+  Bytes key = to_bytes(akey);
+  key.push_back(kPunchTag);
+  return key;
+}
+
 Bytes prefix_end(ByteView prefix) {
   Bytes end = to_bytes(prefix);
   while (!end.empty() && end.back() == std::byte{0xff}) end.pop_back();
@@ -314,6 +320,10 @@ Result<RecordKey> decode_record_key(ByteView key) {
       }
     }
   }
+  if (record.kind == RecordKey::Kind::kAkeyPunch && tag == kPunchTag && at == key.size()) {
+    record.kind = RecordKey::Kind::kSeveralShapes;
+    return record;
+  }
   const bool is_value = record.kind == RecordKey::Kind::kSingle || record.kind == RecordKey::Kind::kExtent;
   if (!is_value && tag != kPunchTag) return foreign;
   if (!read_version(key, at, record.version)) return foreign;
@@ -379,6 +389,8 @@ std::string describe_record_key(ByteView key) {
     case RecordKey::Kind::kExtent:
       text += " extent from record " + std::to_string(decoded->start);
       break;
+    case RecordKey::Kind::kSeveralShapes:
+      return text + " mark of several shapes";
     default:
       text += " punch";
       break;

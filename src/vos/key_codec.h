@@ -49,6 +49,9 @@ Bytes container_prefix(uint32_t number);
 Bytes object_prefix(uint32_t number, ObjectId object);
 Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key);  // Of a dkey below an object, or an akey below a dkey.
 
+// The mark of an akey that held values of several shapes. It is before everything else of the akey.
+Bytes several_shapes_key(ByteView akey);
+
 // What sorts right behind everything that starts with `prefix`.
 Bytes prefix_end(ByteView prefix);
 
@@ -73,7 +76,7 @@ uint64_t first_start_reaching(uint8_t level, uint64_t index);
 
 // A key of an object's record, taken apart.
 struct RecordKey {
-  enum class Kind : uint8_t { kObjectPunch, kDkeyPunch, kAkeyPunch, kSingle, kExtent };
+  enum class Kind : uint8_t { kObjectPunch, kDkeyPunch, kAkeyPunch, kSingle, kExtent, kSeveralShapes };
   Kind kind = Kind::kObjectPunch;
   uint32_t container = 0;
   ObjectId object;
@@ -82,7 +85,7 @@ struct RecordKey {
   uint8_t level = 0;    // kExtent.
   uint64_t start = 0;   // kExtent.
   uint16_t part = 0;    // kSingle.
-  Version version;
+  Version version;      // Not of kSeveralShapes.
 };
 inline constexpr size_t kContainerPrefixSize = 4;
 inline constexpr size_t kObjectPrefixSize = kContainerPrefixSize + 16;

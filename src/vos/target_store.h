@@ -77,7 +77,7 @@ class TargetStore final : public Store {
     ValueKind value_kind = ValueKind::kSingle;
     uint64_t record_size = 0;
     std::vector<PreparedValue> values;
-    bool skips_shape_check = false;      // An operation before it in the call punches what was there.
+    bool follows_punch = false;          // An operation before it in the call punches what was there.
   };
 
   Result<ContainerRef> find_container(Uuid container) const;
@@ -91,7 +91,7 @@ class TargetStore final : public Store {
   Task<Status> prepare(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
                        Reservation& reservation);
   Task<Status> check_conditions(const Change& change, Epoch epoch);
-  Task<Status> check_shape(const Change& change, Epoch epoch);
+  Task<Result<bool>> check_shape(const Change& change, Epoch epoch);
   // Adds what keeps epochs and minors from being given twice. `is_clocked`: the epoch is from our clock.
   struct Raised {
     std::optional<Epoch> bound;

@@ -113,7 +113,7 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
           break;
         case Change::Kind::kUpdate: {
           for (const Bytes* prefix : punched) {
-            change.skips_shape_check = change.skips_shape_check || is_below(change.akey, *prefix);
+            change.follows_punch = change.follows_punch || is_below(change.akey, *prefix);
           }
           const auto [place, is_new] = updated.try_emplace(change.akey, &change);
           const Change& other = *place->second;
@@ -161,57 +161,72 @@ Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
   co_return ok();
 }
 
-// An akey has one shape at a time: a single value, or an array of records of one size. Nearly always the first record
-// of the akey tells; only when it is of another shape, punches and the rest are looked at.
-Task<Status> TargetStore::check_shape(const Change& change, Epoch epoch) {
-  if (change.kind != Change::Kind::kUpdate || change.skips_shape_check) co_return ok();
+// An akey has one shape at a time: a single value, or an array of records of one size. It may change once everything
+// of the old shape is punched. From then on a mark says that the akey holds several; without it, the first record tells
+// the shape of all, and one seek is enough. Answers whether the mark is due.
+Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
+  if (change.kind != Change::Kind::kUpdate) co_return false;
   const bool is_single = change.value_kind == ValueKind::kSingle;
-  media::Cursor cursor(*media_);
+  const Bytes mark = several_shapes_key(change.akey);
   Bytes first = change.akey;
   first.push_back(kSingleTag);
-  CO_TRY(co_await cursor.seek(first));
-  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return ok();
-  const bool holds_single = cursor.key()[change.akey.size()] == kSingleTag;
-  if (holds_single && is_single) co_return ok();
-  if (!holds_single && !is_single) {
-    if (change.record_size == 0) co_return ok();
-    auto shape = decode_value_shape(cursor.value());
-    if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
-    if (shape->record_size == change.record_size) co_return ok();
+  media::Cursor cursor(*media_);
+  CO_TRY(co_await cursor.seek(mark));
+  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
+  const bool is_marked = equal_bytes(cursor.key(), mark);
+  if (!is_marked) {
+    if (cursor.key()[change.akey.size()] == kPunchTag) CO_TRY(co_await cursor.seek(first));
+    if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
+    const bool holds_single = cursor.key()[change.akey.size()] == kSingleTag;
+    if (holds_single && is_single) co_return false;
+    if (!holds_single && !is_single) {
+      if (change.record_size == 0) co_return false;
+      auto shape = decode_value_shape(cursor.value());
+      if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
+      if (shape->record_size == change.record_size) co_return false;
+    }
   }
 
-  Lookup lookup(*media_);
-  CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
-  CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
-  CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(change.akey, epoch, dkey_floor));
-  bool looked_at_single = false;
+  Version floor{kEpochMax, ~uint64_t{0}};
+  if (!change.follows_punch) {
+    Lookup lookup(*media_);
+    CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
+    CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
+    CO_TRY_ASSIGN(floor, co_await lookup.floor_of(change.akey, epoch, dkey_floor));
+  }
+  bool holds_other = false;
   CO_TRY(co_await cursor.seek(first));
-  while (cursor.valid() && starts_with(cursor.key(), change.akey)) {
+  if (cursor.valid() && starts_with(cursor.key(), change.akey, kSingleTag)) {  // The newest single value decides.
+    auto single = decode_single_key(cursor.key(), change.akey.size());
+    if (!single) co_return single.status();
     auto shape = decode_value_shape(cursor.value());
     if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
-    if (cursor.key()[change.akey.size()] == kSingleTag) {
-      auto single = decode_single_key(cursor.key(), change.akey.size());
-      if (!single) co_return single.status();
-      if (!is_single && !looked_at_single && single->version > floor && !shape->is_punch()) {
-        co_return invalid("the akey holds a single value; punch it to store an array there");
-      }
-      looked_at_single = true;  // The newest decides.
-      first = change.akey;
-      first.push_back(kExtentTag);
-      CO_TRY(co_await cursor.seek(first));
-      continue;
-    }
+    const bool is_there = single->version > floor && !shape->is_punch();
+    if (is_there && is_single) co_return holds_other;
+    if (is_there) co_return invalid("the akey holds a single value; punch it to store an array there");
+    holds_other = !is_single;
+  }
+  first.back() = kExtentTag;
+  CO_TRY(co_await cursor.seek(first));
+  while (cursor.valid() && starts_with(cursor.key(), change.akey)) {
     auto extent = decode_extent_key(cursor.key(), change.akey.size());
     if (!extent) co_return extent.status();
-    if (extent->version > floor && !shape->is_punch()) {
-      if (is_single) co_return invalid("the akey holds an array; punch it to store a single value there");
-      if (change.record_size == 0 || shape->record_size == change.record_size) co_return ok();
-      co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
-                        std::to_string(change.record_size));
+    auto shape = decode_value_shape(cursor.value());
+    if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
+    if (!shape->is_punch()) {
+      const bool is_same = !is_single && (change.record_size == 0 || shape->record_size == change.record_size);
+      const bool is_there = extent->version > floor;
+      if (is_there && is_same) co_return holds_other;
+      if (is_there && is_single) co_return invalid("the akey holds an array; punch it to store a single value there");
+      if (is_there) {
+        co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
+                          std::to_string(change.record_size) + "; punch it to change that");
+      }
+      holds_other = holds_other || !is_same;
     }
     CO_TRY(co_await cursor.next());
   }
-  co_return ok();
+  co_return holds_other;
 }
 
 TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, Epoch epoch, bool is_clocked,
@@ -259,12 +274,13 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
                         std::to_string(container->aggregated_through.value));
     }
     const bool is_new_epoch = is_clocked || epoch > clock_.last();
+    media::Batch batch;
     for (const Change& change : changes) {
       CO_TRY(co_await check_conditions(change, epoch));
-      CO_TRY(co_await check_shape(change, epoch));
+      CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(change, epoch));
+      if (mark_is_due) batch.put(several_shapes_key(change.akey), {});
     }
 
-    media::Batch batch;
     const uint64_t first_minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_;
     Version version{.epoch = epoch, .minor = first_minor};
     Bytes key;
