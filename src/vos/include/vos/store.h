@@ -94,8 +94,8 @@ class Store {
   // The newest epoch of any write or punch of the object at or before `epoch`; zero if never written.
   virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
 
-  // Drops history at or before `through` (at most the newest epoch written) that neither a later read nor a snapshot can see. Works in slices and
-  // yields between them. Discard drops every write with begin <= epoch <= end.
+  // Drops history at or before `through` (at most the newest epoch written) that neither a later read nor a snapshot
+  // can see. Works in slices and yields between them. Discard drops every write with begin <= epoch <= end.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 
