@@ -18,6 +18,7 @@ class NetworkChannel::Pending final : private Timer {
   ~Pending() override {
     if (is_armed()) channel_.executor().disarm(*this);
     channel_.pending_.erase(request_id_);
+    channel_.window_moved_.notify_all();
   }
 
   // co_await wait(until): returns at the answer or at `until`.
@@ -38,8 +39,8 @@ class NetworkChannel::Pending final : private Timer {
     answer_ = std::move(message);
     wake();
   }
-  const std::optional<Bytes>& answer() const { return answer_; }
-  void forget_answer() { answer_.reset(); }
+  // What came, if it did; the next wait() is for another.
+  std::optional<Bytes> take() { return std::exchange(answer_, std::nullopt); }
 
  private:
   void on_fire() override { wake(); }
@@ -69,7 +70,7 @@ NetworkChannel::NetworkChannel(World& world, Address self, Address server, Optio
       server_(server),
       options_(options),
       client_id_(world.random.next() | 1),
-      turns_(world.executor, options.in_flight_max) {}
+      window_moved_(world.executor) {}
 
 NetworkChannel::~NetworkChannel() {
   DCHECK(pending_.empty() || world_.executor.is_crashing());
@@ -112,8 +113,10 @@ Status NetworkChannel::take_answer(Exchange& exchange, const Bytes& message) {
 }
 
 Task<Status> NetworkChannel::exchange(Exchange& exchange) {
-  co_await turns_.acquire();
-  const Permit permit(turns_, 1);
+  // By numbers, not by count: what the server must remember reaches from the oldest unanswered request to the newest.
+  while (!pending_.empty() && next_request_id_ - pending_.begin()->first >= options_.window) {
+    co_await window_moved_.wait();
+  }
   co_return co_await exchange_numbered(exchange);
 }
 
@@ -137,16 +140,16 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
   send(exchange);
   while (true) {
     co_await pending->wait(std::min(deadline, executor().now() + pause));
-    if (pending->answer().has_value()) {
-      const Bytes message = *pending->answer();
-      CO_TRY_ASSIGN(const wire::Message opened, wire::open_message(message));
-      if ((opened.header.flags & wire::kFlagOtherLife) == 0) co_return take_answer(exchange, message);
-      server_life_ = opened.header.server_life;
+    if (const std::optional<Bytes> message = pending->take(); message.has_value()) {
+      CO_TRY_ASSIGN(const wire::Message opened, wire::open_message(*message));
+      if ((opened.header.flags & wire::kFlagOtherLife) == 0) co_return take_answer(exchange, *message);
+      // From the server that the request is for by now: an answer to an earlier copy, still underway.
+      if (opened.header.server_life == exchange.header.server_life) continue;
       if (exchange.header.server_life != 0 && !exchange.may_repeat) {
         co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
       }
-      pending->forget_answer();  // Asked anew, of the engine as it is now.
-      send(exchange);
+      server_life_ = opened.header.server_life;
+      send(exchange);  // Anew, to the engine as it is now.
       continue;
     }
     if (executor().now() >= deadline) {

@@ -66,13 +66,17 @@ NetworkServer::Client* NetworkServer::find_client(uint64_t client_id) {
   if (found != clients_.end()) return &found->second;
   const Instant now = world_.executor.now();
   if (clients_.size() >= options_.clients_max) {
-    std::erase_if(clients_, [&](auto& entry) {
-      Client& client = entry.second;
-      const bool is_quiet = std::ranges::none_of(client.requests, [](auto& request) { return request.second.reply.empty(); });
-      if (!is_quiet || now - client.heard_of < options_.client_idle) return false;
-      acknowledge(client, ~uint64_t{0});
-      return true;
-    });
+    for (auto at = clients_.begin(); at != clients_.end();) {
+      Client& client = at->second;
+      const bool is_quiet =
+          std::ranges::none_of(client.requests, [](const auto& request) { return request.second.reply.empty(); });
+      if (is_quiet && now - client.heard_of >= options_.client_idle) {
+        acknowledge(client, ~uint64_t{0});
+        at = clients_.erase(at);
+      } else {
+        ++at;
+      }
+    }
   }
   if (clients_.size() >= options_.clients_max) return nullptr;
   return &clients_[client_id];
@@ -133,7 +137,7 @@ void NetworkServer::receive(Address from, Bytes message) {
     if (!known->second.reply.empty()) world_.network.send(self_, from, known->second.reply);
     return;
   }
-  if (client->requests.size() >= options_.window_max || replies_size_ > options_.replies_size_max ||
+  if (header.request_id - client->acknowledged_below >= options_.window_max || replies_size_ > options_.replies_size_max ||
       gate_.is_closing() || header.reply_bulk_room > world_.network.message_size_max()) {
     ++counters_.dropped;
     return;
@@ -163,6 +167,11 @@ Task<void> NetworkServer::serve(Address from, Bytes message) {
     header.bulk_crc = crc;
     wire::seal_message(header, reply);
     std::ranges::copy(reply.view(), whole.begin());
+  }
+  if (whole.size() > world_.network.message_size_max()) {
+    const Status too_big(Code::kTooBig, "the answer exceeds what the network's messages hold; ask for less at a time");
+    dispatcher_.refuse(call, too_big);
+    whole = reply.to_bytes();
   }
   const auto client = clients_.find(opened->header.client_id);
   if (client != clients_.end()) {

@@ -20,7 +20,7 @@ class NetworkChannel final : public Channel {
   struct Options {
     Duration resend_first = std::chrono::milliseconds(100);
     Duration resend_max = std::chrono::seconds(2);   // Pauses double up to this.
-    uint32_t in_flight_max = 64;                     // At most what the server remembers of a client.
+    uint32_t window = 64;                            // At most what the server remembers of a client.
   };
   struct Counters {
     uint64_t sent = 0;
@@ -52,8 +52,8 @@ class NetworkChannel final : public Channel {
   const uint64_t client_id_;
   uint64_t next_request_id_ = 1;
   uint64_t server_life_ = 0;                 // As last heard of.
-  Semaphore turns_;
   std::map<uint64_t, Pending*> pending_;     // By request id; the first is the oldest unanswered.
+  Signal window_moved_;
   Counters counters_;
 };
 

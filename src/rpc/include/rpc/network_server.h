@@ -18,7 +18,7 @@ class NetworkServer {
  public:
   struct Options {
     uint32_t clients_max = 4096;
-    uint32_t window_max = 128;                              // Requests of one client at a time.
+    uint32_t window_max = 128;                              // From a client's oldest unanswered one on.
     ByteCount replies_size_max = 256 * kMiB;                // Kept answers of all clients.
     Duration client_idle = std::chrono::minutes(5);         // More than any deadline, so that nothing is still coming.
   };
