@@ -21,6 +21,7 @@ Engine::Engine(World& world, std::vector<std::unique_ptr<vos::Store>> targets, O
       objects_(*targets_.front(), containers_, static_cast<uint32_t>(targets_.size())),
       dispatcher_(world.executor, world.random.next() | 1, options_.requests) {
   CHECK(targets_.size() == 1);
+  pool_.limit_space(options_.free_outside);
   dispatcher_.serve<wire::HelloRequest>(*this, &Engine::hello);
   pool_.add_to(dispatcher_);
   containers_.add_to(dispatcher_);

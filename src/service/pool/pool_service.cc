@@ -1,5 +1,7 @@
 #include "pool/pool_service.h"
 
+#include <algorithm>
+
 #include "pool/names.h"
 #include "pool/record.h"
 
@@ -76,6 +78,11 @@ wire::PoolInfo PoolService::info() const {
     const media::Space space = target->media().space();
     info.capacity += space.capacity;
     info.free += space.free;
+  }
+  if (free_outside_ != nullptr) {
+    const ByteCount used = info.capacity - std::min(info.free, info.capacity);
+    info.free = std::min(info.free, free_outside_());
+    info.capacity = std::min(info.capacity, used + info.free);
   }
   info.container_count = user_ != nullptr ? user_->container_count() : 0;
   return info;

@@ -10,6 +10,7 @@
 // Threading: one executor.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ class Engine {
     std::string system_name = "local";
     std::string release = "0.1.0";
     rpc::Dispatcher::Options requests;
+    // Bytes that stores may still grow by, where something outside of them limits it (a file system).
+    std::function<ByteCount()> free_outside;
   };
 
   // One target per engine for now.

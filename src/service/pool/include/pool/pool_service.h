@@ -5,6 +5,7 @@
 // Threading: one executor, which owns it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -42,6 +43,8 @@ class PoolService {
   Task<Status> load();
   void add_to(rpc::Dispatcher& dispatcher);
   void set_user(PoolUser* user) { user_ = user; }
+  // How many bytes the stores may still grow by, as whatever holds them says; none: as much as they like.
+  void limit_space(std::function<ByteCount()> free_outside) { free_outside_ = std::move(free_outside); }
 
   // kStaleHandle says to connect again; kPermission if the handle may only read and `for_writing`.
   Result<wire::Access> check(uint64_t handle, bool for_writing) const;
@@ -60,6 +63,7 @@ class PoolService {
   World& world_;
   std::vector<vos::Store*> targets_;
   PoolUser* user_ = nullptr;
+  std::function<ByteCount()> free_outside_;
   Uuid id_;
   std::string label_;
   AttributeSet attributes_;
