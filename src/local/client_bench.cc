@@ -1,5 +1,5 @@
 // client_bench [DIRECTORY]: synchronous embedded calls, each through client, wire, rpc and the services, on one thread.
-// Prints JSON: a null round trip (Pool::query), and 64-byte key-value puts and gets, durable at once and at a flush.
+// Prints JSON: a null round trip (the attributes of a pool that has none), and 64-byte key-value puts and gets, durable at once and at a flush.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -59,7 +59,7 @@ int main(int argument_count, char** arguments) {
   {
     const auto system = must(local::LocalSystem::open(directory, options));
     const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
-    const double null_ns = ns_each(7, 100'000, [&](int) { must(system->run(pool->query()).status()); });
+    const double null_ns = ns_each(7, 100'000, [&](int) { must(system->run(pool->attributes()).status()); });
 
     const Bytes value(64, std::byte{'v'});
     const ObjectId object{.hi = 0, .lo = 1};
