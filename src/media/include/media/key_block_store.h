@@ -88,21 +88,21 @@ struct LogPosition {
 };
 
 struct FormatOptions {
-  Uuid store;                          // Names this store in every frame and page, so that foreign ones are told apart.
-  ByteCount log_size = 64 * kMiB;      // At least 256 KiB.
+  Uuid store;  // Names this store in every frame and page, so that foreign ones are told apart.
+  ByteCount log_size = 64 * kMiB;  // At least 256 KiB.
 };
 
 struct OpenOptions {
-  ByteCount checkpoint_log_bytes = 0;      // Start a checkpoint when this much log is in use; 0: half of the log.
+  ByteCount checkpoint_log_bytes = 0;  // Start a checkpoint when this much log is in use; 0: half of the log.
   Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
-  size_t page_size_max = 16 * kKiB;        // Index pages split beyond this.
+  size_t page_size_max = 16 * kKiB;  // Index pages split beyond this.
 };
 
 struct Space {
-  ByteCount capacity = 0;        // What the disk can hold at most.
-  ByteCount free = 0;            // For user data: without the reserve.
-  ByteCount blocks_used = 0;     // Adopted by batches.
-  ByteCount index_used = 0;      // Pages of the last checkpoint.
+  ByteCount capacity = 0;  // What the disk can hold at most.
+  ByteCount free = 0;  // For user data: without the reserve.
+  ByteCount blocks_used = 0;  // Adopted by batches.
+  ByteCount index_used = 0;  // Pages of the last checkpoint.
   ByteCount log_size = 0;
 };
 
@@ -159,7 +159,7 @@ class Cursor {
     friend class Cursor;
   };
 
-  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }               // To the first key >= `key`.
+  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }  // To the first key >= `key`.
   Move seek_before(ByteView key) { return {*this, Move::Kind::kSeekBefore, key}; }  // To the last key < `key`.
   Move next() { return {*this, Move::Kind::kNext, {}}; }
   Move previous() { return {*this, Move::Kind::kPrevious, {}}; }
