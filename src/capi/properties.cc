@@ -89,12 +89,16 @@ int read_block(const daos_prop_entry& entry, client::PropertyValue* value) {
   return 0;
 }
 
-// Properties that promise something only if they aren't off.
+// Promises that an embedded system doesn't keep: one process has nobody to protect data from, or to replicate it to.
 bool asks_for_what_there_is_not(const daos_prop_entry& entry) {
   switch (entry.dpe_type) {
     case DAOS_PROP_CO_COMPRESS: return entry.dpe_val != DAOS_PROP_CO_COMPRESS_OFF;
     case DAOS_PROP_CO_ENCRYPT: return entry.dpe_val != DAOS_PROP_CO_ENCRYPT_OFF;
     case DAOS_PROP_CO_DEDUP: return entry.dpe_val != DAOS_PROP_CO_DEDUP_OFF;
+    case DAOS_PROP_CO_CSUM:
+      return entry.dpe_val != DAOS_PROP_CO_CSUM_OFF && entry.dpe_val != DAOS_PROP_CO_CSUM_CRC32;
+    case DAOS_PROP_CO_REDUN_FAC: return entry.dpe_val != DAOS_PROP_CO_REDUN_RF0;
+    case DAOS_PROP_CO_ACL: return true;
     default: return false;
   }
 }
