@@ -59,8 +59,7 @@ if [[ -n $tree ]]; then
   [[ -d $tree ]] || fail "$tree is not a directory"
   tree=$(readlink -f "$tree")
 else
-  # Parts of /usr that every machine has, hard links of them, until there is enough. Links aren't possible across file
-  # systems, then they are copied.
+  # Copies of parts of /usr until there is enough: no single part of it has a fitting size on every machine.
   say "gathering a tree of system files"
   tree=$work/source
   mkdir "$tree"

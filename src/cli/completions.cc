@@ -66,7 +66,8 @@ std::vector<std::string> names(const Typed& typed, const std::string& pool) {
   if (pool.empty()) {
     const auto pools = invocation.run((*system)->list_pools());
     if (pools.is_ok()) {
-      for (const client::PoolInfo& info : *pools) found.push_back(info.label.empty() ? info.id.to_string() : info.label);
+      for (const client::PoolInfo& info : *pools)
+        found.push_back(info.label.empty() ? info.id.to_string() : info.label);
     }
   } else {
     const auto connected = invocation.run((*system)->connect_pool(pool, client::Access::kReadOnly));
@@ -107,7 +108,8 @@ std::vector<std::string> values(const Typed& typed, Completes completes, const s
                                 const std::string& word) {
   switch (completes) {
     case Completes::kPool: return names(typed, "");
-    case Completes::kContainer: return typed.arguments.empty() ? std::vector<std::string>() : names(typed, typed.arguments[0]);
+    case Completes::kContainer:
+      return typed.arguments.empty() ? std::vector<std::string>() : names(typed, typed.arguments[0]);
     case Completes::kFile: return {std::string(kCompleteFiles)};
     case Completes::kPath: return paths(typed, word);
     case Completes::kChoice: return std::vector<std::string>(choices.begin(), choices.end());
@@ -149,9 +151,8 @@ std::vector<std::string> completions(std::span<const std::string> words) {
   const std::string word = words.empty() ? std::string() : words.back();
   const Typed typed = read_words(words.empty() ? words : words.first(words.size() - 1));
   std::vector<std::string> found = candidates(typed, word);
-  std::erase_if(found, [&](const std::string& candidate) {
-    return candidate != kCompleteFiles && !candidate.starts_with(word);
-  });
+  std::erase_if(
+      found, [&](const std::string& candidate) { return candidate != kCompleteFiles && !candidate.starts_with(word); });
   std::sort(found.begin(), found.end());
   return found;
 }

@@ -65,9 +65,9 @@ Status ContainerCheck::run() {
   response["bytes"] = byte_count_;
   response["damaged"] = damage_count_;
   response["damage"] = std::move(damage_);
-  const std::string read = fmt::format(
-      "{}, {}, {} in {}", count_text(object_count_, "object", "objects"), count_text(value_count_, "value", "values"),
-      size_text(byte_count_), count_text(snapshots.size() + 1, "state", "states"));
+  const std::string read = fmt::format("{}, {}, {} in {}", count_text(object_count_, "object", "objects"),
+                                       count_text(value_count_, "value", "values"), size_text(byte_count_),
+                                       count_text(snapshots.size() + 1, "state", "states"));
   if (damage_count_ == 0) {
     invocation_.output().line("No damage: read {}.", read);
     return ok();
@@ -80,8 +80,8 @@ Status ContainerCheck::run() {
 
 Status ContainerCheck::check_state(Epoch epoch) {
   epoch_ = epoch;
-  const Status status = for_each_object(invocation_, container_, epoch,
-                                        [&](const ObjectId& object) { return check_object(object); });
+  const Status status =
+      for_each_object(invocation_, container_, epoch, [&](const ObjectId& object) { return check_object(object); });
   TRY(note_damage({}, status, "the list of objects"));
   checked_through_ = epoch;
   return ok();
@@ -97,21 +97,22 @@ Status ContainerCheck::check_object(ObjectId object) {
 }
 
 Status ContainerCheck::check_dkey(Place place) {
-  const Status status = for_each_akey(invocation_, container_, place.object, place.dkey, epoch_, [&](const Bytes& akey) {
-    place.akey = akey;
-    return check_akey(place);
-  });
+  const Status status =
+      for_each_akey(invocation_, container_, place.object, place.dkey, epoch_, [&](const Bytes& akey) {
+        place.akey = akey;
+        return check_akey(place);
+      });
   place.akey.clear();
   return note_damage(place, status, "the list of its akeys");
 }
 
 Status ContainerCheck::check_akey(const Place& place) {
   bool is_array = false;
-  const Status status =
-      for_each_recx(invocation_, container_, place.object, place.dkey, place.akey, epoch_, [&](const ListedRecx& listed) {
-        is_array = true;
-        return listed.epoch > checked_through_ ? check_array(place, listed) : ok();
-      });
+  const Status status = for_each_recx(invocation_, container_, place.object, place.dkey, place.akey, epoch_,
+                                      [&](const ListedRecx& listed) {
+                                        is_array = true;
+                                        return listed.epoch > checked_through_ ? check_array(place, listed) : ok();
+                                      });
   if (!status.is_ok()) return note_damage(place, status, "the list of its extents");
   return is_array ? ok() : check_single_value(place);
 }
@@ -121,8 +122,7 @@ Status ContainerCheck::check_single_value(const Place& place) {
     std::vector<AkeyFetch> fetches(1);
     fetches[0].akey = place.akey;
     if (attempt == 1) fetches[0].out.emplace_back(buffer_);
-    const auto fetched =
-        invocation_.run(container_.fetch(place.object, place.dkey, std::move(fetches), 0, epoch_));
+    const auto fetched = invocation_.run(container_.fetch(place.object, place.dkey, std::move(fetches), 0, epoch_));
     if (!fetched.is_ok()) return note_damage(place, fetched.status(), "its value");
     const FetchedAkey& akey = (*fetched)[0];
     if (attempt == 1 || akey.record_size == 0) continue;
@@ -153,8 +153,7 @@ Status ContainerCheck::check_array(const Place& place, const ListedRecx& listed)
     fetches[0].kind = ValueKind::kArray;
     fetches[0].recxs = {Recx{listed.recx.index + done, count}};
     fetches[0].out.emplace_back(buffer_);
-    const auto fetched =
-        invocation_.run(container_.fetch(place.object, place.dkey, std::move(fetches), 0, epoch_));
+    const auto fetched = invocation_.run(container_.fetch(place.object, place.dkey, std::move(fetches), 0, epoch_));
     if (!fetched.is_ok()) {
       const std::string where =
           fmt::format("records {} to {}", listed.recx.index + done, listed.recx.index + done + count - 1);

@@ -10,9 +10,7 @@
 namespace aeon::cli {
 namespace {
 
-std::string name_of(const client::ContainerInfo& info) {
-  return info.label.empty() ? info.id.to_string() : info.label;
-}
+std::string name_of(const client::ContainerInfo& info) { return info.label.empty() ? info.id.to_string() : info.label; }
 
 std::string layout_text(uint64_t layout_type) {
   return property_value_text(client::kPropLayoutType, client::PropertyValue(layout_type));
@@ -56,8 +54,8 @@ Result<dfs::FormatOptions> format_options(Invocation& invocation) {
   if (invocation.has("--chunk-size")) {
     TRY_ASSIGN(options.chunk_size, parse_size(invocation.text("--chunk-size"), "--chunk-size"));
     if (options.chunk_size == 0 || options.chunk_size > dfs::kChunkSizeMax) {
-      return Status(Code::kInvalidArgument, fmt::format("--chunk-size is from 1 byte to {}",
-                                                        size_text(dfs::kChunkSizeMax)));
+      return Status(Code::kInvalidArgument,
+                    fmt::format("--chunk-size is from 1 byte to {}", size_text(dfs::kChunkSizeMax)));
     }
   }
   return options;
@@ -254,9 +252,9 @@ Status set_properties(Invocation& invocation) {
 std::string property_list() {
   std::string text = "Properties:";
   for (const PropertyName& property : property_names()) {
-    text += fmt::format(" {} ({}{}){}", property.name, property.meaning,
-                        property.is_settable ? "" : "; fixed at creation",
-                        &property == &property_names().back() ? "." : ",");
+    text +=
+        fmt::format(" {} ({}{}){}", property.name, property.meaning, property.is_settable ? "" : "; fixed at creation",
+                    &property == &property_names().back() ? "." : ",");
   }
   return text;
 }
@@ -286,7 +284,10 @@ std::vector<Verb> container_verbs() {
                     .completes = Completes::kChoice,
                     .choices = {"POSIX", "unknown", "HDF5", "PYTHON", "SPARK", "DATABASE", "ROOT", "SEISMIC", "METEO"}},
                    {.name = "--properties", .value = "LIST", .help = "name:value,name:value,..."},
-                   {.name = "--chunk-size", .value = "SIZE", .help = "for files (type POSIX): how they are cut", .short_name = "-z"}},
+                   {.name = "--chunk-size",
+                    .value = "SIZE",
+                    .help = "for files (type POSIX): how they are cut",
+                    .short_name = "-z"}},
        .run = create_container},
       {.group = "container",
        .name = "list",

@@ -186,7 +186,8 @@ struct UsageError {
 UsageError describe(const CommandLine& line, const CLI::ParseError& error, int argc, char** argv) {
   if (const ParsedVerb* parsed = line.verb()) {
     const std::string name = parsed->verb->full_name();
-    return {name, fmt::format("{}; usage: {}; 'daos {} --help' says more", error.what(), parsed->verb->synopsis(), name)};
+    return {name,
+            fmt::format("{}; usage: {}; 'daos {} --help' says more", error.what(), parsed->verb->synopsis(), name)};
   }
   const Group* group = line.group();
   const std::string what = group != nullptr ? std::string(group->name) : std::string();
@@ -233,7 +234,9 @@ int run_verb(const CommandLine& line, const ParsedVerb& parsed) {
   Status status = parsed.verb->run(invocation);
   const Status closed = invocation.close();
   if (status.is_ok()) status = closed;
-  return output.finish(parsed.verb->full_name(), status);
+  const int exit_code = output.finish(parsed.verb->full_name(), status);
+  const bool is_usage = status.code() == Code::kInvalidArgument && !invocation.has_used_system();
+  return is_usage ? kExitUsage : exit_code;
 }
 
 int complete(int argc, char** argv) {

@@ -1,7 +1,7 @@
+#include "cli/interrupt.h"
 #include "cli/invocation.h"
 #include "daos_address.h"
 #include "filesystem_copy.h"
-#include "cli/interrupt.h"
 #include "mount.h"
 
 namespace aeon::cli {
@@ -70,8 +70,7 @@ Json attributes_json(const std::string& name, const dfs::Attributes& attributes)
   return object;
 }
 
-void print_entry(Output& output, Json& list, const std::string& name, const dfs::Attributes& attributes,
-                 bool is_long) {
+void print_entry(Output& output, Json& list, const std::string& name, const dfs::Attributes& attributes, bool is_long) {
   if (output.is_json()) {
     list.push_back(attributes_json(name, attributes));
   } else if (is_long) {
@@ -151,8 +150,8 @@ Status remove_path(Invocation& invocation) {
   TRY(about_path(attributes.status(), address));
   if (attributes->type == dfs::NodeType::kDirectory) {
     if (!invocation.has("--recursive")) {
-      return Status(Code::kIsDirectory,
-                    fmt::format("{} is a directory; give --recursive to remove it and all in it", printable(address.path)));
+      return Status(Code::kIsDirectory, fmt::format("{} is a directory; give --recursive to remove it and all in it",
+                                                    printable(address.path)));
     }
     TRY(invocation.run(file_system->remove_all(place->directory, place->name)));
   } else {
@@ -174,9 +173,11 @@ std::vector<Verb> filesystem_verbs() {
        .aliases = {"cp"},
        .summary = "copy a tree into a container, out of one, or between two",
        .description =
-           "Afterwards SRC's tree is at DST. Either is a path of this machine or daos://POOL/CONTAINER/PATH; a container "
+           "Afterwards SRC's tree is at DST. Either is a path of this machine or daos://POOL/CONTAINER/PATH; a "
+           "container "
            "that is missing at the destination is made, of type POSIX. Bytes, holes, modes, times, symbolic and hard "
-           "links and extended attributes are kept, and owners where that is permitted; what couldn't be kept is named. "
+           "links and extended attributes are kept, and owners where that is permitted; what couldn't be kept is "
+           "named. "
            "A copy that was interrupted goes on where it stopped when the same command is given again: files that are "
            "there and the same are left alone.",
        .arguments = {{.name = "SRC", .help = "what to copy", .is_optional = true, .completes = Completes::kPath},

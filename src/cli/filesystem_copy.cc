@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "daos_address.h"
 #include "cli/interrupt.h"
+#include "daos_address.h"
 #include "mount.h"
 #include "progress.h"
 #include "transfer/copy.h"
@@ -18,10 +18,12 @@ namespace {
 // An argument or the option that says the same.
 Result<std::string> one_of(Invocation& invocation, std::string_view argument, std::string_view option) {
   if (invocation.has(argument) && invocation.has(option)) {
-    return Status(Code::kInvalidArgument, fmt::format("{} and {} say the same thing; give one of them", argument, option));
+    return Status(Code::kInvalidArgument,
+                  fmt::format("{} and {} say the same thing; give one of them", argument, option));
   }
   if (!invocation.has(argument) && !invocation.has(option)) {
-    return Status(Code::kInvalidArgument, fmt::format("{} is missing; usage: {}", argument, invocation.verb().synopsis()));
+    return Status(Code::kInvalidArgument,
+                  fmt::format("{} is missing; usage: {}", argument, invocation.verb().synopsis()));
   }
   const std::string path = invocation.text(invocation.has(argument) ? argument : option);
   if (path.empty()) return Status(Code::kInvalidArgument, fmt::format("{} is empty; name a path", argument));
@@ -67,10 +69,12 @@ Status check_source(Invocation& invocation, const transfer::Place& source) {
     return Status(Code::kNotFound, fmt::format("no '{}' in the container; 'daos filesystem ls' lists what there is",
                                                printable(source.path)));
   }
-  struct stat found {};
+  struct stat found{};
   if (::lstat(source.path.c_str(), &found) == 0) return ok();
   const int error = errno;
-  const Code code = error == ENOENT || error == ENOTDIR ? Code::kNotFound : error == EACCES ? Code::kPermission : Code::kIo;
+  const Code code = error == ENOENT || error == ENOTDIR ? Code::kNotFound
+                    : error == EACCES                   ? Code::kPermission
+                                                        : Code::kIo;
   return Status(code, fmt::format("cannot read {}: {}", printable(source.path), std::strerror(error)));
 }
 
@@ -113,9 +117,12 @@ void report_summary(Output& output, const transfer::Summary& summary, Duration e
   output.remark("Copied {}, {}, {}, {} in {}: {:.0f} files/s, {}/s.", count_text(summary.files, "file", "files"),
                 count_text(summary.directories, "directory", "directories"),
                 count_text(summary.symlinks, "symlink", "symlinks"), size_text(summary.bytes), duration_text(elapsed),
-                per_second(summary.files, elapsed), size_text(static_cast<ByteCount>(per_second(summary.bytes, elapsed))));
-  if (summary.hard_links > 0) output.remark("{} to files copied.", count_text(summary.hard_links, "hard link", "hard links"));
-  if (summary.special_files > 0) output.remark("{} copied.", count_text(summary.special_files, "special file", "special files"));
+                per_second(summary.files, elapsed),
+                size_text(static_cast<ByteCount>(per_second(summary.bytes, elapsed))));
+  if (summary.hard_links > 0)
+    output.remark("{} to files copied.", count_text(summary.hard_links, "hard link", "hard links"));
+  if (summary.special_files > 0)
+    output.remark("{} copied.", count_text(summary.special_files, "special file", "special files"));
   if (summary.skipped > 0) {
     output.remark("{} there already and the same.", count_text(summary.skipped, "entry was", "entries were"));
   }
@@ -143,10 +150,12 @@ Status verify(Invocation& invocation, const transfer::Place& source, const trans
   output.response()["differences"] = issues_json(verified->differences);
   warn_issues(output, "different", verified->differences, verified->difference_count);
   if (!verified->is_same()) {
-    return Status(Code::kCorrupt, fmt::format("{} from the source; was it changed meanwhile? Run the same command again",
-                                              count_text(verified->difference_count, "entry differs", "entries differ")));
+    return Status(Code::kCorrupt,
+                  fmt::format("{} from the source; was it changed meanwhile? Run the same command again",
+                              count_text(verified->difference_count, "entry differs", "entries differ")));
   }
-  output.remark("Compared {}, {}: the same.", count_text(verified->nodes, "entry", "entries"), size_text(verified->bytes));
+  output.remark("Compared {}, {}: the same.", count_text(verified->nodes, "entry", "entries"),
+                size_text(verified->bytes));
   return ok();
 }
 
@@ -167,8 +176,9 @@ Status copy(Invocation& invocation, const transfer::Place& source, const transfe
   TRY(copied.status());
   report_summary(invocation.output(), *copied, progress.elapsed());
   if (copied->error_count > 0) {
-    return Status(Code::kIo, fmt::format("{} not be copied; put right what is named above and run the same command again",
-                                         count_text(copied->error_count, "entry could", "entries could")));
+    return Status(Code::kIo,
+                  fmt::format("{} not be copied; put right what is named above and run the same command again",
+                              count_text(copied->error_count, "entry could", "entries could")));
   }
   return invocation.has("--verify") ? verify(invocation, source, destination) : ok();
 }
@@ -178,7 +188,8 @@ Status copy(Invocation& invocation, const transfer::Place& source, const transfe
 Status run_filesystem_copy(Invocation& invocation) {
   TRY_ASSIGN(const Paths paths, read_paths(invocation));
   if ((invocation.has("--snap") || invocation.has("--epoch")) && !is_daos_address(paths.source)) {
-    return Status(Code::kInvalidArgument, "--snap and --epoch need a SRC in a container; write daos://POOL/CONTAINER/PATH");
+    return Status(Code::kInvalidArgument,
+                  "--snap and --epoch need a SRC in a container; write daos://POOL/CONTAINER/PATH");
   }
   // The destination of a copy in is often made by it, so a mistaken source must not leave an empty container behind.
   TRY_ASSIGN(const transfer::Place source, open_place(invocation, paths.source, MountFor::kReading));

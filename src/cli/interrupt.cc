@@ -14,7 +14,7 @@ extern "C" void note_interrupt(int) { was_interrupted = 1; }
 }  // namespace
 
 void watch_for_interrupt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = note_interrupt;
   action.sa_flags = SA_RESETHAND | SA_RESTART;  // The second one does what it does by default.
   for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);

@@ -17,6 +17,7 @@ std::string Invocation::text(std::string_view name) const {
 Result<uint64_t> Invocation::number(std::string_view name) const { return parse_number(text(name), name); }
 
 Result<client::System*> Invocation::system(IfMissing if_missing) {
+  has_used_system_ = true;
   if (!system_) {
     const std::string local = text("--local");
     const std::string name = local.empty() ? std::string() : "local:" + local;
@@ -80,10 +81,10 @@ Result<client::SnapshotInfo> find_snapshot(Invocation& invocation, client::Conta
     found = &snapshot;
   }
   if (found != nullptr) return *found;
-  return Status(Code::kNotFound,
-                name ? fmt::format("no snapshot '{}'; list them with 'daos container list-snaps'", printable(*name))
-                     : fmt::format("no snapshot at epoch {}; list them with 'daos container list-snaps'",
-                                   epoch_text(*epoch)));
+  return Status(
+      Code::kNotFound,
+      name ? fmt::format("no snapshot '{}'; list them with 'daos container list-snaps'", printable(*name))
+           : fmt::format("no snapshot at epoch {}; list them with 'daos container list-snaps'", epoch_text(*epoch)));
 }
 
 }  // namespace aeon::cli

@@ -1,8 +1,8 @@
 // Whole listings, page by page, each item handed to a visitor. A visitor's fault ends the listing and is returned.
 #pragma once
 
-#include "cli/invocation.h"
 #include "cli/interrupt.h"
+#include "cli/invocation.h"
 
 namespace aeon::cli {
 
@@ -20,12 +20,11 @@ Status for_each_page(NextPage next_page, VisitPage visit_page) {
 
 template <typename Visit>
 Status for_each_object(Invocation& invocation, client::Container& container, Epoch epoch, Visit visit) {
-  return for_each_page(
-      [&](const Anchor& from) { return invocation.run(container.list_objects(from, {}, epoch)); },
-      [&](const client::ObjectPage& page) -> Status {
-        for (const ObjectId& object : page.objects) TRY(visit(object));
-        return ok();
-      });
+  return for_each_page([&](const Anchor& from) { return invocation.run(container.list_objects(from, {}, epoch)); },
+                       [&](const client::ObjectPage& page) -> Status {
+                         for (const ObjectId& object : page.objects) TRY(visit(object));
+                         return ok();
+                       });
 }
 
 template <typename Visit>

@@ -206,9 +206,10 @@ std::string man_page(std::string_view version) {
            "\"code\" and a \"message\"; \"response\" has what was asked for. Sizes are exact numbers of bytes, and "
            "epochs strings. Bytes that aren't printable UTF-8 are escaped as \\xNN, with the bytes themselves in a "
            "field whose name ends in _hex."));
-  text += ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
-          roff("The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR.") +
-          "\n.SH EXAMPLES\n";
+  text +=
+      ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
+      roff("The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR.") +
+      "\n.SH EXAMPLES\n";
   for (const Example& example : kExamples) {
     text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(example.command), roff(example.says));
   }

@@ -55,7 +55,8 @@ TEST(ManPage, HasEveryVerbOptionAndAlias) {
   for (size_t at; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
   for (const Verb& verb : verbs()) {
     EXPECT_THAT(page, HasSubstr(".SS \"daos " + verb.full_name() + "\""));
-    for (const Option& option : verb.options) EXPECT_THAT(page, HasSubstr(std::string(option.name))) << verb.full_name();
+    for (const Option& option : verb.options)
+      EXPECT_THAT(page, HasSubstr(std::string(option.name))) << verb.full_name();
     for (const std::string_view alias : verb.aliases) EXPECT_THAT(page, HasSubstr(std::string(alias)));
   }
 }
@@ -80,7 +81,8 @@ TEST(Completion, OffersCommandsByTheirBeginning) {
 }
 
 TEST(Completion, OffersOptionsOfTheVerbAndOfAll) {
-  EXPECT_THAT(complete({"container", "destroy", "p", "--"}), ElementsAre("--force", "--help", "--json", "--local", "--quiet"));
+  EXPECT_THAT(complete({"container", "destroy", "p", "--"}),
+              ElementsAre("--force", "--help", "--json", "--local", "--quiet"));
 }
 
 TEST(Completion, OffersTheChoicesOfAnOption) {
@@ -100,7 +102,8 @@ TEST(Completion, OffersNothingBehindAnUnknownCommandOrTheLastArgument) {
 }
 
 TEST(CompletionScript, IsThereForThreeShells) {
-  for (const char* shell : {"bash", "zsh", "fish"}) EXPECT_THAT(completion_script(shell), HasSubstr("__complete")) << shell;
+  for (const char* shell : {"bash", "zsh", "fish"})
+    EXPECT_THAT(completion_script(shell), HasSubstr("__complete")) << shell;
   EXPECT_EQ(completion_script("tcsh"), "");
 }
 

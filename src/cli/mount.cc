@@ -41,9 +41,10 @@ Result<std::shared_ptr<dfs::FileSystem>> mount(Invocation& invocation, const Dao
   }
   auto mounted = invocation.run(dfs::FileSystem::mount(container, options));
   if (mounted.code() == Code::kNotFound) {
-    return Status(Code::kNotFound, fmt::format("container '{}' holds no files; one for files is made by 'daos container "
-                                               "create --type POSIX'",
-                                               printable(address.container)));
+    return Status(Code::kNotFound,
+                  fmt::format("container '{}' holds no files; one for files is made by 'daos container "
+                              "create --type POSIX'",
+                              printable(address.container)));
   }
   return mounted;
 }

@@ -8,10 +8,9 @@ namespace aeon::cli {
 namespace {
 
 // As the DAOS 2.x public headers number them.
-constexpr std::string_view kTypes[] = {
-    "MULTI_HASHED",  "OIT",           "DKEY_UINT64", "AKEY_UINT64", "MULTI_UINT64", "DKEY_LEXICAL", "AKEY_LEXICAL",
-    "MULTI_LEXICAL", "KV_HASHED",     "KV_UINT64",   "KV_LEXICAL",  "ARRAY",        "ARRAY_ATTR",   "ARRAY_BYTE",
-    "OIT_V2"};
+constexpr std::string_view kTypes[] = {"MULTI_HASHED", "OIT",          "DKEY_UINT64",   "AKEY_UINT64", "MULTI_UINT64",
+                                       "DKEY_LEXICAL", "AKEY_LEXICAL", "MULTI_LEXICAL", "KV_HASHED",   "KV_UINT64",
+                                       "KV_LEXICAL",   "ARRAY",        "ARRAY_ATTR",    "ARRAY_BYTE",  "OIT_V2"};
 constexpr uint64_t kTypeKvHashed = 8;
 constexpr uint64_t kRedundancyNone = 1;
 constexpr uint32_t kGroupCountAll = 0xffff;
@@ -21,11 +20,11 @@ struct NamedRedundancy {
   std::string_view prefix;
 };
 constexpr NamedRedundancy kRedundancies[] = {
-    {1, "S"},         {8, "RP_2G"},     {9, "RP_3G"},     {10, "RP_4G"},    {11, "RP_5G"},   {12, "RP_6G"},
-    {13, "RP_8G"},    {14, "RP_12G"},   {15, "RP_16G"},   {16, "RP_24G"},   {17, "RP_32G"},  {18, "RP_48G"},
-    {19, "RP_64G"},   {20, "RP_128G"},  {32, "EC_2P1G"},  {33, "EC_2P2G"},  {34, "EC_4P1G"}, {35, "EC_4P2G"},
-    {36, "EC_8P1G"},  {37, "EC_8P2G"},  {38, "EC_16P1G"}, {39, "EC_16P2G"}, {40, "EC_4P3G"}, {41, "EC_8P3G"},
-    {42, "EC_16P3G"},
+    {1, "S"},         {8, "RP_2G"},     {9, "RP_3G"},    {10, "RP_4G"},   {11, "RP_5G"},
+    {12, "RP_6G"},    {13, "RP_8G"},    {14, "RP_12G"},  {15, "RP_16G"},  {16, "RP_24G"},
+    {17, "RP_32G"},   {18, "RP_48G"},   {19, "RP_64G"},  {20, "RP_128G"}, {32, "EC_2P1G"},
+    {33, "EC_2P2G"},  {34, "EC_4P1G"},  {35, "EC_4P2G"}, {36, "EC_8P1G"}, {37, "EC_8P2G"},
+    {38, "EC_16P1G"}, {39, "EC_16P2G"}, {40, "EC_4P3G"}, {41, "EC_8P3G"}, {42, "EC_16P3G"},
 };
 
 }  // namespace

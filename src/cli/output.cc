@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -157,9 +158,9 @@ Result<uint64_t> parse_number(std::string_view text, std::string_view what) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), value, is_hex ? 16 : 10);
   if (digits.empty() || error != std::errc{} || end != digits.end()) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{} '{}' is not a number; give it in decimal, or hexadecimal after 0x", what,
-                              printable(text)));
+    return Status(
+        Code::kInvalidArgument,
+        fmt::format("{} '{}' is not a number; give it in decimal, or hexadecimal after 0x", what, printable(text)));
   }
   return value;
 }
@@ -170,7 +171,7 @@ Result<ByteCount> parse_size(std::string_view text, std::string_view what) {
                                  what, printable(text)));
   double amount = 0;
   const auto [end, error] = std::from_chars(text.begin(), text.end(), amount, std::chars_format::fixed);
-  if (error != std::errc{} || amount < 0) return wrong;
+  if (error != std::errc{} || !std::isfinite(amount) || amount < 0) return wrong;
   std::string_view unit(end, static_cast<size_t>(text.end() - end));
   while (unit.starts_with(' ')) unit.remove_prefix(1);
   double factor = 1;

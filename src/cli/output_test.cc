@@ -21,7 +21,9 @@ TEST(Printable, EscapesBytesThatAreNotUtf8) {
   EXPECT_EQ(printable("ab\xe2\x82"), "ab\\xe2\\x82");          // Cut off.
 }
 
-TEST(Printable, KeepsEscapesApartFromTheSameCharacters) { EXPECT_NE(printable("\\x00"), printable(std::string_view("\0", 1))); }
+TEST(Printable, KeepsEscapesApartFromTheSameCharacters) {
+  EXPECT_NE(printable("\\x00"), printable(std::string_view("\0", 1)));
+}
 
 TEST(PutBytes, AddsTheBytesThemselvesWhenTheTextIsNotThem) {
   Json object;

@@ -15,8 +15,8 @@ Status completion(Invocation& invocation) {
   const std::string shell = invocation.text("SHELL");
   const std::string script = completion_script(shell);
   if (script.empty()) {
-    return Status(Code::kInvalidArgument, fmt::format("no completion for shell '{}'; there is bash, zsh and fish",
-                                                      printable(shell)));
+    return Status(Code::kInvalidArgument,
+                  fmt::format("no completion for shell '{}'; there is bash, zsh and fish", printable(shell)));
   }
   invocation.output().response()["script"] = script;
   if (!invocation.output().is_json()) invocation.output().write_raw(script);
@@ -46,8 +46,9 @@ std::vector<Verb> program_verbs() {
        .name = "completion",
        .aliases = {},
        .summary = "what makes a shell complete commands, options and names",
-       .description = "For bash: daos completion bash > /etc/bash_completion.d/daos. It completes the names of pools and "
-                      "containers too.",
+       .description =
+           "For bash: daos completion bash > /etc/bash_completion.d/daos. It completes the names of pools and "
+           "containers too.",
        .arguments = {{.name = "SHELL",
                       .help = "which shell",
                       .completes = Completes::kChoice,

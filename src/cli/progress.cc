@@ -47,8 +47,8 @@ void Progress::update(uint64_t items_done, uint64_t items_total, ByteCount bytes
     const double part = bytes_total > 0 ? static_cast<double>(bytes_done) / static_cast<double>(bytes_total)
                                         : static_cast<double>(items_done) / static_cast<double>(items_total);
     const auto filled = static_cast<size_t>(std::clamp(part, 0.0, 1.0) * kBarWidth);
-    text = fmt::format("[{:#<{}}{:.<{}}] {:3.0f} % {}", "", filled, "", kBarWidth - filled, std::clamp(part, 0.0, 1.0) * 100,
-                       text);
+    text = fmt::format("[{:#<{}}{:.<{}}] {:3.0f} % {}", "", filled, "", kBarWidth - filled,
+                       std::clamp(part, 0.0, 1.0) * 100, text);
   }
   text.resize(std::min(text.size(), terminal_width() - 1));
   fmt::print(stderr, "\r\x1b[K{}", text);

@@ -107,8 +107,7 @@ Result<client::Properties> parse_properties(std::string_view text) {
   const Status status = for_each_part(text, [&](std::string_view part) -> Status {
     const size_t colon = part.find_first_of(":=");
     if (colon == std::string_view::npos) {
-      return Status(Code::kInvalidArgument,
-                    fmt::format("'{}' is not a property; write NAME:VALUE", printable(part)));
+      return Status(Code::kInvalidArgument, fmt::format("'{}' is not a property; write NAME:VALUE", printable(part)));
     }
     const std::string_view value = part.substr(colon + 1);
     TRY_ASSIGN(const PropertyName* property, find_property(part.substr(0, colon)));

@@ -38,8 +38,8 @@ const std::vector<Group>& groups() {
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> kVerbs = [] {
     std::vector<Verb> all;
-    for (auto list : {system_verbs, pool_verbs, container_verbs, object_verbs, kv_verbs, filesystem_verbs,
-                      program_verbs}) {
+    for (auto list :
+         {system_verbs, pool_verbs, container_verbs, object_verbs, kv_verbs, filesystem_verbs, program_verbs}) {
       for (Verb& verb : list()) all.push_back(std::move(verb));
     }
     return all;

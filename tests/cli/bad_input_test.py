@@ -20,7 +20,7 @@ class CommandLine(DaosTest):
         self.fails("container", "create", saying=["POOL", "usage: daos container create"], code=2)
         self.fails("container", "query", "default", saying=["CONTAINER", "usage:"], code=2)
         self.fails("pool", "query", "a", "b", saying=["b", "usage:"], code=2)
-        self.fails("filesystem", "copy", "/tmp", saying="DST is missing")
+        self.fails("filesystem", "copy", "/tmp", saying="DST is missing", code=2)
 
     def test_unknown_options_and_missing_values(self):
         self.fails("pool", "list", "--nonsense", saying=["--nonsense", "usage:"], code=2)
@@ -33,17 +33,17 @@ class CommandLine(DaosTest):
 
     def test_wrong_values_are_named(self):
         self.make_container("c")
-        self.fails("kv", "list", "default", "c", "x.y", saying="not an object id")
+        self.fails("kv", "list", "default", "c", "x.y", saying="not an object id", code=2)
         self.fails("kv", "get", "default", "c", "1", "k", "--epoch", "soon", saying="not a number")
         self.fails("kv", "get", "default", "c", "1", "k", "--epoch", "1", "--snap", "s", saying="one of them")
-        self.fails("container", "create", "default", "d", "--type", "FAT", saying="POSIX")
-        self.fails("container", "create", "default", "d", "--chunk-size", "big", saying="not a size")
-        self.fails("container", "set-prop", "default", "c", "colour:red", saying="no property 'colour'")
-        self.fails("container", "set-prop", "default", "c", "cksum:off", saying="can't be changed")
-        self.fails("fs", "ls", "/tmp", saying="daos://POOL/CONTAINER/PATH")
-        self.fails("fs", "ls", "daos://default", saying="daos://POOL/CONTAINER/PATH")
-        self.fails("kv", "put", "default", "c", "1", "key", saying="--file")
-        self.fails("completion", "tcsh", saying="bash, zsh and fish")
+        self.fails("container", "create", "default", "d", "--type", "FAT", saying="POSIX", code=2)
+        self.fails("container", "create", "default", "d", "--chunk-size", "big", saying="not a size", code=2)
+        self.fails("container", "set-prop", "default", "c", "colour:red", saying="no property 'colour'", code=2)
+        self.fails("container", "set-prop", "default", "c", "cksum:off", saying="can't be changed", code=2)
+        self.fails("fs", "ls", "/tmp", saying="daos://POOL/CONTAINER/PATH", code=2)
+        self.fails("fs", "ls", "daos://default", saying="daos://POOL/CONTAINER/PATH", code=2)
+        self.fails("kv", "put", "default", "c", "1", "key", saying="--file", code=2)
+        self.fails("completion", "tcsh", saying="bash, zsh and fish", code=2)
 
 
 class Systems(DaosTest):
@@ -153,8 +153,8 @@ class Names(DaosTest):
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
 
     def test_keys_that_are_too_long_or_empty(self):
-        self.fails("kv", "put", "default", "c", "1", "k" * 2049, "v", saying="2048")
-        self.fails("kv", "put", "default", "c", "1", "", "v", saying="2048")
+        self.fails("kv", "put", "default", "c", "1", "k" * 2049, "v", saying="2048", code=2)
+        self.fails("kv", "put", "default", "c", "1", "", "v", saying="2048", code=2)
         self.ok("kv", "put", "default", "c", "1", "k" * 2048, "v")
 
     def test_file_names_that_are_too_long_or_missing(self):
@@ -203,7 +203,7 @@ class Copies(DaosTest):
         self.assertEqual(self.ok("fs", "ls", "daos://default/c/tree").split(), ["kept"])
 
     def test_a_snapshot_of_a_source_outside(self):
-        self.fails("fs", "copy", "--snap", "s", self.tree, "daos://default/c", saying="daos://")
+        self.fails("fs", "copy", "--snap", "s", self.tree, "daos://default/c", saying="daos://", code=2)
 
     def test_a_destination_that_cannot_be_made(self):
         self.ok("fs", "copy", self.tree, "daos://default/c/tree")

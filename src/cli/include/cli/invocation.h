@@ -50,6 +50,9 @@ class Invocation {
     return system_->run(std::move(task));
   }
 
+  // Whether the system was asked for anything; before that, only the command line can be wrong.
+  bool has_used_system() const { return has_used_system_; }
+
   // Lets go of the system. What was written is durable when it succeeds.
   Status close();
 
@@ -58,6 +61,7 @@ class Invocation {
   GivenValues given_;
   Output& output_;
   std::shared_ptr<client::System> system_;
+  bool has_used_system_ = false;
 };
 
 // The one that `name` or `epoch` (either may be unset) says, among a container's snapshots.
