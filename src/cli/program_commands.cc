@@ -1,9 +1,10 @@
 #include "cli/invocation.h"
 #include "cli/manual.h"
-#include "version.h"
 
 namespace aeon::cli {
 namespace {
+
+constexpr std::string_view kVersion = AEON_VERSION;
 
 Status version(Invocation& invocation) {
   invocation.output().response()["version"] = kVersion;
