@@ -2,6 +2,7 @@
 #include "container_check.h"
 #include "dfs/file_system.h"
 #include "listing.h"
+#include "mount.h"
 #include "property_text.h"
 #include "runtime/hybrid_clock.h"
 
@@ -79,6 +80,7 @@ Status create_container(Invocation& invocation) {
   if (invocation.has("--type")) {
     TRY_ASSIGN(layout, parse_layout_type(invocation.text("--type")));
     spec.properties[client::kPropLayoutType] = layout;
+    if (layout == client::kLayoutPosix) use_file_durability(spec);
   }
   TRY_ASSIGN(const dfs::FormatOptions format, format_options(invocation));
   TRY_ASSIGN(const std::shared_ptr<client::Pool> pool, invocation.pool(client::Access::kReadWrite, IfMissing::kCreate));
@@ -164,20 +166,14 @@ Json snapshot_json(const client::SnapshotInfo& snapshot) {
 Status create_snapshot(Invocation& invocation) {
   TRY_ASSIGN(const std::shared_ptr<client::Container> container, invocation.container(client::Access::kReadWrite));
   const std::string name = invocation.text("--snap");
-  if (!name.empty()) {
-    // A name is there to find one snapshot again.
-    TRY_ASSIGN(const std::vector<client::SnapshotInfo> snapshots, invocation.run(container->snapshots()));
-    for (const client::SnapshotInfo& snapshot : snapshots) {
-      if (snapshot.name == name) {
-        return Status(Code::kExists, fmt::format("there is a snapshot '{}' already; choose another name, or remove it "
-                                                 "with 'daos container destroy-snap --snap {}'",
-                                                 printable(name), printable(name)));
-      }
-    }
+  const auto epoch = invocation.run(container->create_snapshot(name));
+  if (epoch.code() == Code::kExists) {
+    return Status(Code::kExists, fmt::format("{}; choose another name, or remove it with 'daos container destroy-snap'",
+                                             epoch.status().message()));
   }
-  TRY_ASSIGN(const Epoch epoch, invocation.run(container->create_snapshot(name)));
-  invocation.output().response() = snapshot_json({.epoch = epoch, .name = name});
-  invocation.output().line("{}", epoch_text(epoch));
+  TRY(epoch.status());
+  invocation.output().response() = snapshot_json({.epoch = *epoch, .name = name});
+  invocation.output().line("{}", epoch_text(*epoch));
   return ok();
 }
 
@@ -235,13 +231,6 @@ Status get_properties(Invocation& invocation) {
 
 Status set_properties(Invocation& invocation) {
   TRY_ASSIGN(const client::Properties changed, parse_properties(invocation.text("PROPERTIES")));
-  for (const PropertyName& property : property_names()) {
-    if (changed.contains(property.id) && !property.is_settable) {
-      return Status(Code::kInvalidArgument,
-                    fmt::format("{} can't be changed later; it is chosen by 'daos container create --properties'",
-                                property.name));
-    }
-  }
   TRY_ASSIGN(const std::shared_ptr<client::Container> container, invocation.container(client::Access::kReadWrite));
   TRY(invocation.run(container->set_properties(changed)));
   invocation.output().response()["properties"] = property_json(changed);
@@ -252,9 +241,7 @@ Status set_properties(Invocation& invocation) {
 std::string property_list() {
   std::string text = "Properties:";
   for (const PropertyName& property : property_names()) {
-    text +=
-        fmt::format(" {} ({}{}){}", property.name, property.meaning, property.is_settable ? "" : "; fixed at creation",
-                    &property == &property_names().back() ? "." : ",");
+    text += fmt::format(" {}{}", property.name, &property == &property_names().back() ? "." : ",");
   }
   return text;
 }
@@ -275,7 +262,10 @@ std::vector<Verb> container_verbs() {
        .name = "create",
        .aliases = {},
        .summary = "make a container",
-       .description = kept("Prints its uuid. A container for files is of type POSIX. " + property_list()),
+       .description = kept(
+           "Prints its uuid. A container for files is of type POSIX; its files are durable when they are flushed, as "
+           "files are elsewhere, unless durability:sync is given. " +
+           property_list()),
        .arguments = {pool_argument(), {.name = "LABEL", .help = "a name for it", .is_optional = true}},
        .options = {{.name = "--type",
                     .value = "TYPE",

@@ -14,6 +14,7 @@ Result<std::shared_ptr<client::Container>> open_or_create(Invocation& invocation
   if (opened.code() != Code::kNotFound || Uuid::parse(address.container)) return opened;
   client::ContainerSpec spec;
   spec.label = address.container;
+  use_file_durability(spec);
   dfs::FormatOptions format;
   format.root_user = ::getuid();
   format.root_group = ::getgid();
@@ -47,6 +48,11 @@ Result<std::shared_ptr<dfs::FileSystem>> mount(Invocation& invocation, const Dao
                               printable(address.container)));
   }
   return mounted;
+}
+
+void use_file_durability(client::ContainerSpec& spec) {
+  constexpr uint64_t kFlush = 1;
+  spec.properties.try_emplace(client::kPropDurability, kFlush);
 }
 
 Status about_path(const Status& status, const DaosAddress& address) {

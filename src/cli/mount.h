@@ -15,6 +15,10 @@ enum class MountFor {
 
 Result<std::shared_ptr<dfs::FileSystem>> mount(Invocation& invocation, const DaosAddress& address, MountFor purpose);
 
+// Files are durable when flushed, as POSIX has it, unless the spec says otherwise: an acknowledgement for each of a
+// tree's thousands of files would only make copies slow.
+void use_file_durability(client::ContainerSpec& spec);
+
 // kNotFound and the like, as an error that names the address and what helps.
 Status about_path(const Status& status, const DaosAddress& address);
 

@@ -11,14 +11,29 @@ namespace aeon::cli {
 namespace {
 
 constexpr PropertyName kNames[] = {
-    {"label", client::kPropLabel, "the container's name", true},
-    {"layout_type", client::kPropLayoutType, "what its objects make up", false},
-    {"layout_version", client::kPropLayoutVersion, "version of that layout", false},
-    {"cksum", client::kPropChecksum, "checksum kept with the data", false},
-    {"cksum_size", client::kPropChecksumSize, "bytes of an array under one checksum", false},
-    {"srv_cksum", client::kPropChecksumServerVerify, "whether servers verify checksums when data arrives", true},
-    {"rd_fac", client::kPropRedundancyFactor, "failures that objects have to stand", false},
-    {"durability", client::kPropDurability, "when a write is durable: at once (sync), or at the next flush", true},
+    {"label", client::kPropLabel},
+    {"layout_type", client::kPropLayoutType},
+    {"layout_version", client::kPropLayoutVersion},
+    {"cksum", client::kPropChecksum},
+    {"cksum_size", client::kPropChecksumSize},
+    {"srv_cksum", client::kPropChecksumServerVerify},
+    {"rd_fac", client::kPropRedundancyFactor},
+    {"rd_lvl", 0x1008},
+    {"snapshot_max", 0x1009},
+    {"compression", 0x100b},
+    {"encryption", 0x100c},
+    {"owner", 0x100d},
+    {"group", 0x100e},
+    {"dedup", 0x100f},
+    {"dedup_threshold", 0x1010},
+    {"status", 0x1012},
+    {"alloc_oid", 0x1013},
+    {"ec_cell_sz", 0x1014},
+    {"ec_pda", 0x1015},
+    {"rp_pda", 0x1016},
+    {"scrubber_disabled", 0x1018},
+    {"perf_domain", 0x101a},
+    {"durability", client::kPropDurability},
 };
 
 struct NamedNumber {
@@ -32,11 +47,14 @@ constexpr NamedNumber kChecksums[] = {{"off", 0},  {"crc16", 1},  {"crc32", 2}, 
 constexpr NamedNumber kSwitch[] = {{"off", 0}, {"on", 1}};
 constexpr NamedNumber kDurabilities[] = {{"sync", 0}, {"flush", 1}};
 
+bool is_text(uint32_t id) { return id == client::kPropLabel || id == 0x100d || id == 0x100e; }
+
 std::span<const NamedNumber> values_of(uint32_t id) {
   switch (id) {
     case client::kPropLayoutType: return kLayouts;
     case client::kPropChecksum: return kChecksums;
-    case client::kPropChecksumServerVerify: return kSwitch;
+    case client::kPropChecksumServerVerify:
+    case 0x1018: return kSwitch;
     case client::kPropDurability: return kDurabilities;
     default: return {};
   }
@@ -111,7 +129,7 @@ Result<client::Properties> parse_properties(std::string_view text) {
     }
     const std::string_view value = part.substr(colon + 1);
     TRY_ASSIGN(const PropertyName* property, find_property(part.substr(0, colon)));
-    if (property->id == client::kPropLabel) {
+    if (is_text(property->id)) {
       properties[property->id] = std::string(value);
     } else if (const auto values = values_of(property->id); !values.empty()) {
       TRY_ASSIGN(properties[property->id], parse_named(values, property->name, value));

@@ -11,8 +11,6 @@ namespace aeon::cli {
 struct PropertyName {
   std::string_view name;
   uint32_t id;
-  std::string_view meaning;
-  bool is_settable;  // After creation, too.
 };
 
 std::span<const PropertyName> property_names();
