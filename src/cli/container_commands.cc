@@ -11,6 +11,8 @@
 namespace aeon::cli {
 namespace {
 
+constexpr size_t kLabelSizeMax = 127;
+
 std::string name_of(const client::ContainerInfo& info) { return info.label.empty() ? info.id.to_string() : info.label; }
 
 std::string layout_text(uint64_t layout_type) {
@@ -75,6 +77,10 @@ Status create_container(Invocation& invocation) {
     }
     spec.label = label;
     spec.properties.erase(named);
+  }
+  if (spec.label.size() > kLabelSizeMax) {
+    return Status(Code::kInvalidArgument, fmt::format("a label has at most {} characters, and this one has {}",
+                                                      kLabelSizeMax, spec.label.size()));
   }
   uint64_t layout = client::kLayoutUnknown;
   if (invocation.has("--type")) {

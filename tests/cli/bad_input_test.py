@@ -72,7 +72,7 @@ class Systems(DaosTest):
         self.assertEqual(self.read_file(path), b"data")
 
     def test_a_name_that_is_too_long(self):
-        self.fails("system", "create", self.store, "--name", "n" * 16, saying="15")
+        self.fails("system", "create", self.store, "--name", "n" * 16, saying="15", code=2)
         self.fails("pool", "list", store="/" + "x" * 5000, saying="x")
 
     def test_a_system_that_is_there_already(self):
@@ -80,7 +80,7 @@ class Systems(DaosTest):
         self.fails("system", "create", self.store, saying=self.store)
 
     def test_a_capacity_that_is_too_small(self):
-        self.fails("system", "create", self.store, "--capacity", "1", saying="capacity")
+        self.fails("system", "create", self.store, "--capacity", "1", saying="capacity", code=2)
 
     @unittest.skipIf(os.getuid() == 0 and not os.path.exists("/usr/bin/setpriv"), "root may write anywhere")
     def test_a_read_only_directory(self):
@@ -147,7 +147,7 @@ class Names(DaosTest):
         self.fails_with("exists", "container", "create", "default", "c")
 
     def test_labels_that_are_too_long_or_odd(self):
-        self.fails("container", "create", "default", "x" * 128, saying="127")
+        self.fails("container", "create", "default", "x" * 128, saying="127", code=2)
         self.fails("container", "create", "default", "a/b", saying="a/b")
         self.fails("container", "create", "default", "12345678-1234-4234-8234-123456789abc", saying="uuid")
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])

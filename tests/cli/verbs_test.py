@@ -172,7 +172,7 @@ class Snapshots(DaosTest):
     def test_an_unknown_snapshot_is_an_error(self):
         self.fails("kv", "get", "default", "c", "1", "key", "--snap", "sunday", saying="list-snaps")
         self.fails("kv", "get", "default", "c", "1", "key", "--epoch", "0x1", saying="list-snaps")
-        self.fails("container", "destroy-snap", "default", "c", saying=["--snap", "--epoch"])
+        self.fails("container", "destroy-snap", "default", "c", saying=["--snap", "--epoch"], code=2)
 
 
 class Files(DaosTest):
