@@ -84,7 +84,7 @@ bool StoreCore::has_space_for(const Batch& batch) const {
   const uint64_t height = tree.height() + 1;
   if (free >= need + 3 * record_blocks + batch.entry_count() * height * 5) return true;
 
-  uint64_t growth = (batch.uses_reserve() ? 0 : 3 * record_blocks) + height;
+  uint64_t growth = (batch.only_removes() ? 0 : 3 * record_blocks) + height;
   BatchReader reader(batch.record());
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
