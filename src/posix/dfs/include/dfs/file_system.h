@@ -11,9 +11,9 @@
 // Permissions are advisory, as in libdfs: access() answers by the mode bits; no other operation looks at them. What a
 // process may really do is what its container handle may.
 //
-// Ownership and threading: nodes keep their file system alive, which keeps the container open. Everything runs on the
-// container's executor (client::System::run()). Tasks must not outlive the FileSystem or the nodes given to them:
-// arguments are shared pointers, so they don't by construction.
+// Ownership and threading: a file system keeps its container open; it must outlive the tasks it gave out. Nodes may
+// outlive it. Tasks run on the container's executor (client::System::run(), submit()); functions that aren't tasks may
+// be called from any thread.
 #pragma once
 
 #include <functional>
@@ -56,7 +56,10 @@ class Node {
   ObjectId parent_;
   std::string name_;
   ByteCount chunk_size_ = 0;
+  uint32_t directory_class_ = 0;
+  uint32_t file_class_ = 0;
   std::string symlink_target_;
+  std::string path_;  // As of opening, for messages.
 };
 using NodePointer = std::shared_ptr<Node>;
 
@@ -134,7 +137,7 @@ class FileSystem : public std::enable_shared_from_this<FileSystem> {
   virtual Task<Result<NodePointer>> duplicate(NodePointer node, OpenMode mode) = 0;
   // The absolute path of a directory.
   virtual Task<Result<std::string>> path_of(NodePointer directory) = 0;
-  // A handle as bytes for another process with the same container, and back.
+  // A handle as bytes for another process with the same container, and back. kReadWrite only if it was that before.
   virtual Bytes encode(const Node& node) const = 0;
   virtual Result<NodePointer> decode(ByteView encoded, OpenMode mode) = 0;
   // Tells `node` that its entry is now `name` in `directory` (somebody else moved it). kStaleHandle if it isn't.
@@ -189,9 +192,9 @@ class FileSystem : public std::enable_shared_from_this<FileSystem> {
   // kPermission if the mode bits don't give `caller` all of `mask` (AccessMask). Symlinks are followed.
   virtual Task<Status> access(NodePointer directory, std::string name, Caller caller, uint32_t mask) = 0;
   virtual Task<Result<NodeInfo>> node_info(NodePointer node) = 0;
-  // What new files (or directories) in this directory get; 0 goes back to the file system's. An empty file may get
-  // another chunk size too; one with data is kInvalidArgument.
-  virtual Task<Status> set_chunk_size(NodePointer node, ByteCount chunk_size) = 0;
+  // What is made in this directory from now on by nodes opened later, and by this one; 0 goes back to the file
+  // system's. The class is that of new files and of new directories alike.
+  virtual Task<Status> set_chunk_size(NodePointer directory, ByteCount chunk_size) = 0;
   virtual Task<Status> set_object_class(NodePointer directory, ObjectClass object_class) = 0;
   // What dfs_suggest_oclass answers: the class for "file:single", "directory:max" and the like.
   static Result<ObjectClass> suggest_class(const std::string& hint);
@@ -219,9 +222,9 @@ class FileSystem : public std::enable_shared_from_this<FileSystem> {
   virtual Task<Status> punch(NodePointer file, uint64_t offset, uint64_t size) = 0;
   // Where data is, in order, from `offset`: at most `count_max` extents, neighbours joined. Empty: only holes follow.
   virtual Task<Result<std::vector<FileExtent>>> data_extents(NodePointer file, uint64_t offset, uint32_t count_max) = 0;
-  // The byte array that holds a file's data, for those who write to it directly (dfs_get_file_oh). A node open for
-  // writing may be written to; mtime and size follow.
-  virtual Result<client::Array> array(NodePointer file) = 0;
+  // The byte array that holds a file's data, for those who use it directly (dfs_get_file_oh): for writing if the node
+  // is. The size follows such writes; the modify time only moves at this call.
+  virtual Task<Result<client::Array>> array(NodePointer file) = 0;
   // The size of a file known only by its object id and chunk size.
   virtual Task<Result<uint64_t>> size_of_object(ObjectId object, ByteCount chunk_size) = 0;
 
