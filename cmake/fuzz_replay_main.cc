@@ -75,6 +75,10 @@ int main(int argc, char** argv) {
   Mutator mutator;
   std::vector<Bytes> inputs = {Bytes{}, Bytes(64, 0), Bytes(4096, 0xff)};
   for (int index = 1; index < argc; ++index) {
+    if (!std::filesystem::exists(argv[index])) {
+      std::fprintf(stderr, "no corpus or input %s\n", argv[index]);
+      return 1;
+    }
     for (const auto& path : files_below(argv[index])) {
       std::ifstream file(path, std::ios::binary);
       if (!file) {

@@ -4,7 +4,8 @@
 An include of another module's header must be allowed by cmake/layers.cmake and be declared: named in
 DEPENDS or PRIVATE_DEPENDS of the module's add_module, or reachable from those through public DEPENDS.
 Tests, fuzz targets and benches may also use what TEST_DEPENDS reaches, wherever it is in the table.
-Headers outside a module's include/ are private to it.
+Headers outside a module's include/ are private to it. And every source is on some list of its module, or it would
+never be built, and a test never run.
 
     tools/check_layers.py [--root FOLDER]
 """
@@ -21,6 +22,7 @@ LISTS = {
     "PUBLIC_HEADERS", "SOURCES", "TESTS", "SLOW_TESTS", "FUZZ", "BENCH", "DEPENDS", "PRIVATE_DEPENDS",
     "TEST_DEPENDS", "LIBS", "PRIVATE_LIBS", "TEST_LIBS",
 }
+SOURCE_LISTS = ("SOURCES", "TESTS", "SLOW_TESTS", "FUZZ", "BENCH")
 SOURCE_SUFFIXES = (".h", ".hpp", ".c", ".cc", ".inc")
 
 
@@ -160,6 +162,9 @@ def check(root, changes=None):
         declared = modules[module]
         local = path[len(f"src/{folders[module]}/"):]
         test_sources = declared["TESTS"] + declared["SLOW_TESTS"] + declared["FUZZ"] + declared["BENCH"]
+        listed = set(programs[module]).union(*(declared[key] for key in SOURCE_LISTS))
+        if path.endswith((".c", ".cc")) and local not in listed:
+            faults.append(f"{path}: is on no list in src/{folders[module]}/CMakeLists.txt, so it is never built")
         is_test = local in test_sources or (TEST_FILE.search(path) and not local.startswith("include/"))
         is_public = local.startswith("include/")
         usable = reach(declared["DEPENDS"])
@@ -204,7 +209,7 @@ def main():
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
-        sys.exit(f"check_layers: {len(faults)} includes against the layers")
+        sys.exit(f"check_layers: {len(faults)} faults")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,10 @@ class SmallTree(unittest.TestCase):
         self.assert_fault("src/media/m.cc", '#include "sim/s.h"\n', "'sim' is not below it")
 
     def test_refuses_a_test_dependency_that_is_not_declared(self):
-        self.assert_fault("src/runtime/r_test.cc", '#include "sim/s.h"\n', "doesn't name 'sim' in TEST_DEPENDS")
+        self.assert_fault("src/media/m_test.cc", '#include "pool/p.h"\n', "doesn't name 'service_pool' in TEST_DEPENDS")
+
+    def test_refuses_a_test_that_is_never_built(self):
+        self.assert_fault("src/runtime/r_test.cc", "", "on no list")
 
     def test_refuses_a_path_into_another_module(self):
         self.assert_fault("src/media/m.cc", '#include "../runtime/private.h"\n', "reaches into module 'runtime'")
@@ -112,8 +115,8 @@ class RealTree(unittest.TestCase):
             higher = next((name for name in reversed(list(folders)) if name not in allowed[module] and name != module), None)
             if higher is None:
                 continue  # Only the top of the table, below which everything is.
-            header = f"src/{folders[higher]}/include/upward_probe.h"
-            probe = {header: "#pragma once\n", f"src/{folder}/upward_probe.cc": '#include "upward_probe.h"\n'}
+            header = f"src/{folders[higher]}/include/upward_target.h"
+            probe = {header: "#pragma once\n", f"src/{folder}/upward_probe.h": '#include "upward_target.h"\n'}
             faults = [fault for fault in check_layers.check(ROOT, probe) if "is not below it" in fault]
             self.assertEqual(len(faults), 1, f"{module} → {higher}")
             tried += 1

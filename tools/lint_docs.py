@@ -6,7 +6,6 @@
 
 import os
 import re
-import subprocess
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
@@ -28,13 +27,14 @@ def faults_in(path, text, exists):
 
 
 def main():
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                            capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = []
+    for folder, subfolders, files in os.walk(ROOT):
+        subfolders[:] = sorted(name for name in subfolders if name not in (".git", "build", "testdata"))
+        listed += [os.path.relpath(os.path.join(folder, name), ROOT) for name in sorted(files)]
     faults = []
     for path in listed:
-        full = os.path.join(ROOT, path)
-        if path.endswith(".md") and os.path.exists(full):
-            with open(full, encoding="utf-8") as file:
+        if path.endswith(".md"):
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
                 faults += faults_in(path, file.read(), lambda target: os.path.exists(os.path.join(ROOT, target)))
         if path.startswith("changes/unreleased/") and not os.path.basename(path).startswith(KINDS):
             faults.append(f"{path}: a change note's name starts with its kind: {', '.join(KINDS)}")

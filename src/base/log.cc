@@ -81,16 +81,20 @@ void write(Level level, std::string_view name, std::initializer_list<Field> fiel
     fmt::format_to(out, R"({{"time":"{}","level":"{}","event":"{}")", time, level_name(level), name);
     for (const Field& field : fields) {
       fmt::format_to(out, ",\"{}\":", field.key());
-      if (field.is_quoted()) append_quoted(line, field.value());
-      else fmt::format_to(out, "{}", field.value());
+      if (field.is_quoted())
+        append_quoted(line, field.value());
+      else
+        fmt::format_to(out, "{}", field.value());
     }
     line.push_back('}');
   } else {
     fmt::format_to(out, "{} {} {}", time, level_name(level), name);
     for (const Field& field : fields) {
       fmt::format_to(out, " {}=", field.key());
-      if (field.is_quoted()) append_quoted(line, field.value());
-      else fmt::format_to(out, "{}", field.value());
+      if (field.is_quoted())
+        append_quoted(line, field.value());
+      else
+        fmt::format_to(out, "{}", field.value());
     }
   }
   line.push_back('\n');

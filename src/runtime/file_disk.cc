@@ -141,7 +141,7 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
     return Status(code_of(error), "can't open " + path + ": " + error_text(error));
   }
   std::unique_ptr<FileDisk> disk(new FileDisk(reactor, path, descriptor));
-  struct stat about {};
+  struct stat about{};
   if (fstat(descriptor, &about) != 0) return Status(Code::kIo, "can't look at " + path + ": " + error_text(errno));
   if (S_ISBLK(about.st_mode)) {
     uint64_t size = 0;

@@ -14,8 +14,8 @@ namespace {
 class FileDiskTest : public testing::TestWithParam<bool> {
  protected:
   FileDiskTest() : reactor_(Reactor::Options{.use_io_uring = GetParam()}) {
-    folder_ = testing::TempDir() + "file_disk_test_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-              (GetParam() ? "u" : "p");
+    folder_ = testing::TempDir() + "file_disk_test_" +
+              std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + (GetParam() ? "u" : "p");
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }

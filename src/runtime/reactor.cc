@@ -43,9 +43,7 @@ void pause_briefly() {
 void futex_wait(std::atomic<uint32_t>& word, uint32_t expected) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
 }
-void futex_wake(std::atomic<uint32_t>* word) {
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
+void futex_wake(std::atomic<uint32_t>* word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
 
 }  // namespace
 
@@ -200,8 +198,10 @@ void Reactor::finish_calls() {
     *link = call->next_blocked;
     const bool in_ring = call->in_ring;
     const uint32_t before = call->state.exchange(Call::kDone, std::memory_order_acq_rel);
-    if (in_ring) ring_->kick();
-    else if (before == Call::kAsleep) futex_wake(&call->state);
+    if (in_ring)
+      ring_->kick();
+    else if (before == Call::kAsleep)
+      futex_wake(&call->state);
   }
 }
 
@@ -328,10 +328,8 @@ void Reactor::background() {
     const timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
     while (!try_enter()) nanosleep(&nap, nullptr);
     now_ = monotonic_now();
-    while (turn()) {
-    }
-    background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(),
-                                  std::memory_order_relaxed);
+    while (turn()) {}
+    background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(), std::memory_order_relaxed);
     leave();
   }
 }

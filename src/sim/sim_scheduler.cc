@@ -64,7 +64,9 @@ void SimExecutor::fire_timers(Instant now) {
   if (state_ != State::kRunning || paused_until_ > now) return;
   while (Timer* timer = timers_.take_due(now)) {
     scheduler_.trace(index_, "timer");
+    scheduler_.running_ = this;
     timer->on_fire();
+    scheduler_.running_ = nullptr;
   }
 }
 
@@ -249,7 +251,9 @@ void SimScheduler::fire_due() {
     }
     if (++step_count_ > options_.step_count_max) fail("too many steps");
     trace(event.process != nullptr ? event.process->index() : ~0u, "event", event.sequence);
+    running_ = event.process;
     event.fire();
+    running_ = nullptr;
     if (any_dying_) crash_dying();
   }
   if (next_timer_ > now_) return;

@@ -8,14 +8,15 @@ namespace aeon {
 
 }  // namespace aeon
 
-#define CHECK(condition)                                                                \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] ::aeon::check_failed(#condition, __FILE__, __LINE__); \
+#define CHECK(condition)                                    \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::aeon::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 #ifdef NDEBUG
-#define DCHECK(condition) \
-  do {                    \
+#define DCHECK(condition)        \
+  do {                           \
     if (false && (condition)) {} \
   } while (false)
 #else

@@ -99,7 +99,11 @@ struct ListedRecx {
 };
 
 enum QueryFlags : uint32_t {  // Values of the DAOS 2.x public header.
-  kGetMax = 1, kGetMin = 2, kGetDkey = 4, kGetAkey = 8, kGetRecx = 16,
+  kGetMax = 1,
+  kGetMin = 2,
+  kGetDkey = 4,
+  kGetAkey = 8,
+  kGetRecx = 16,
 };
 struct QueriedKey {
   Bytes dkey;

@@ -48,9 +48,13 @@ Level level();
 void set_level(Level level);
 void write(Level level, std::string_view name, std::initializer_list<Field> fields);
 
-inline void debug(std::string_view name, std::initializer_list<Field> fields = {}) { write(Level::kDebug, name, fields); }
+inline void debug(std::string_view name, std::initializer_list<Field> fields = {}) {
+  write(Level::kDebug, name, fields);
+}
 inline void info(std::string_view name, std::initializer_list<Field> fields = {}) { write(Level::kInfo, name, fields); }
 inline void warn(std::string_view name, std::initializer_list<Field> fields = {}) { write(Level::kWarn, name, fields); }
-inline void error(std::string_view name, std::initializer_list<Field> fields = {}) { write(Level::kError, name, fields); }
+inline void error(std::string_view name, std::initializer_list<Field> fields = {}) {
+  write(Level::kError, name, fields);
+}
 
 }  // namespace aeon::log

@@ -87,9 +87,18 @@ class [[nodiscard]] Result {
   Status status() const { return is_ok() ? Status() : std::get<1>(value_); }
   Code code() const { return is_ok() ? Code::kOk : std::get<1>(value_).code(); }
 
-  T& value() & { CHECK(is_ok()); return std::get<0>(value_); }
-  const T& value() const& { CHECK(is_ok()); return std::get<0>(value_); }
-  T&& value() && { CHECK(is_ok()); return std::get<0>(std::move(value_)); }
+  T& value() & {
+    CHECK(is_ok());
+    return std::get<0>(value_);
+  }
+  const T& value() const& {
+    CHECK(is_ok());
+    return std::get<0>(value_);
+  }
+  T&& value() && {
+    CHECK(is_ok());
+    return std::get<0>(std::move(value_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -102,36 +111,38 @@ class [[nodiscard]] Result {
 
 inline Status status_of(Status status) { return status; }
 template <typename T>
-Status status_of(const Result<T>& result) { return result.status(); }
+Status status_of(const Result<T>& result) {
+  return result.status();
+}
 
 #define AEON_JOIN_(a, b) a##b
 #define AEON_JOIN(a, b) AEON_JOIN_(a, b)
 
 // Returns from a plain function when `expression` (a Status or Result) is a fault.
-#define TRY(expression)                                                     \
-  do {                                                                      \
-    auto try_result_ = (expression);                                        \
+#define TRY(expression)                                                         \
+  do {                                                                          \
+    auto try_result_ = (expression);                                            \
     if (!try_result_.is_ok()) return ::aeon::status_of(std::move(try_result_)); \
   } while (false)
 
 // Declares or assigns `target` from a Result, or returns its fault.
 #define TRY_ASSIGN(target, expression) TRY_ASSIGN_(AEON_JOIN(try_result_, __LINE__), target, expression)
-#define TRY_ASSIGN_(temporary, target, expression)             \
-  auto temporary = (expression);                               \
-  if (!temporary.is_ok()) return temporary.status();           \
+#define TRY_ASSIGN_(temporary, target, expression)   \
+  auto temporary = (expression);                     \
+  if (!temporary.is_ok()) return temporary.status(); \
   target = std::move(temporary).value()
 
 // The same inside coroutines. Statements, never expressions: GCC 12 miscompiles the latter.
-#define CO_TRY(expression)                                                     \
-  do {                                                                         \
-    auto try_result_ = (expression);                                           \
+#define CO_TRY(expression)                                                         \
+  do {                                                                             \
+    auto try_result_ = (expression);                                               \
     if (!try_result_.is_ok()) co_return ::aeon::status_of(std::move(try_result_)); \
   } while (false)
 
 #define CO_TRY_ASSIGN(target, expression) CO_TRY_ASSIGN_(AEON_JOIN(try_result_, __LINE__), target, expression)
-#define CO_TRY_ASSIGN_(temporary, target, expression)          \
-  auto temporary = (expression);                               \
-  if (!temporary.is_ok()) co_return temporary.status();        \
+#define CO_TRY_ASSIGN_(temporary, target, expression)   \
+  auto temporary = (expression);                        \
+  if (!temporary.is_ok()) co_return temporary.status(); \
   target = std::move(temporary).value()
 
 }  // namespace aeon

@@ -77,7 +77,9 @@ class Disk {
   virtual ~Disk() = default;
 
   // co_await each of these for its Status.
-  DiskOp read(uint64_t offset, MutableBytes out) { return {*this, DiskOp::Kind::kRead, offset, out.data(), out.size()}; }
+  DiskOp read(uint64_t offset, MutableBytes out) {
+    return {*this, DiskOp::Kind::kRead, offset, out.data(), out.size()};
+  }
   DiskOp write(uint64_t offset, ByteView data) {
     return {*this, DiskOp::Kind::kWrite, offset, const_cast<std::byte*>(data.data()), data.size()};
   }

@@ -35,8 +35,7 @@ class WaiterList {
   WaiterList& operator=(const WaiterList&) = delete;
   // Waiters that are left belong to a crashed process, and may outlive the list.
   ~WaiterList() {
-    while (pop() != nullptr) {
-    }
+    while (pop() != nullptr) {}
   }
 
   bool empty() const { return first_ == nullptr; }
