@@ -50,8 +50,10 @@ bool ExtentSet::remove(BlockRange range) {
   block_count_ -= range.count;
   const auto place = std::prev(by_start_.upper_bound(range.first));
   const uint64_t first = place->first, end = place->first + place->second;
-  if (first == range.first) by_start_.erase(place);
-  else place->second = range.first - first;
+  if (first == range.first)
+    by_start_.erase(place);
+  else
+    place->second = range.first - first;
   if (range.first + range.count < end) by_start_[range.first + range.count] = end - range.first - range.count;
   return true;
 }

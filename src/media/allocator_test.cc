@@ -13,8 +13,10 @@ std::vector<BlockRange> runs_of(const std::vector<bool>& bitmap) {
   std::vector<BlockRange> runs;
   for (uint64_t i = 0; i < bitmap.size(); ++i) {
     if (!bitmap[i]) continue;
-    if (!runs.empty() && runs.back().first + runs.back().count == i) ++runs.back().count;
-    else runs.push_back({i, 1});
+    if (!runs.empty() && runs.back().first + runs.back().count == i)
+      ++runs.back().count;
+    else
+      runs.push_back({i, 1});
   }
   return runs;
 }

@@ -86,8 +86,7 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
       if (rest_.size() < header) return bad;
       entry.blocks = {load_le<uint64_t>(rest_.data() + 1), load_le<uint64_t>(rest_.data() + 9)};
       break;
-    default:
-      return bad;
+    default: return bad;
   }
   if (key_size > kKeySizeMax || value_size > kValueSizeMax || rest_.size() - header < key_size + value_size) return bad;
   entry.key = rest_.subspan(header, key_size);

@@ -122,7 +122,6 @@ void BlockLedger::unpin(uint64_t generation) {
 }
 
 void BlockLedger::release(LogPosition durable) {
-  if (is_checkpointing_) return;
   while (!waiting_.empty()) {
     const Freed& freed = waiting_.front();
     if (freed.freed_by > durable) return;
@@ -133,8 +132,7 @@ void BlockLedger::release(LogPosition durable) {
   }
 }
 
-ExtentSet BlockLedger::begin_checkpoint() {
-  is_checkpointing_ = true;
+ExtentSet BlockLedger::free_in_image() const {
   ExtentSet free = free_.extents();
   for (const BlockRange& range : reserved_.extents()) CHECK(free.add(range));
   for (const BlockRange& range : waiting_set_.extents()) CHECK(free.add(range));
@@ -147,7 +145,6 @@ void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }
 void BlockLedger::end_checkpoint(std::vector<BlockRange> held) {
   for (const BlockRange& range : held_) CHECK(free_.add(range));
   held_ = std::move(held);
-  is_checkpointing_ = false;
 }
 
 }  // namespace aeon::media

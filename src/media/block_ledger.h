@@ -1,7 +1,7 @@
 // What every block of the data area is at this moment, apart from content: free; reserved for a writer; stored
 // (adopted by a batch, or a page); freed, but not yet reusable; or held for the checkpoint before the last.
 //
-// Why freed blocks wait, and why none is released while a checkpoint runs: docs/design/store-format.md.
+// Why freed blocks wait: docs/design/store-format.md.
 #pragma once
 
 #include <deque>
@@ -38,15 +38,14 @@ class BlockLedger {
   // Releases what was freed at or before `durable`.
   void release(LogPosition durable);
 
-  // For checkpoints. From begin_ to end_ nothing is released, so that what take_page() gives was free at begin_ too.
-  // Returns what counts as free in the checkpoint's image, apart from what it takes itself.
-  ExtentSet begin_checkpoint();
+  // For checkpoints. What counts as free in its image, apart from what it takes itself: it takes that at the same
+  // moment, so that all of it was free then.
+  ExtentSet free_in_image() const;
   std::optional<BlockRange> take_page(uint64_t count) { return free_.take(count); }
   std::vector<BlockRange> take_ranges(uint64_t count) { return free_.take_ranges(count); }
   void give_back(BlockRange range);
   // The new checkpoint is durable: what was held before is free, and `held` is held now.
   void end_checkpoint(std::vector<BlockRange> held);
-  void abandon_checkpoint() { is_checkpointing_ = false; }
 
   const std::vector<BlockRange>& held() const { return held_; }
   uint64_t free_count() const { return free_.free_count(); }
@@ -81,7 +80,6 @@ class BlockLedger {
   std::map<uint64_t, uint64_t> pins_;  // Generation → count.
   uint64_t pin_generation_ = 0;
   uint64_t adopted_count_ = 0;
-  bool is_checkpointing_ = false;
 };
 
 }  // namespace aeon::media

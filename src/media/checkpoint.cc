@@ -103,8 +103,9 @@ Task<void> StoreCore::page_writer(Ref core, Checkpoint* checkpoint) {
       const Node& node = *checkpoint->nodes[i];
       const PageIdentity identity{core->hash, node.address, checkpoint->number, node.level};
       const std::vector<PageAddress> children = Tree::child_addresses(node);
-      node.page.encode(identity, children, buffer.bytes().subspan((node.address.first - first) * kBlockSize,
-                                                                  node.address.count * kBlockSize));
+      node.page.encode(
+          identity, children,
+          buffer.bytes().subspan((node.address.first - first) * kBlockSize, node.address.count * kBlockSize));
     }
     Status status = co_await core->disk.write(first * kBlockSize, buffer.bytes());
     core->barrier.note_write();
@@ -161,7 +162,6 @@ void StoreCore::undo_checkpoint(Checkpoint& checkpoint) {
   std::erase_if(dropped, [&](const PageAddress& page) { return undone.contains(page.first); });
   tree.add_dropped(dropped);
   tree.add_dropped(checkpoint.dropped);
-  ledger.abandon_checkpoint();
   ledger.release(log->durable());
 }
 
@@ -187,7 +187,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   checkpoint.number = core->superblock.checkpoint + 1;
   checkpoint.nodes = Tree::dirty_nodes(checkpoint.root);
   checkpoint.dropped = core->tree.take_dropped();
-  checkpoint.free = core->ledger.begin_checkpoint();
+  checkpoint.free = core->ledger.free_in_image();
   const TreeRoot unchanged{core->tree.root().address, checkpoint.page_count};
   core->unwritten_blocks_ = 0;
   Status status = core->reserve_pages(checkpoint);
@@ -200,8 +200,9 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
     co_return status;
   }
   // Frames before the boundary must have ended: the ring's space before it is about to be used again.
+  const LogPosition boundary{checkpoint.boundary.stream};
   status = co_await core->barrier.cover(core, core->barrier.written());
-  if (status.is_ok()) status = co_await core->log->wait_durable(core, LogPosition{checkpoint.boundary.stream});
+  if (status.is_ok()) status = co_await core->log->wait_durable(core, boundary);
   if (!status.is_ok()) {
     core->log->fail(status);
     core->undo_checkpoint(checkpoint);
@@ -227,7 +228,6 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
       image.push_back({range.first, static_cast<uint32_t>(range.count)});
     }
     core->tree.add_dropped(image);
-    core->ledger.abandon_checkpoint();
     core->ledger.release(core->log->durable());
     co_return status;
   }
@@ -264,8 +264,10 @@ Task<void> StoreCore::checkpoint_in_background(Ref core) {
   if (!core->is_closed) status = co_await checkpoint(core, false);
   // One that failed is tried again once more of the log is used, so not at every batch.
   core->is_checkpoint_started_ = false;
-  if (!status.is_ok()) core->retry_checkpoint_at_ = core->log->used() + core->log->size() / 16;
-  else core->retry_checkpoint_at_ = 0;
+  if (!status.is_ok())
+    core->retry_checkpoint_at_ = core->log->used() + core->log->size() / 16;
+  else
+    core->retry_checkpoint_at_ = 0;
 }
 
 void StoreCore::checkpoint_if_due() {

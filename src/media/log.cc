@@ -9,9 +9,16 @@
 namespace aeon::media {
 
 Log::Log(Executor& executor, Disk& disk, WriteBarrier& barrier, LogListener& listener, Setup setup)
-    : executor_(executor), disk_(disk), barrier_(barrier), listener_(listener), setup_(setup), head_(setup.head),
-      stream_end_(setup.head.stream), durable_stream_(setup.head.stream),
-      durable_sequence_(setup.head.sequence - 1), quiet_(executor) {}
+    : executor_(executor),
+      disk_(disk),
+      barrier_(barrier),
+      listener_(listener),
+      setup_(setup),
+      head_(setup.head),
+      stream_end_(setup.head.stream),
+      durable_stream_(setup.head.stream),
+      durable_sequence_(setup.head.sequence - 1),
+      quiet_(executor) {}
 
 Log::~Log() {
   if (behind_.is_armed()) executor_.disarm(behind_);

@@ -55,7 +55,8 @@ Result<FrameHeader> peek_frame(ByteView block, uint64_t store_hash) {
 Result<FrameHeader> decode_frame(ByteView bytes, uint64_t store_hash) {
   TRY_ASSIGN(FrameHeader header, peek_frame(bytes, store_hash));
   const size_t size = round_up(kFrameHeaderSize + header.payload_size, kBlockSize);
-  if (bytes.size() < size || block_checksum(bytes.first(size), kFrameCrcOffset) != load_le<uint32_t>(bytes.data() + kFrameCrcOffset)) {
+  if (bytes.size() < size ||
+      block_checksum(bytes.first(size), kFrameCrcOffset) != load_le<uint32_t>(bytes.data() + kFrameCrcOffset)) {
     return Status(Code::kCorrupt, "log frame: checksum mismatch");
   }
   return header;

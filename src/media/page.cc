@@ -24,8 +24,12 @@ void copy_bytes(std::byte* to, ByteView from) {
 Page::Page() : Page(build({}, Room::kToGrow)) {}
 
 Page::Page(const Page& other)
-    : buffer_(new std::byte[other.capacity_]), capacity_(other.capacity_), content_size_(other.content_size_),
-      count_(other.count_), prefix_size_(other.prefix_size_), prefix_offset_(other.prefix_offset_),
+    : buffer_(new std::byte[other.capacity_]),
+      capacity_(other.capacity_),
+      content_size_(other.content_size_),
+      count_(other.count_),
+      prefix_size_(other.prefix_size_),
+      prefix_offset_(other.prefix_offset_),
       cells_begin_(other.cells_begin_) {
   // The gap between slots and cells holds nothing.
   std::memcpy(buffer_.get(), other.buffer_.get(), other.slots_end());
@@ -82,14 +86,18 @@ Page::Position Page::find(ByteView key) const {
     const size_t middle = (low + high) / 2;
     const Slot& slot = slots()[middle];
     if (slot.head != head) {
-      if (slot.head < head) low = middle + 1;
-      else high = middle;
+      if (slot.head < head)
+        low = middle + 1;
+      else
+        high = middle;
       continue;
     }
     const int order = compare({buffer_.get() + slot.offset, slot.key_size}, key);
     if (order == 0) return {middle, true};
-    if (order < 0) low = middle + 1;
-    else high = middle;
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return {low, false};
 }

@@ -53,8 +53,10 @@ TEST(PageProperty, AgreesWithAnOrderedMap) {
         model.erase(key);
       } else {
         const std::string value = random_text(random, 60, 26);
-        if (position.exact) page.replace(position.index, as_bytes(value));
-        else page.insert(position.index, as_bytes(key), as_bytes(value));
+        if (position.exact)
+          page.replace(position.index, as_bytes(value));
+        else
+          page.insert(position.index, as_bytes(key), as_bytes(value));
         model[key] = value;
       }
       ASSERT_NO_FATAL_FAILURE(expect_equal(page, model));

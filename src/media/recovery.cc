@@ -49,7 +49,8 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   }
   if (!is_good[0] && !is_good[1]) {
     if (faults[0].code() == Code::kNotFound && faults[1].code() == Code::kNotFound) {
-      co_return Status(Code::kInvalidArgument, name_of(disk) + " is not an Aeon store; format it first if it is meant to be one");
+      co_return Status(Code::kInvalidArgument,
+                       name_of(disk) + " is not an Aeon store; format it first if it is meant to be one");
     }
     const bool is_io = faults[0].code() == Code::kIo && faults[1].code() == Code::kIo;
     co_return Status(is_io ? Code::kIo : Code::kCorrupt,
@@ -58,8 +59,9 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
                          "); restore the store from a replica or backup, or format it anew");
   }
   if (is_good[0] && is_good[1] && found[0].store != found[1].store) {
-    co_return Status(Code::kCorrupt, name_of(disk) + ": the two superblocks belong to different stores; restore the "
-                                                     "store from a replica or backup, or format it anew");
+    co_return Status(Code::kCorrupt, name_of(disk) +
+                                         ": the two superblocks belong to different stores; restore the "
+                                         "store from a replica or backup, or format it anew");
   }
   Superblocks result;
   result.copy = is_good[0] && (!is_good[1] || found[0].generation > found[1].generation) ? 0 : 1;
@@ -67,7 +69,8 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   const int other = 1 - result.copy;
   result.is_other_good = is_good[other] && found[other].generation + 1 == result.newest.generation;
   if (!is_good[other]) {
-    log::warn("superblock_damaged", {{"device", disk.name()}, {"block", kSuperblockPlaces[other]}, {"status", faults[other]}});
+    log::warn("superblock_damaged",
+              {{"device", disk.name()}, {"block", kSuperblockPlaces[other]}, {"status", faults[other]}});
   }
   co_return result;
 }
@@ -144,8 +147,10 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       if (!missing) break;
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
-    if (change.op == BatchOp::kPut) core->tree.put(change.key, change.value);
-    else core->tree.erase(change.key);
+    if (change.op == BatchOp::kPut)
+      core->tree.put(change.key, change.value);
+    else
+      core->tree.erase(change.key);
   }
   ++core->change_count;
   co_return ok();
@@ -184,8 +189,8 @@ Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
       break;
     }
     const FrameHeader& frame = *decoded;
-    if (frame.sequence != out->end.sequence || frame.position != out->end.position ||
-        frame.stream != out->end.stream || frame.life < life) {
+    if (frame.sequence != out->end.sequence || frame.position != out->end.position || frame.stream != out->end.stream ||
+        frame.life < life) {
       break;
     }
     // A record that an earlier life left unfinished was never acknowledged, and nothing continues it.
@@ -224,12 +229,12 @@ Task<Status> scan_for_loss(StoreCore::Ref core, LogReader* reader, Replayed* rep
       if (!decode_frame(rest, core->hash).is_ok()) continue;
       replayed->life = std::max(replayed->life, seen.life);
       if (seen.durable_through >= replayed->end.sequence) {
-        co_return Status(Code::kCorrupt,
-                         "log frame " + std::to_string(replayed->end.sequence) + " at block " +
-                             std::to_string(core->superblock.log_first +
-                                            replayed->end.position % reader->size() / kBlockSize) +
-                             " is damaged or gone, and frame " + std::to_string(seen.sequence) +
-                             " says that it had been durable; restore the store from a replica or backup");
+        co_return Status(
+            Code::kCorrupt,
+            "log frame " + std::to_string(replayed->end.sequence) + " at block " +
+                std::to_string(core->superblock.log_first + replayed->end.position % reader->size() / kBlockSize) +
+                " is damaged or gone, and frame " + std::to_string(seen.sequence) +
+                " says that it had been durable; restore the store from a replica or backup");
       }
     }
     at += done;
@@ -264,9 +269,9 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
     co_return Status(Code::kInvalidArgument, "the log needs at least 256 KiB, in whole blocks of 4 KiB");
   }
   if (superblock.data_end < superblock.data_first + kDataBlocksMin) {
-    co_return Status(Code::kInvalidArgument,
-                     name_of(disk) + " has " + std::to_string(disk.capacity()) + " bytes; a store with this log needs " +
-                         std::to_string((superblock.data_first + kDataBlocksMin) * kBlockSize));
+    co_return Status(Code::kInvalidArgument, name_of(disk) + " has " + std::to_string(disk.capacity()) +
+                                                 " bytes; a store with this log needs " +
+                                                 std::to_string((superblock.data_first + kDataBlocksMin) * kBlockSize));
   }
   // What was there stops being a store before its parts go, and the new one starts when its parts are there.
   CO_TRY(co_await zero_blocks(disk, 0, kLogFirstBlock));
@@ -294,6 +299,9 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
 }
 
 Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions options) {
+  // After a kill, frames that were in flight may be in the disk's cache only. Replaying one frees blocks for reuse, so
+  // it must not be lost after all at the next power loss: flushed first, and only then read.
+  CO_TRY(co_await disk.flush());
   CO_TRY_ASSIGN(const Superblocks superblocks, co_await read_superblocks(disk));
   const Superblock& superblock = superblocks.newest;
   const uint64_t disk_end = disk.capacity() / kBlockSize;

@@ -3,17 +3,22 @@
 #include <algorithm>
 #include <string>
 
+#include "allocator_blob.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "allocator_blob.h"
 #include "batch_codec.h"
 
 namespace aeon::media {
 
 StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, const Superblock& the_superblock)
-    : world(the_world), disk(the_disk), options(the_options), superblock(the_superblock),
-      hash(store_hash(the_superblock.store)), tree(the_superblock.root, the_options.page_size_max),
-      ledger(the_superblock.data_first, the_superblock.data_end), barrier(the_world.executor, the_disk),
+    : world(the_world),
+      disk(the_disk),
+      options(the_options),
+      superblock(the_superblock),
+      hash(store_hash(the_superblock.store)),
+      tree(the_superblock.root, the_options.page_size_max),
+      ledger(the_superblock.data_first, the_superblock.data_end),
+      barrier(the_world.executor, the_disk),
       checkpoint_turn(the_world.executor) {}
 
 Task<Result<Page>> read_page_at(Disk& disk, PageIdentity* identity) {
@@ -55,8 +60,8 @@ Task<Status> StoreCore::load_page(Ref core, PageAddress address) {
 
 Status StoreCore::check_batch(const Batch& batch) const {
   if (batch.is_oversized()) {
-    return Status(Code::kInvalidArgument, "a key or value of a batch is longer than " +
-                                              std::to_string(kKeySizeMax) + " bytes");
+    return Status(Code::kInvalidArgument,
+                  "a key or value of a batch is longer than " + std::to_string(kKeySizeMax) + " bytes");
   }
   if (batch.size() > log->record_size_max()) {
     return Status(Code::kTooBig, "a batch of " + std::to_string(batch.size()) + " bytes; the log takes at most " +
@@ -71,7 +76,8 @@ uint64_t StoreCore::checkpoint_need() const {
 }
 
 bool StoreCore::has_space_for(const Batch& batch) const {
-  const uint64_t slack = batch.only_removes() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t slack =
+      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
   const uint64_t free = ledger.free_count();
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;
@@ -98,8 +104,10 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
     CHECK(entry.is_ok());
     if (!(*entry).has_value()) break;
     const BatchEntry& change = **entry;
-    if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
-    else if (change.op == BatchOp::kErase) tree.erase(change.key);
+    if (change.op == BatchOp::kPut)
+      tree.put(change.key, change.value);
+    else if (change.op == BatchOp::kErase)
+      tree.erase(change.key);
   }
   for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
   const LogPosition position = log->append(batch.record(), !batch.adopted().empty());
@@ -187,9 +195,8 @@ Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data)
 
 Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes out) {
   const Superblock& superblock = core->superblock;
-  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count ||
-      blocks.first < superblock.data_first || blocks.first >= superblock.data_end ||
-      blocks.count > superblock.data_end - blocks.first) {
+  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || blocks.first < superblock.data_first ||
+      blocks.first >= superblock.data_end || blocks.count > superblock.data_end - blocks.first) {
     co_return Status(Code::kInvalidArgument, "reading blocks beyond the data area, or into memory of another size");
   }
   co_return co_await core->disk.read(blocks.first * kBlockSize, out);

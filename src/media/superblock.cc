@@ -110,7 +110,8 @@ Result<Superblock> decode_superblock(ByteView block, int copy) {
   if (block.size() != kBlockSize || std::memcmp(block.data(), kMagic, sizeof kMagic) != 0) {
     return Status(Code::kNotFound, "no Aeon store");
   }
-  const bool is_intact = block_checksum(block, kSuperblockCrcOffset) == load_le<uint32_t>(block.data() + kSuperblockCrcOffset);
+  const bool is_intact =
+      block_checksum(block, kSuperblockCrcOffset) == load_le<uint32_t>(block.data() + kSuperblockCrcOffset);
   const uint32_t version = load_le<uint32_t>(block.data() + kVersionOffset);
   // A later format keeps magic, version and checksum where they are, so a good checksum makes the version credible.
   if (!is_intact) return Status(Code::kCorrupt, "superblock: checksum mismatch");

@@ -393,7 +393,8 @@ bool Tree::merge_with_neighbour(Node& parent, size_t index) {
   const size_t prefixes = left.node->page.count() * left.node->page.prefix().size() +
                           right.node->page.count() * right.node->page.prefix().size();
   const Bytes separator = parent.page.key(index + 1);
-  if (joined + separator.size() > page_size_max_ * 3 / 4 || joined + prefixes + separator.size() > kPageBytesMax) return false;
+  if (joined + separator.size() > page_size_max_ * 3 / 4 || joined + prefixes + separator.size() > kPageBytesMax)
+    return false;
 
   Node& into = make_changeable(left);
   const ByteView first_key(separator);

@@ -123,7 +123,9 @@ class Tree {
 
   // Written pages that the live tree no longer has, since the last call.
   std::vector<PageAddress> take_dropped();
-  void add_dropped(const std::vector<PageAddress>& pages) { dropped_.insert(dropped_.end(), pages.begin(), pages.end()); }
+  void add_dropped(const std::vector<PageAddress>& pages) {
+    dropped_.insert(dropped_.end(), pages.begin(), pages.end());
+  }
 
   bool is_empty() const { return !root_.node && !root_.address.is_set(); }
   bool is_whole_in_memory() const { return resident_count_ == page_count_; }

@@ -32,8 +32,7 @@ void add_children(const PageToRead& parent, const Page& page, std::vector<PageTo
 }
 
 Status check_bounds(const PageToRead& expected, const Page& page) {
-  const bool is_low_good =
-      !expected.has_low || expected.level != 0 || compare_bytes(page.key(0), expected.low) >= 0;
+  const bool is_low_good = !expected.has_low || expected.level != 0 || compare_bytes(page.key(0), expected.low) >= 0;
   const bool is_high_good = !expected.has_high || compare_bytes(page.key(page.count() - 1), expected.high) < 0;
   if (is_low_good && is_high_good) return ok();
   return Status(Code::kCorrupt, "index page: keys beyond what its parent says");
@@ -96,9 +95,10 @@ Task<Result<std::vector<Damage>>> verify_store(StoreCore::Ref core) {
     }
   }
   if (damages.empty() && (page_count != superblock.root.page_count || pages.block_count() != core->page_block_count)) {
-    damages.push_back({"allocator image", Status(Code::kCorrupt, "the index has " + std::to_string(pages.block_count()) +
-                                                                     " blocks, and the allocator knows of " +
-                                                                     std::to_string(core->page_block_count))});
+    damages.push_back(
+        {"allocator image",
+         Status(Code::kCorrupt, "the index has " + std::to_string(pages.block_count()) +
+                                    " blocks, and the allocator knows of " + std::to_string(core->page_block_count))});
   }
   co_return damages;
 }

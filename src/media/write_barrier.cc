@@ -14,8 +14,10 @@ Task<Status> WriteBarrier::cover([[maybe_unused]] std::shared_ptr<void> keep, ui
     ++flush_count_;
     Status status = co_await disk_.flush();
     is_running_ = false;
-    if (status.is_ok()) flushed_ = covers;
-    else failure_ = status;
+    if (status.is_ok())
+      flushed_ = covers;
+    else
+      failure_ = status;
     ended_.notify_all();
   }
   co_return ok();

@@ -60,6 +60,10 @@ class Batch {
   bool empty() const { return record_.empty(); }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
   bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
+  // The little that this batch puts lets more be removed later (a punch, the end of a container): it may use the
+  // space reserved for deleting too.
+  void use_reserve() { uses_reserve_ = true; }
+  bool uses_reserve() const { return only_removes() || (uses_reserve_ && adopted_.empty()); }
   ByteCount size() const { return record_.size(); }  // About what the log takes.
   size_t entry_count() const { return put_count_ + erase_count_; }
 
@@ -76,6 +80,7 @@ class Batch {
   Bytes record_;
   std::vector<BlockRange> adopted_;
   std::vector<BlockRange> freed_;
+  bool uses_reserve_ = false;
   size_t put_count_ = 0;
   size_t erase_count_ = 0;
   bool is_oversized_ = false;
@@ -88,21 +93,21 @@ struct LogPosition {
 };
 
 struct FormatOptions {
-  Uuid store;                          // Names this store in every frame and page, so that foreign ones are told apart.
-  ByteCount log_size = 64 * kMiB;      // At least 256 KiB.
+  Uuid store;  // Names this store in every frame and page, so that foreign ones are told apart.
+  ByteCount log_size = 64 * kMiB;  // At least 256 KiB.
 };
 
 struct OpenOptions {
-  ByteCount checkpoint_log_bytes = 0;      // Start a checkpoint when this much log is in use; 0: half of the log.
+  ByteCount checkpoint_log_bytes = 0;  // Start a checkpoint when this much log is in use; 0: half of the log.
   Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
-  size_t page_size_max = 16 * kKiB;        // Index pages split beyond this.
+  size_t page_size_max = 16 * kKiB;  // Index pages split beyond this.
 };
 
 struct Space {
-  ByteCount capacity = 0;        // What the disk can hold at most.
-  ByteCount free = 0;            // For user data: without the reserve.
-  ByteCount blocks_used = 0;     // Adopted by batches.
-  ByteCount index_used = 0;      // Pages of the last checkpoint.
+  ByteCount capacity = 0;  // What the disk can hold at most.
+  ByteCount free = 0;  // For user data: without the reserve.
+  ByteCount blocks_used = 0;  // Adopted by batches.
+  ByteCount index_used = 0;  // Pages of the last checkpoint.
   ByteCount log_size = 0;
 };
 
@@ -159,7 +164,7 @@ class Cursor {
     friend class Cursor;
   };
 
-  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }               // To the first key >= `key`.
+  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }  // To the first key >= `key`.
   Move seek_before(ByteView key) { return {*this, Move::Kind::kSeekBefore, key}; }  // To the last key < `key`.
   Move next() { return {*this, Move::Kind::kNext, {}}; }
   Move previous() { return {*this, Move::Kind::kPrevious, {}}; }

@@ -17,7 +17,6 @@
 
 namespace aeon::media {
 
-
 inline const Uuid kTestStore = Uuid::from_random(1, 2);
 
 // A machine that can crash and come back with the same disk.
