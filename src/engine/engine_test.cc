@@ -27,7 +27,8 @@ struct Served {
 
 Task<Result<std::unique_ptr<vos::Store>>> open_store(World* world, Disk* disk) {
   media::OpenOptions options;
-  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, *disk, options));
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
+                co_await media::KeyBlockStore::open(*world, *disk, options));
   co_return co_await vos::Store::open(*world, std::move(media));
 }
 
