@@ -24,6 +24,8 @@
 #   VERSION … SOVERSION … HEADERS_FROM <folder>): the shared library lib/lib<name>.so, installed with its
 #   headers; its target is lib<name>. The archives of the modules in WHOLE go in whole.
 # add_gtest(<name> SOURCES … DEPENDS … LIBS … [SLOW]): a test executable outside a module, for tests/.
+# add_python_test(<name> SCRIPT … PROGRAMS … [SLOW]): runs a Python script with the paths of the programs.
+# add_bench_program(<name> SOURCES … DEPENDS … LIBS …): an executable in bench/, for scripts tools/bench_*.
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
 
@@ -270,4 +272,26 @@ function(add_gtest name)
   if(AEON_TESTS)
     _aeon_gtest(${name} ${CMAKE_CURRENT_SOURCE_DIR} ${T_SLOW} SOURCES ${T_SOURCES} LINK ${targets} ${T_LIBS})
   endif()
+endfunction()
+
+function(add_python_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 T "SLOW" "SCRIPT" "PROGRAMS")
+  _aeon_require_no_rest("add_python_test(${name})" ${T_UNPARSED_ARGUMENTS})
+  if(AEON_TESTS)
+    list(TRANSFORM T_PROGRAMS REPLACE "(.+)" "$<TARGET_FILE:program_\\1>")
+    add_test(NAME ${name} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT} ${T_PROGRAMS})
+    _aeon_test_properties(${name} ${T_SLOW})
+  endif()
+endfunction()
+
+function(add_bench_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 B "" "" "SOURCES;DEPENDS;LIBS")
+  _aeon_require_no_rest("add_bench_program(${name})" ${B_UNPARSED_ARGUMENTS})
+  _aeon_module_names(depends ${B_DEPENDS})
+  _aeon_require_known("bench '${name}'" ${depends})
+  _aeon_module_targets(targets ${depends})
+  add_executable(${name} EXCLUDE_FROM_ALL ${B_SOURCES})
+  target_link_libraries(${name} PRIVATE ${targets} ${B_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  add_dependencies(benches ${name})
 endfunction()

@@ -77,7 +77,7 @@ uint64_t StoreCore::checkpoint_need() const {
 
 bool StoreCore::has_space_for(const Batch& batch) const {
   const uint64_t slack =
-      batch.only_removes() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
   const uint64_t free = ledger.free_count();
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;

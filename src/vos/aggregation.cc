@@ -72,8 +72,8 @@ Task<Status> Aggregation::enter(const Bytes& key, const RecordKey& record) {
   const size_t ends[kLevelCount] = {kObjectPrefixSize, record.dkey_end, record.akey_end};
   for (size_t level = 0; level < kLevelCount; ++level) {
     const size_t end = ends[level];
-    const bool is_in = level < depth_ && end != 0 && scopes_[level].prefix.size() == end &&
-                       starts_with(key, scopes_[level].prefix);
+    const bool is_in =
+        level < depth_ && end != 0 && scopes_[level].prefix.size() == end && starts_with(key, scopes_[level].prefix);
     if (is_in) continue;
     if (level < depth_) CO_TRY(co_await leave(level));
     if (end == 0) break;
@@ -126,8 +126,8 @@ Task<Status> Aggregation::leave_akey() {
   if (extent_punches_.empty()) co_return ok();
   CO_TRY(co_await dropper_.flush());  // What went is no reason any more to keep its punch.
   for (const ExtentPunch& punch : extent_punches_) {
-    CO_TRY_ASSIGN(const bool hides, co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end,
-                                                                    punch.version));
+    CO_TRY_ASSIGN(const bool hides,
+                  co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end, punch.version));
     if (!hides) dropper_.drop(punch.key);
   }
   extent_punches_.clear();
@@ -138,18 +138,10 @@ Task<Status> Aggregation::look_at(const Bytes& key, const RecordKey& record, con
   switch (record.kind) {
     case RecordKey::Kind::kObjectPunch:
     case RecordKey::Kind::kDkeyPunch:
-    case RecordKey::Kind::kAkeyPunch:
-      scopes_[depth_ - 1].punches.push_back(record.version);
-      break;
-    case RecordKey::Kind::kSingle:
-      look_at_single(key, record, shape);
-      break;
-    case RecordKey::Kind::kExtent:
-      CO_TRY(co_await look_at_extent(key, record, shape));
-      break;
-    case RecordKey::Kind::kSeveralShapes:
-      several_shapes_ = true;
-      break;
+    case RecordKey::Kind::kAkeyPunch: scopes_[depth_ - 1].punches.push_back(record.version); break;
+    case RecordKey::Kind::kSingle: look_at_single(key, record, shape); break;
+    case RecordKey::Kind::kExtent: CO_TRY(co_await look_at_extent(key, record, shape)); break;
+    case RecordKey::Kind::kSeveralShapes: several_shapes_ = true; break;
   }
   co_return ok();
 }
@@ -189,8 +181,10 @@ Task<Status> Aggregation::look_at_extent(const Bytes& key, const RecordKey& reco
     if (is_old) {
       CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(record, shape));
     }
-    if (is_kept) keep(record.version);
-    else dropper_.drop(key);
+    if (is_kept)
+      keep(record.version);
+    else
+      dropper_.drop(key);
   }
   extent_before_.is_set = true;
   extent_before_.level = record.level;
@@ -239,6 +233,7 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     if (through == kEpochZero) co_return AggregateProgress{};
     if (through != container->aggregated_through) {
       media::Batch batch;
+      batch.use_reserve();
       const ContainerInfoRecord info{.bound = container->bound, .aggregated_through = through};
       batch.put(container_info_key(container->number), encode_container_info(info));
       const auto applied = co_await media_->apply(std::move(batch));

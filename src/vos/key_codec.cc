@@ -373,7 +373,8 @@ std::string printable_key(ByteView key) {
 std::string describe_record_key(ByteView key) {
   const Result<RecordKey> decoded = decode_record_key(key);
   if (!decoded) return "index key " + printable_key(key);
-  std::string text = "container number " + std::to_string(decoded->container) + " object " + decoded->object.to_string();
+  std::string text =
+      "container number " + std::to_string(decoded->container) + " object " + decoded->object.to_string();
   if (decoded->dkey_end != 0) {
     const Result<Bytes> dkey = decode_user_key(key, kObjectPrefixSize, dkey_order(decoded->object));
     if (dkey) text += " dkey " + printable_key(*dkey);
@@ -383,17 +384,10 @@ std::string describe_record_key(ByteView key) {
     if (akey) text += " akey " + printable_key(*akey);
   }
   switch (decoded->kind) {
-    case RecordKey::Kind::kSingle:
-      text += " single value part " + std::to_string(decoded->part);
-      break;
-    case RecordKey::Kind::kExtent:
-      text += " extent from record " + std::to_string(decoded->start);
-      break;
-    case RecordKey::Kind::kSeveralShapes:
-      return text + " mark of several shapes";
-    default:
-      text += " punch";
-      break;
+    case RecordKey::Kind::kSingle: text += " single value part " + std::to_string(decoded->part); break;
+    case RecordKey::Kind::kExtent: text += " extent from record " + std::to_string(decoded->start); break;
+    case RecordKey::Kind::kSeveralShapes: return text + " mark of several shapes";
+    default: text += " punch"; break;
   }
   return text + " epoch " + std::to_string(decoded->version.epoch.value);
 }

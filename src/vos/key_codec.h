@@ -56,10 +56,10 @@ Bytes several_shapes_key(ByteView akey);
 Bytes prefix_end(ByteView prefix);
 
 // Tags that follow a prefix.
-inline constexpr std::byte kPunchTag{0x00};    // object, dkey, akey: + version.
-inline constexpr std::byte kKeyTag{0x01};      // object, dkey: + key.
-inline constexpr std::byte kSingleTag{0x01};   // akey: + version, part.
-inline constexpr std::byte kExtentTag{0x02};   // akey: + level, start, version.
+inline constexpr std::byte kPunchTag{0x00};  // object, dkey, akey: + version.
+inline constexpr std::byte kKeyTag{0x01};  // object, dkey: + key.
+inline constexpr std::byte kSingleTag{0x01};  // akey: + version, part.
+inline constexpr std::byte kExtentTag{0x02};  // akey: + level, start, version.
 
 // Appends to a key being built.
 void append_version(Bytes& key, Version version);
@@ -82,10 +82,10 @@ struct RecordKey {
   ObjectId object;
   size_t dkey_end = 0;  // Lengths of the prefixes within the key; 0 if it has none.
   size_t akey_end = 0;
-  uint8_t level = 0;    // kExtent.
-  uint64_t start = 0;   // kExtent.
-  uint16_t part = 0;    // kSingle.
-  Version version;      // Not of kSeveralShapes.
+  uint8_t level = 0;  // kExtent.
+  uint64_t start = 0;  // kExtent.
+  uint16_t part = 0;  // kSingle.
+  Version version;  // Not of kSeveralShapes.
 };
 inline constexpr size_t kContainerPrefixSize = 4;
 inline constexpr size_t kObjectPrefixSize = kContainerPrefixSize + 16;

@@ -181,7 +181,8 @@ Task<Result<RecxPage>> TargetStore::list_recxs(Uuid id, ObjectId object, Bytes d
     CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup.slice_after(akey_key, at, kSliceExtents));
     if (slice.first_start == Lookup::kNoExtent) break;
     set.clear();
-    CO_TRY(co_await lookup.overlapping(akey_key, at, slice.end, reading.epoch(), floor, Lookup::Values::kLeaveOut, set));
+    CO_TRY(
+        co_await lookup.overlapping(akey_key, at, slice.end, reading.epoch(), floor, Lookup::Values::kLeaveOut, set));
     const std::vector<VisiblePart> parts = visible_parts(set.candidates, at, slice.end);
     for (const VisiblePart& part : parts) {
       const ExtentCandidate& extent = set.candidates[part.candidate];

@@ -137,10 +137,12 @@ Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t e
       if (extent.level != level || extent.start >= end) break;  // What comes behind in this level starts too late.
       auto shape = decode_value_shape(probe_.value());
       if (!shape) co_return shape.status().within(describe_record_key(probe_.key()));
-      const bool is_extent = shape->kind == ValueRecord::Kind::kExtent || shape->kind == ValueRecord::Kind::kExtentPunch;
+      const bool is_extent =
+          shape->kind == ValueRecord::Kind::kExtent || shape->kind == ValueRecord::Kind::kExtentPunch;
       const bool fits = is_extent && extent_level(shape->count) == level && extent.start <= ~uint64_t{0} - shape->count;
       if (!fits) {
-        co_return Status(Code::kCorrupt, "an extent's value doesn't fit its key").within(describe_record_key(probe_.key()));
+        co_return Status(Code::kCorrupt, "an extent's value doesn't fit its key")
+            .within(describe_record_key(probe_.key()));
       }
       if (extent.start + shape->count > begin && !visit(extent, *shape)) co_return ok();
       CO_TRY(co_await probe_.next());
@@ -150,8 +152,8 @@ Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t e
   co_return ok();
 }
 
-Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor,
-                                 Values values, ExtentSet& set) {
+Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
+                                 ExtentSet& set) {
   // The newest extent kept so far that starts there, at this level.
   int hidden_level = -1;
   uint64_t hidden_start = 0;

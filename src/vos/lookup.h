@@ -75,7 +75,7 @@ class Lookup {
   template <typename Visit>
   Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Visit& visit);
 
-  media::Cursor scan_;   // Walks; the calls it makes on the way use probe_.
+  media::Cursor scan_;  // Walks; the calls it makes on the way use probe_.
   media::Cursor probe_;
 };
 

@@ -83,9 +83,11 @@ Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFe
       if (fetch.out.empty()) break;
       if (destination.size() < size) co_return too_small(fetch, size, destination.size());
     }
-    const bool fits = value->kind == ValueRecord::Kind::kSingle && value->record_size == size && value->count <= size - done;
+    const bool fits =
+        value->kind == ValueRecord::Kind::kSingle && value->record_size == size && value->count <= size - done;
     if (!fits) {
-      co_return Status(Code::kCorrupt, "parts of a single value don't fit together").within(describe_record_key(cursor.key()));
+      co_return Status(Code::kCorrupt, "parts of a single value don't fit together")
+          .within(describe_record_key(cursor.key()));
     }
     const Status read = co_await read_value(media, *value, 0, value->count, destination, done, segment.checksums);
     if (!read.is_ok()) co_return read.within(place_of(akey, newest.version, false, 0, 0, part));
@@ -93,7 +95,8 @@ Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFe
     if (done == size) break;
     CO_TRY(co_await cursor.next());
     const bool goes_on = cursor.valid() && starts_with(cursor.key(), akey, kSingleTag);
-    if (!goes_on) co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
+    if (!goes_on)
+      co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
     auto next = decode_single_key(cursor.key(), akey.size());
     if (!next) co_return next.status();
     if (next->version != newest.version || next->part != part + 1) {
@@ -150,9 +153,9 @@ Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFet
           co_return value.status().within(place_of(akey, extent.version, true, extent.start, found.level, 0));
         }
         const uint64_t size = found.record_size;
-        const Status read = co_await read_value(media, *value, (part.start - extent.start) * size,
-                                                (part.end - extent.start) * size, destination,
-                                                (records_before + part.start - recx.index) * size, segment.checksums);
+        const Status read =
+            co_await read_value(media, *value, (part.start - extent.start) * size, (part.end - extent.start) * size,
+                                destination, (records_before + part.start - recx.index) * size, segment.checksums);
         if (!read.is_ok()) {
           co_return read.within(place_of(akey, extent.version, true, extent.start, found.level, 0));
         }

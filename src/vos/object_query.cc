@@ -12,8 +12,8 @@ constexpr unsigned kYieldEveryRecords = 1024;
 Status nothing_there() { return Status(Code::kNotFound, "there is no such key"); }
 
 // A part may have been cut where the search looked: what is visible of its extent around it.
-Task<Result<ListedRecx>> whole_part(Lookup& lookup, ByteView akey, ExtentCandidate extent, VisiblePart part, Epoch epoch,
-                                    Version floor) {
+Task<Result<ListedRecx>> whole_part(Lookup& lookup, ByteView akey, ExtentCandidate extent, VisiblePart part,
+                                    Epoch epoch, Version floor) {
   ExtentSet set;
   CO_TRY(co_await lookup.overlapping(akey, extent.start, extent.end, epoch, floor, Lookup::Values::kLeaveOut, set));
   ListedRecx found;
@@ -72,7 +72,8 @@ Task<Result<ListedRecx>> last_recx(Lookup& lookup, ByteView akey, Epoch epoch, V
 }  // namespace
 
 // What of the akey was asked for: that it exists, or its first or last extent.
-Task<Result<QueriedKey>> TargetStore::query_akey(ByteView akey_prefix, uint32_t flags, Epoch epoch, Version dkey_floor) {
+Task<Result<QueriedKey>> TargetStore::query_akey(ByteView akey_prefix, uint32_t flags, Epoch epoch,
+                                                 Version dkey_floor) {
   QueriedKey queried;
   Lookup lookup(*media_);
   if ((flags & kGetRecx) == 0) {
@@ -137,7 +138,8 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
   const uint32_t parts = flags & (kGetDkey | kGetAkey | kGetRecx);
   const uint32_t known = kGetMax | kGetMin | kGetDkey | kGetAkey | kGetRecx;
   if (is_max == is_min || parts == 0 || (flags & ~known) != 0) {
-    co_return Status(Code::kInvalidArgument, "a key query asks for either the largest or the smallest, and of something");
+    co_return Status(Code::kInvalidArgument,
+                     "a key query asks for either the largest or the smallest, and of something");
   }
   if ((flags & kGetDkey) == 0) CO_TRY(check_user_key("a dkey", dkey_order(object), dkey));
   if ((flags & (kGetAkey | kGetRecx)) == kGetRecx) CO_TRY(check_user_key("an akey", akey_order(object), akey));

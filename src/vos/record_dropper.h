@@ -16,8 +16,9 @@ class RecordDropper {
   bool is_empty() const { return keys_.empty(); }
   bool is_full() const { return keys_.size() >= kSliceRecords; }
 
-  // Erases what was dropped since, in one batch. Nobody else may erase the same records meanwhile. A record whose
-  // value is damaged is erased too; its blocks stay in use, since nobody knows which they are.
+  // Erases what was dropped since, in one batch if there is room for it. Nobody else may erase the same records
+  // meanwhile. A record whose value is damaged is erased too; its blocks stay in use, since nobody knows which they
+  // are.
   Task<Status> flush();
 
   uint64_t dropped() const { return dropped_; }
@@ -25,6 +26,8 @@ class RecordDropper {
 
  private:
   static constexpr size_t kSliceRecords = 256;
+
+  Task<Status> erase_first(size_t count);
 
   media::KeyBlockStore& media_;
   std::vector<Bytes> keys_;

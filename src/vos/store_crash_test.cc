@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "runtime/random.h"
-#include "test_store.h"
+#include "store_under_test.h"
 
 namespace aeon::vos {
 namespace {
@@ -74,7 +74,8 @@ int state_of(TestStore& target, int call) {
   const Recx recx{static_cast<uint64_t>(call), small_size(call)};
   const auto array = target.get_extent(kObject, dkey, text("array"), recx, 1);
   if (!small || !large || !array) {
-    ADD_FAILURE() << small.status().to_string() << ", " << large.status().to_string() << ", " << array.status().to_string();
+    ADD_FAILURE() << small.status().to_string() << ", " << large.status().to_string() << ", "
+                  << array.status().to_string();
     return -1;
   }
   const Bytes expected = payload(call, small_size(call));
@@ -93,8 +94,8 @@ bool crash_at(uint64_t write, uint64_t seed) {
   EXPECT_TRUE(target.run(target.store().create_container(other)).is_ok());
   Progress progress;
   target.disk().stop_at_write(write);
-  const auto ended = target.scheduler().run_until_crash(
-      target.process().executor(), workload(target.store(), target.container(), other, progress));
+  const auto ended = target.scheduler().run_until_crash(target.process().executor(),
+                                                        workload(target.store(), target.container(), other, progress));
   target.disk().never_stop();
   if (ended.has_value()) {
     EXPECT_TRUE(ended->is_ok()) << ended->to_string();

@@ -51,7 +51,8 @@ class StoreModel {
       for (const Recx& recx : update.recxs) {
         const size_t size = recx.count * update.record_size;
         operation.recx = recx;
-        operation.data.assign(data.begin() + static_cast<ptrdiff_t>(at), data.begin() + static_cast<ptrdiff_t>(at + size));
+        operation.data.assign(data.begin() + static_cast<ptrdiff_t>(at),
+                              data.begin() + static_cast<ptrdiff_t>(at + size));
         operations_.push_back(operation);
         at += size;
       }
@@ -67,14 +68,16 @@ class StoreModel {
     if (newest == nullptr || newest->is_punch || newest->record_size == 0) return std::nullopt;
     return Record{newest->data, newest->epoch};
   }
-  std::optional<Record> record(ObjectId object, const Bytes& dkey, const Bytes& akey, uint64_t index, Epoch epoch) const {
+  std::optional<Record> record(ObjectId object, const Bytes& dkey, const Bytes& akey, uint64_t index,
+                               Epoch epoch) const {
     const Operation* newest = find(object, dkey, akey, epoch, [index](const Operation& o) {
       return o.recx.has_value() && o.recx->index <= index && index < o.recx->end();
     });
     if (newest == nullptr || newest->is_punch || newest->record_size == 0) return std::nullopt;
     const auto at = static_cast<ptrdiff_t>((index - newest->recx->index) * newest->record_size);
-    return Record{Bytes(newest->data.begin() + at, newest->data.begin() + at + static_cast<ptrdiff_t>(newest->record_size)),
-                  newest->epoch};
+    return Record{
+        Bytes(newest->data.begin() + at, newest->data.begin() + at + static_cast<ptrdiff_t>(newest->record_size)),
+        newest->epoch};
   }
   // The records of an array that are there.
   std::map<uint64_t, Record> array(ObjectId object, const Bytes& dkey, const Bytes& akey, Epoch epoch) const {
@@ -97,7 +100,8 @@ class StoreModel {
   std::vector<Bytes> akeys(ObjectId object, const Bytes& dkey, Epoch epoch) const {
     std::vector<Bytes> found;
     for (const Operation& o : operations_) {
-      if (o.object == object && o.dkey == dkey && o.akey && akey_exists(object, dkey, *o.akey, epoch)) found.push_back(*o.akey);
+      if (o.object == object && o.dkey == dkey && o.akey && akey_exists(object, dkey, *o.akey, epoch))
+        found.push_back(*o.akey);
     }
     return sorted(std::move(found), akey_order(object));
   }

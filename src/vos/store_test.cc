@@ -5,7 +5,7 @@
 #include "anchor.h"
 #include "key_codec.h"
 #include "runtime/random.h"
-#include "test_store.h"
+#include "store_under_test.h"
 
 namespace aeon::vos {
 namespace {
@@ -212,8 +212,10 @@ TEST(Store, EpochsGoOnWhenTheWallClockGoesBack) {
   for (const bool crashes : {false, true}) {
     TestStore target;
     Epoch last = *target.put(kObject, text("d"), text("a"), text("before"));
-    if (crashes) target.crash();
-    else target.close();
+    if (crashes)
+      target.crash();
+    else
+      target.close();
     target.process().clock().jump(-std::chrono::hours(1));
     target.open();
     EXPECT_GT(target.store().next_epoch(), last);
@@ -303,16 +305,18 @@ TEST(Store, AnchorsOfOthersAreRefused) {
   TestStore target;
   ASSERT_TRUE(target.put(kObject, text("d"), text("a"), pattern(3)).is_ok());
   Store& store = target.store();
-  for (const Bytes& position : {Bytes(1), text("x"), text("some text"), anchor_at(Listing::kDkeys, {}).position,
-                                anchor_at(Listing::kObjects, text("short")).position,
-                                anchor_at(Listing::kAkeys, Bytes(5000)).position}) {
+  for (const Bytes& position :
+       {Bytes(1), text("x"), text("some text"), anchor_at(Listing::kDkeys, {}).position,
+        anchor_at(Listing::kObjects, text("short")).position, anchor_at(Listing::kAkeys, Bytes(5000)).position}) {
     const Anchor anchor{.position = position, .is_end = false};
     EXPECT_EQ(target.run(store.list_objects(target.container(), kEpochMax, anchor, {})).code(), Code::kInvalidArgument);
-    EXPECT_EQ(target.run(store.list_dkeys(target.container(), kObject, kEpochMax, anchor, {})).code(), Code::kInvalidArgument);
+    EXPECT_EQ(target.run(store.list_dkeys(target.container(), kObject, kEpochMax, anchor, {})).code(),
+              Code::kInvalidArgument);
     EXPECT_EQ(target.run(store.list_akeys(target.container(), kObject, text("d"), kEpochMax, anchor, {})).code(),
               Code::kInvalidArgument);
-    EXPECT_EQ(target.run(store.list_recxs(target.container(), kObject, text("d"), text("a"), kEpochMax, anchor, {})).code(),
-              Code::kInvalidArgument);
+    EXPECT_EQ(
+        target.run(store.list_recxs(target.container(), kObject, text("d"), text("a"), kEpochMax, anchor, {})).code(),
+        Code::kInvalidArgument);
   }
 }
 
@@ -321,7 +325,8 @@ TEST(Store, AKeyLargerThanAPageIsSaidToBe) {
   ASSERT_TRUE(target.put(kObject, Bytes(1000, std::byte{7}), text("a"), pattern(3)).is_ok());
   ListLimits limits;
   limits.bytes_max = 999;
-  EXPECT_EQ(target.run(target.store().list_dkeys(target.container(), kObject, kEpochMax, {}, limits)).code(), Code::kTooBig);
+  EXPECT_EQ(target.run(target.store().list_dkeys(target.container(), kObject, kEpochMax, {}, limits)).code(),
+            Code::kTooBig);
 }
 
 TEST(Store, BadWritesAreRefusedAndChangeNothing) {
@@ -379,6 +384,47 @@ TEST(Store, MetadataIsKeptByName) {
   EXPECT_EQ(target.run(target.store().get_metadata(std::string(201, 'x'))).code(), Code::kInvalidArgument);
   changes[0] = {"large", Bytes(8 * kKiB + 1)};
   EXPECT_EQ(target.run(target.store().change_metadata(changes)).code(), Code::kTooBig);
+}
+
+TEST(Store, AFullStoreStaysReadableAndTakesDeletes) {
+  SimDiskOptions options;
+  options.latency = SimDiskLatency::none();
+  options.capacity = 16 * kMiB;
+  TestStore target(1, options);
+  const Uuid other = Uuid::from_random(5, 6);
+  ASSERT_TRUE(target.run(target.store().create_container(other)).is_ok());
+  int large = 0;
+  Result<Epoch> written = Epoch{};
+  for (; written.is_ok(); ++large)
+    written = target.put(kObject, integer_key(static_cast<uint64_t>(large) + 1), text("large"),
+                         pattern(300'000, static_cast<uint64_t>(large)));
+  EXPECT_EQ(written.code(), Code::kNoSpace) << written.status().to_string();
+  int small = 0;
+  for (written = Epoch{}; written.is_ok(); ++small)
+    written = target.put(kObject, integer_key(static_cast<uint64_t>(small) + 1), text("small"),
+                         pattern(4000, static_cast<uint64_t>(small)));
+  EXPECT_EQ(written.code(), Code::kNoSpace) << written.status().to_string();
+  ASSERT_GT(large, 10);
+  ASSERT_GT(small, 10);
+  for (const bool is_reopened : {false, true}) {
+    if (is_reopened) target.reopen();
+    for (int i = 0; i + 1 < large; ++i) {
+      ASSERT_EQ(*target.get(kObject, integer_key(static_cast<uint64_t>(i) + 1), text("large")),
+                pattern(300'000, static_cast<uint64_t>(i)));
+    }
+    for (int i = 0; i + 1 < small; ++i) {
+      ASSERT_EQ(*target.get(kObject, integer_key(static_cast<uint64_t>(i) + 1), text("small")),
+                pattern(4000, static_cast<uint64_t>(i)));
+    }
+  }
+  for (uint64_t i = 1; i < 6; ++i) EXPECT_TRUE(target.punch(Kind::kPunchDkey, kObject, integer_key(i)).is_ok());
+  EXPECT_TRUE(target.run(target.store().aggregate(target.container(), kEpochMax)).is_ok());
+  EXPECT_TRUE(target.put(kObject, integer_key(1), text("large"), pattern(200'000)).is_ok());
+  EXPECT_TRUE(target.run(target.store().destroy_container(target.container())).is_ok());
+  target.scheduler().run_for(std::chrono::seconds(1));
+  ASSERT_TRUE(target.run(target.store().create_container(target.container())).is_ok());
+  written = target.put(kObject, text("d"), text("a"), pattern(8'000'000));
+  EXPECT_TRUE(written.is_ok()) << written.status().to_string();
 }
 
 TEST(Store, DiscardDropsOneRangeOfEpochs) {

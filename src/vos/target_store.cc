@@ -17,7 +17,8 @@ Status no_such_container(Uuid container) {
 
 Status check_metadata_name(std::string_view name) {
   if (name.empty() || name.size() > kMetadataNameSizeMax) {
-    return Status(Code::kInvalidArgument, "a metadata name has 1 to " + std::to_string(kMetadataNameSizeMax) + " bytes");
+    return Status(Code::kInvalidArgument,
+                  "a metadata name has 1 to " + std::to_string(kMetadataNameSizeMax) + " bytes");
   }
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   if (!printable) return Status(Code::kInvalidArgument, "a metadata name has bytes that can't be printed");
@@ -33,7 +34,11 @@ Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<m
 }
 
 TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media)
-    : world_(world), media_(std::move(media)), clock_(world.clock), turn_(world.executor, 1), background_(world.executor) {}
+    : world_(world),
+      media_(std::move(media)),
+      clock_(world.clock),
+      turn_(world.executor, 1),
+      background_(world.executor) {}
 
 TargetStore::~TargetStore() = default;
 
@@ -58,7 +63,8 @@ Task<Status> TargetStore::load() {
   CO_TRY(co_await cursor.seek(dying_prefix));
   while (cursor.valid() && starts_with(cursor.key(), dying_prefix)) {
     const ByteView key = cursor.key();
-    if (key.size() != dying_prefix.size() + 4) co_return Status(Code::kCorrupt, "a destroyed container's mark is damaged");
+    if (key.size() != dying_prefix.size() + 4)
+      co_return Status(Code::kCorrupt, "a destroyed container's mark is damaged");
     dying.push_back(load_be32(key.data() + dying_prefix.size()));
     CO_TRY(co_await cursor.next());
   }
@@ -102,9 +108,11 @@ Task<Status> TargetStore::load_containers() {
   const Bytes snapshots = store_prefix(StoreRecord::kSnapshot);
   CO_TRY(co_await cursor.seek(snapshots));
   while (cursor.valid() && starts_with(cursor.key(), snapshots)) {
-    if (cursor.key().size() != snapshots.size() + 12) co_return Status(Code::kCorrupt, "a snapshot's record is damaged");
+    if (cursor.key().size() != snapshots.size() + 12)
+      co_return Status(Code::kCorrupt, "a snapshot's record is damaged");
     const auto found = by_number.find(load_be32(cursor.key().data() + snapshots.size()));
-    if (found == by_number.end()) co_return Status(Code::kCorrupt, "there is a snapshot of a container that isn't there");
+    if (found == by_number.end())
+      co_return Status(Code::kCorrupt, "there is a snapshot of a container that isn't there");
     const Epoch epoch{load_be64(cursor.key().data() + snapshots.size() + 4)};
     found->second->snapshots.insert(epoch);
     clock_.observe(epoch);
@@ -150,7 +158,8 @@ Task<Status> TargetStore::create_container(Uuid container) {
     }
     StoreInfoRecord info = info_;
     const uint32_t number = info.next_container++;
-    if (info.next_container == ~uint32_t{0}) co_return Status(Code::kNoSpace, "the store has no more container numbers");
+    if (info.next_container == ~uint32_t{0})
+      co_return Status(Code::kNoSpace, "the store has no more container numbers");
     Bytes value(4);
     store_le(value.data(), number);
     media::Batch batch;
@@ -174,6 +183,7 @@ Task<Status> TargetStore::destroy_container(Uuid id) {
     StoreInfoRecord info = info_;
     info.epoch_bound = std::max(info.epoch_bound, clock_.last());
     media::Batch batch;
+    batch.use_reserve();
     batch.put(dying_key(number), {});
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     batch.erase(container_record_key(id));
@@ -284,8 +294,10 @@ Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes) {
       co_return Status(Code::kTooBig, "metadata '" + change.name + "' has " + std::to_string(change.value->size()) +
                                           " bytes; at most " + std::to_string(media::kValueSizeMax) + " fit");
     }
-    if (change.value.has_value()) batch.put(metadata_key(change.name), *change.value);
-    else batch.erase(metadata_key(change.name));
+    if (change.value.has_value())
+      batch.put(metadata_key(change.name), *change.value);
+    else
+      batch.erase(metadata_key(change.name));
   }
   if (batch.empty()) co_return ok();
   CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));

@@ -44,8 +44,7 @@ class TargetStore final : public Store {
   Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                             Durability durability) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
-                                               std::vector<AkeyFetch> akeys, uint32_t conditions,
-                                               Epoch epoch) override;
+                                               std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch) override;
   Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits) override;
   Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from,
                                    ListLimits limits) override;

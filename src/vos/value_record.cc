@@ -155,7 +155,8 @@ Result<ValueRecord> decode_value(ByteView encoded) {
   uint64_t found = 0;
   for (media::BlockRange& range : record.blocks) {
     if (!reader.varint(range.first) || !reader.varint(range.count)) return foreign("is cut short");
-    if (range.count == 0 || range.count > wanted - found || range.first > ~uint64_t{0} / media::kBlockSize - range.count) {
+    if (range.count == 0 || range.count > wanted - found ||
+        range.first > ~uint64_t{0} / media::kBlockSize - range.count) {
       return foreign("names impossible blocks");
     }
     found += range.count;

@@ -145,7 +145,8 @@ Status check_update(const AkeyUpdate& update) {
       if (recx.count == 0) return bad("an extent has no records");
       if (recx.index > ~uint64_t{0} - recx.count) return bad("an extent reaches beyond the last index");
       if (update.record_size == 0) continue;
-      if (recx.count > kValueBytesMax / update.record_size || bytes > kValueBytesMax - recx.count * update.record_size) {
+      if (recx.count > kValueBytesMax / update.record_size ||
+          bytes > kValueBytesMax - recx.count * update.record_size) {
         return Status(Code::kTooBig,
                       "the extents of one update have more than " + std::to_string(kValueBytesMax) + " bytes");
       }
@@ -204,7 +205,13 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
   }
   std::vector<media::BlockRange> blocks;
   if (blocks_wanted != 0) {
-    CO_TRY_ASSIGN(blocks, media.reserve(blocks_wanted));
+    Result<std::vector<media::BlockRange>> reserved = media.reserve(blocks_wanted);
+    if (reserved.code() == Code::kNoSpace) {  // Blocks freed just now come back once that is durable.
+      CO_TRY(co_await media.flush());
+      reserved = media.reserve(blocks_wanted);
+    }
+    if (!reserved) co_return reserved.status();
+    blocks = std::move(reserved).value();
     for (const media::BlockRange& range : blocks) reservation.add(range);
   }
 
@@ -239,9 +246,9 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
       record.checksums.resize(chunk_count(bytes));
       for (size_t chunk = 0; chunk < record.checksums.size(); ++chunk) {
         const uint64_t begin = chunk * kChecksumChunk;
-        record.checksums[chunk] = run.pieces_keep_chunks
-                                      ? checksums[at / kChecksumChunk + chunk]
-                                      : source.checksum(run.offset + at + begin, std::min(kChecksumChunk, bytes - begin));
+        record.checksums[chunk] =
+            run.pieces_keep_chunks ? checksums[at / kChecksumChunk + chunk]
+                                   : source.checksum(run.offset + at + begin, std::min(kChecksumChunk, bytes - begin));
       }
       if (bytes <= kInlineSizeMax) {
         record.blocks.clear();

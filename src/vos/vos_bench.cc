@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "test_store.h"
+#include "store_under_test.h"
 
 namespace aeon::vos {
 namespace {
@@ -29,7 +29,8 @@ Task<Status> update(TestStore& target, ValueKind kind, ByteView data, uint64_t& 
     } else {
       writes[0].akeys.push_back(TestStore::extent(text("a"), {next / kDkeyCount * data.size(), data.size()}, 1, data));
     }
-    const auto written = co_await target.store().write(target.container(), std::move(writes), kEpochZero, Durability::kFlush);
+    const auto written =
+        co_await target.store().write(target.container(), std::move(writes), kEpochZero, Durability::kFlush);
     CO_TRY(written.status());
   }
   co_return ok();

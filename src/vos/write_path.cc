@@ -48,10 +48,8 @@ Status TargetStore::check_write(const ObjectWrite& write) const {
       for (const Bytes& akey : write.punched_akeys) TRY(check_user_key("an akey", order, akey));
       break;
     case ObjectWrite::Kind::kPunchObject:
-    case ObjectWrite::Kind::kPunchDkey:
-      break;
-    default:
-      return invalid("a write is of an unknown kind");
+    case ObjectWrite::Kind::kPunchDkey: break;
+    default: return invalid("a write is of an unknown kind");
   }
   return ok();
 }
@@ -102,15 +100,9 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
     std::map<ByteView, const Change*, decltype([](ByteView a, ByteView b) { return compare_bytes(a, b) < 0; })> updated;
     for (Change& change : changes) {
       switch (change.kind) {
-        case Change::Kind::kPunchObject:
-          punched.push_back(&change.object);
-          break;
-        case Change::Kind::kPunchDkey:
-          punched.push_back(&change.dkey);
-          break;
-        case Change::Kind::kPunchAkey:
-          punched.push_back(&change.akey);
-          break;
+        case Change::Kind::kPunchObject: punched.push_back(&change.object); break;
+        case Change::Kind::kPunchDkey: punched.push_back(&change.dkey); break;
+        case Change::Kind::kPunchAkey: punched.push_back(&change.akey); break;
         case Change::Kind::kUpdate: {
           for (const Bytes* prefix : punched) {
             change.follows_punch = change.follows_punch || is_below(change.akey, *prefix);
@@ -118,9 +110,9 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
           const auto [place, is_new] = updated.try_emplace(change.akey, &change);
           const Change& other = *place->second;
           const bool is_array = change.value_kind == ValueKind::kArray;
-          const bool differ = other.value_kind != change.value_kind ||
-                              (is_array && other.record_size != 0 && change.record_size != 0 &&
-                               other.record_size != change.record_size);
+          const bool differ =
+              other.value_kind != change.value_kind || (is_array && other.record_size != 0 && change.record_size != 0 &&
+                                                        other.record_size != change.record_size);
           if (!is_new && differ) co_return invalid("one call updates an akey in two shapes");
           if (!is_new && other.record_size == 0) place->second = &change;
           break;
@@ -140,7 +132,8 @@ Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
     co_return ok();
   }
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
-  const bool dkey_matters = change.kind == Change::Kind::kPunchDkey || (change.conditions & (kDkeyInsert | kDkeyUpdate)) != 0;
+  const bool dkey_matters =
+      change.kind == Change::Kind::kPunchDkey || (change.conditions & (kDkeyInsert | kDkeyUpdate)) != 0;
   if (dkey_matters) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(change.dkey, epoch, object_floor));
     if (exists && (change.conditions & kDkeyInsert) != 0) co_return Status(Code::kExists, "the dkey exists");
@@ -148,8 +141,9 @@ Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
       co_return Status(Code::kNotFound, "the dkey doesn't exist");
     }
   }
-  const bool akey_matters = change.kind == Change::Kind::kPunchAkey ||
-                            (change.kind == Change::Kind::kUpdate && (change.conditions & (kAkeyInsert | kAkeyUpdate)) != 0);
+  const bool akey_matters =
+      change.kind == Change::Kind::kPunchAkey ||
+      (change.kind == Change::Kind::kUpdate && (change.conditions & (kAkeyInsert | kAkeyUpdate)) != 0);
   if (akey_matters) {
     CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
     CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(change.akey, epoch, floor));
@@ -311,6 +305,10 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
       ++version.minor;
     }
     const uint64_t next_minor = is_new_epoch ? next_minor_ : version.minor - kLateMinorBase;
+    const bool only_punches = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
+      return change.kind != Change::Kind::kUpdate || change.record_size == 0;
+    });
+    if (only_punches) batch.use_reserve();
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));

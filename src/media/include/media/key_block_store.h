@@ -60,6 +60,10 @@ class Batch {
   bool empty() const { return record_.empty(); }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
   bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
+  // The little that this batch puts lets more be removed later (a punch, the end of a container): it may use the
+  // space reserved for deleting too.
+  void use_reserve() { uses_reserve_ = true; }
+  bool uses_reserve() const { return only_removes() || (uses_reserve_ && adopted_.empty()); }
   ByteCount size() const { return record_.size(); }  // About what the log takes.
   size_t entry_count() const { return put_count_ + erase_count_; }
 
@@ -76,6 +80,7 @@ class Batch {
   Bytes record_;
   std::vector<BlockRange> adopted_;
   std::vector<BlockRange> freed_;
+  bool uses_reserve_ = false;
   size_t put_count_ = 0;
   size_t erase_count_ = 0;
   bool is_oversized_ = false;

@@ -32,7 +32,10 @@ inline std::vector<uint32_t> checksums_of(ByteView data) {
 class TestStore {
  public:
   explicit TestStore(uint64_t seed = 1, SimDiskOptions options = {.latency = SimDiskLatency::none()})
-      : scheduler_(seed), network_(scheduler_), process_(scheduler_, network_, "target"), container_(Uuid::from_random(1, 2)) {
+      : scheduler_(seed),
+        network_(scheduler_),
+        process_(scheduler_, network_, "target"),
+        container_(Uuid::from_random(1, 2)) {
     process_.add_disk(std::move(options));
     media::FormatOptions format;
     format.store = Uuid::from_random(3, 4);
@@ -77,7 +80,8 @@ class TestStore {
   Uuid container() const { return container_; }
 
   // Short forms of the calls tests use most, all in the one container.
-  Result<Epoch> write(std::vector<ObjectWrite> writes, Epoch epoch = kEpochZero, Durability durability = Durability::kSync) {
+  Result<Epoch> write(std::vector<ObjectWrite> writes, Epoch epoch = kEpochZero,
+                      Durability durability = Durability::kSync) {
     return run(store().write(container_, std::move(writes), epoch, durability));
   }
   Result<Epoch> put(ObjectId object, Bytes dkey, Bytes akey, ByteView value, Epoch epoch = kEpochZero,
@@ -101,8 +105,8 @@ class TestStore {
     writes.push_back(std::move(write));
     return this->write(std::move(writes), epoch);
   }
-  Result<Epoch> punch(ObjectWrite::Kind kind, ObjectId object, Bytes dkey = {}, Bytes akey = {}, Epoch epoch = kEpochZero,
-                      uint32_t conditions = 0) {
+  Result<Epoch> punch(ObjectWrite::Kind kind, ObjectId object, Bytes dkey = {}, Bytes akey = {},
+                      Epoch epoch = kEpochZero, uint32_t conditions = 0) {
     ObjectWrite write;
     write.kind = kind;
     write.object = object;
@@ -126,11 +130,13 @@ class TestStore {
     fetches[0].out.push_back(out);
     auto fetched = run(store().fetch(container_, object, dkey, fetches, conditions, epoch));
     if (!fetched) return fetched.status();
-    if (fetched->front().segments.at(0).checksums != checksums_of(out)) return Status(Code::kCorrupt, "other checksums");
+    if (fetched->front().segments.at(0).checksums != checksums_of(out))
+      return Status(Code::kCorrupt, "other checksums");
     return out;
   }
   // Records of an array, holes as zeros.
-  Result<Bytes> get_extent(ObjectId object, Bytes dkey, Bytes akey, Recx recx, uint64_t record_size, Epoch epoch = kEpochMax) {
+  Result<Bytes> get_extent(ObjectId object, Bytes dkey, Bytes akey, Recx recx, uint64_t record_size,
+                           Epoch epoch = kEpochMax) {
     Bytes out(recx.count * record_size);
     AkeyFetch fetch;
     fetch.akey = std::move(akey);
@@ -140,8 +146,8 @@ class TestStore {
     auto fetched = run(store().fetch(container_, object, std::move(dkey), {fetch}, 0, epoch));
     if (!fetched) return fetched.status();
     for (const FetchedSegment& segment : fetched->front().segments) {
-      const ByteView bytes = ByteView(out).subspan((segment.recx.index - recx.index) * record_size,
-                                                   segment.recx.count * record_size);
+      const ByteView bytes =
+          ByteView(out).subspan((segment.recx.index - recx.index) * record_size, segment.recx.count * record_size);
       if (segment.checksums != checksums_of(bytes)) return Status(Code::kCorrupt, "other checksums");
     }
     return out;

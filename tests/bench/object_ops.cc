@@ -1,0 +1,188 @@
+// Updates and fetches of single values through the client of an embedded system, and the null call.
+//
+//   object_ops DIRECTORY SECONDS     makes a system in DIRECTORY; SECONDS for each case
+//
+// Prints a JSON line for each case.
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "bench_support.h"
+#include "client/client.h"
+#include "local/local_system.h"
+#include "runtime/gate.h"
+
+namespace aeon::bench {
+namespace {
+
+constexpr uint64_t kPresentCount = 20000;
+constexpr ObjectId kObject{uint64_t{8} << 56 | uint64_t{1} << 48 | uint64_t{1} << 32, 1};
+
+template <typename T>
+T must(Result<T> result) {
+  if (!result.is_ok()) fail(result.status().to_string());
+  return std::move(result).value();
+}
+void must(const Status& status) {
+  if (!status.is_ok()) fail(status.to_string());
+}
+
+// One kind of operation on one container; keeps count.
+class Workload {
+ public:
+  Workload(client::Container& container, const Case& measured)
+      : container_(container), case_(measured), value_(measured.size) {
+    for (size_t i = 0; i < value_.size(); ++i) value_[i] = std::byte(scatter(i));
+  }
+
+  Task<void> operate(uint64_t number) {
+    const auto start = Clock::now();
+    if (case_.op[0] == 'u') {
+      std::vector<ObjectWrite> writes(1);
+      describe(writes[0], number);
+      const auto written = co_await container_.write(std::move(writes));
+      must(written.status());
+    } else {
+      Bytes out(value_.size());
+      std::vector<AkeyFetch> fetches(1);
+      fetches[0].akey = to_bytes("0");
+      fetches[0].out.emplace_back(out);
+      Bytes dkey = to_bytes(key_of(scatter(number) % kPresentCount));
+      const auto fetched = co_await container_.fetch(kObject, std::move(dkey), std::move(fetches));
+      must(fetched.status());
+      if ((*fetched)[0].record_size != value_.size()) fail("a value is missing");
+    }
+    note(start);
+  }
+
+  // Until time is up, one operation after another.
+  Task<void> repeat(Clock::time_point start, double seconds) {
+    while (seconds_since(start) < seconds) co_await operate(next_++);
+  }
+
+  Task<void> preload() {
+    for (uint64_t number = 0; number < kPresentCount; number += 100) {
+      std::vector<ObjectWrite> writes(100);
+      for (uint64_t i = 0; i < 100; ++i) describe(writes[i], number + i);
+      const auto written = co_await container_.write(std::move(writes));
+      must(written.status());
+    }
+    const auto flushed = co_await container_.flush();
+    must(flushed);
+  }
+
+  void note(Clock::time_point start) {
+    const auto us = std::chrono::duration<float, std::micro>(Clock::now() - start).count();
+    const uint64_t at = count_.fetch_add(1);
+    if (at < latencies_us_.size()) latencies_us_[at] = us;
+  }
+
+  std::atomic<uint64_t>& next() { return next_; }
+  uint64_t count() const { return count_; }
+  std::vector<float> latencies_us() const {
+    return std::vector<float>(
+        latencies_us_.begin(),
+        latencies_us_.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(count_, latencies_us_.size())));
+  }
+
+ private:
+  void describe(ObjectWrite& write, uint64_t number) {
+    write.object = kObject;
+    write.dkey = to_bytes(key_of(number));
+    write.akeys.resize(1);
+    write.akeys[0].akey = to_bytes("0");
+    write.akeys[0].record_size = value_.size();
+    write.akeys[0].data.emplace_back(value_);
+  }
+
+  client::Container& container_;
+  Case case_;
+  Bytes value_;
+  std::atomic<uint64_t> next_ = 0;
+  std::atomic<uint64_t> count_ = 0;
+  std::vector<float> latencies_us_ = std::vector<float>(1 << 20);
+};
+
+Task<void> run_tasks(client::Container* container, Workload* workload, uint32_t count, double seconds) {
+  Gate gate(container->executor());
+  const auto start = Clock::now();
+  for (uint32_t i = 0; i < count; ++i) gate.spawn(workload->repeat(start, seconds));
+  co_await gate.close();
+}
+
+void measure(local::LocalSystem& system, client::Container& container, const Case& measured, double seconds) {
+  Workload workload(container, measured);
+  if (measured.op[0] == 'u') workload.next() = kPresentCount;
+  const auto start = Clock::now();
+  if (std::string_view(measured.with) == "tasks") {
+    system.run(run_tasks(&container, &workload, measured.outstanding, seconds));
+  } else {
+    const auto calls = [&] {
+      while (seconds_since(start) < seconds) system.run(workload.operate(workload.next()++));
+    };
+    std::vector<std::thread> threads;
+    for (uint32_t i = 1; i < measured.outstanding; ++i) threads.emplace_back(calls);
+    calls();
+    for (std::thread& thread : threads) thread.join();
+  }
+  if (std::string_view(measured.durability) == "flush") must(system.run(container.flush()));
+  report(measured, workload.count(), seconds_since(start), workload.latencies_us());
+}
+
+Task<void> nothing() { co_return; }
+
+void measure_null_call(local::LocalSystem& system) {
+  constexpr int kCount = 200000;
+  const auto start = Clock::now();
+  for (int i = 0; i < kCount; ++i) system.run(nothing());
+  fmt::print(R"({{"op": "null_call", "ns": {:.1f}}})"
+             "\n",
+             seconds_since(start) * 1e9 / kCount);
+}
+
+std::shared_ptr<client::Container> make_container(local::LocalSystem& system, client::Pool& pool,
+                                                  const std::string& label, uint64_t durability) {
+  client::ContainerSpec spec;
+  spec.label = label;
+  spec.properties[client::kPropDurability] = durability;
+  must(system.run(pool.create_container(spec)));
+  return must(system.run(pool.open_container(label, client::Access::kReadWrite)));
+}
+
+void run(const std::string& directory, double seconds) {
+  std::filesystem::remove_all(directory);
+  local::OpenOptions options;
+  options.create_if_missing = true;
+  const auto system = must(local::LocalSystem::open(directory, options));
+  measure_null_call(*system);
+  {
+    const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
+    for (const uint64_t size : {uint64_t{64}, uint64_t{4096}}) {
+      const auto sync = make_container(*system, *pool, fmt::format("sync{}", size), 0);
+      const auto flush = make_container(*system, *pool, fmt::format("flush{}", size), 1);
+      Workload preload(*flush, {"fetch", size, "none", 1, "calls"});
+      system->run(preload.preload());
+      measure(*system, *sync, {"update", size, "sync", 1, "calls"}, seconds);
+      measure(*system, *sync, {"update", size, "sync", 16, "tasks"}, seconds);
+      measure(*system, *sync, {"update", size, "sync", 16, "threads"}, seconds);
+      measure(*system, *flush, {"fetch", size, "none", 1, "calls"}, seconds);
+      measure(*system, *flush, {"fetch", size, "none", 16, "tasks"}, seconds);
+      measure(*system, *flush, {"fetch", size, "none", 16, "threads"}, seconds);
+      measure(*system, *flush, {"update", size, "flush", 1, "calls"}, seconds);
+      measure(*system, *flush, {"update", size, "flush", 16, "tasks"}, seconds);
+      measure(*system, *flush, {"update", size, "flush", 16, "threads"}, seconds);
+    }
+  }
+  must(system->close());
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace aeon::bench
+
+int main(int argc, char** argv) {
+  if (argc != 3) aeon::bench::fail("usage: object_ops DIRECTORY SECONDS");
+  aeon::bench::run(argv[1], std::strtod(argv[2], nullptr));
+}
