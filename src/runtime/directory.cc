@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -143,6 +144,12 @@ Status Directory::remove_file(const std::string& name) {
   if (::unlinkat(descriptor_, name.c_str(), 0) != 0) return failed("can't remove " + path_of(name), errno);
   if (::fsync(descriptor_) != 0) return failed("can't flush " + path_, errno);
   return ok();
+}
+
+Result<ByteCount> Directory::free_space() const {
+  struct statvfs space {};
+  if (::fstatvfs(descriptor_, &space) != 0) return failed("can't ask for the space left in " + path_, errno);
+  return ByteCount{space.f_bavail} * space.f_frsize;
 }
 
 bool Directory::has_file(const std::string& name) const { return ::faccessat(descriptor_, name.c_str(), F_OK, 0) == 0; }

@@ -26,8 +26,10 @@ void DiskImage::read(uint64_t offset, MutableBytes out) const {
     const uint64_t within = position % kDiskBlockSize;
     const size_t size = std::min<size_t>(kDiskBlockSize - within, out.size() - done);
     const auto found = blocks_.find(position / kDiskBlockSize);
-    if (found == blocks_.end()) std::memset(out.data() + done, 0, size);
-    else std::memcpy(out.data() + done, found->second->data() + within, size);
+    if (found == blocks_.end())
+      std::memset(out.data() + done, 0, size);
+    else
+      std::memcpy(out.data() + done, found->second->data() + within, size);
     done += size;
   }
 }
@@ -39,8 +41,10 @@ void DiskImage::write(uint64_t offset, ByteView data) {
     const uint64_t within = position % kDiskBlockSize;
     const size_t size = std::min<size_t>(kDiskBlockSize - within, data.size() - done);
     const uint64_t block = position / kDiskBlockSize;
-    if (size == kDiskBlockSize && is_zero(data.data() + done)) blocks_[block] = zero_block();
-    else std::memcpy(writable(block).data() + within, data.data() + done, size);
+    if (size == kDiskBlockSize && is_zero(data.data() + done))
+      blocks_[block] = zero_block();
+    else
+      std::memcpy(writable(block).data() + within, data.data() + done, size);
     done += size;
   }
 }
@@ -135,8 +139,10 @@ bool operator==(const DiskImage& a, const DiskImage& b) {
 
 DiskImage::Block& DiskImage::writable(uint64_t block) {
   std::shared_ptr<const Block>& slot = blocks_[block];
-  if (slot == nullptr) slot = std::make_shared<Block>();
-  else if (slot.use_count() != 1) slot = std::make_shared<Block>(*slot);
+  if (slot == nullptr)
+    slot = std::make_shared<Block>();
+  else if (slot.use_count() != 1)
+    slot = std::make_shared<Block>(*slot);
   return const_cast<Block&>(*slot);  // Made as a non-const Block, and nobody shares it.
 }
 

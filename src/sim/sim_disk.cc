@@ -126,12 +126,14 @@ void SimDisk::submit(DiskOp& op) {
   } else {
     ++write_event_count_;
     if (observer_) observer_(write_event_count_);
-    if (op.kind() == DiskOp::Kind::kDiscard) flight.writes = capture_discard(op, id);
-    else if (op.kind() != DiskOp::Kind::kFlush && op.size() != 0) flight.writes.push_back(capture_write(op, id));
+    if (op.kind() == DiskOp::Kind::kDiscard)
+      flight.writes = capture_discard(op, id);
+    else if (op.kind() != DiskOp::Kind::kFlush && op.size() != 0)
+      flight.writes.push_back(capture_write(op, id));
     if (stop_at_event_ && write_event_count_ >= *stop_at_event_) {
       stop_at_event_.reset();
       in_flight_.emplace(id, std::move(flight));
-      scheduler_.crash_soon(*process_);
+      scheduler_.crash_soon(*process_, stop_by_);
       return;
     }
   }
@@ -194,7 +196,8 @@ std::vector<std::shared_ptr<const SimDisk::Write>> SimDisk::capture_discard(cons
     const uint64_t next_cached = cached == cache_.end() ? end : cached->first;
     const uint64_t block = std::min(next_on_media, next_cached);
     if (block >= end) break;
-    if (run_count != 0 && block != run_first + run_count) append_discard(writes, id, run_first, std::exchange(run_count, 0));
+    if (run_count != 0 && block != run_first + run_count)
+      append_discard(writes, id, run_first, std::exchange(run_count, 0));
     if (run_count++ == 0) run_first = block;
     if (next_on_media == block) ++on_media;
     if (next_cached == block) ++cached;
@@ -224,7 +227,8 @@ Duration SimDisk::draw_latency(DiskOp::Kind kind) {
   const SimDiskLatency& latency = options_.latency;
   Duration low = latency.write_min, high = latency.write_max;
   if (kind == DiskOp::Kind::kRead) low = latency.read_min, high = latency.read_max;
-  if (kind == DiskOp::Kind::kFlush || kind == DiskOp::Kind::kWriteDurable) low = latency.flush_min, high = latency.flush_max;
+  if (kind == DiskOp::Kind::kFlush || kind == DiskOp::Kind::kWriteDurable)
+    low = latency.flush_min, high = latency.flush_max;
   const double draw = random_.fraction();  // Cubed: mostly near the low end, with a tail.
   return low + Duration(static_cast<int64_t>(static_cast<double>((high - low).count()) * draw * draw * draw));
 }
@@ -313,8 +317,10 @@ Status SimDisk::perform_write(const InFlight& flight) {
   }
   const bool is_torn = hits(Script::kTornWrite, options_.faults.torn_write, "disk_torn_write");
   const SectorChoice choice = is_torn ? some_sectors : SectorChoice(all_sectors);
-  if (is_durable) put_on_media(*write, choice);
-  else put_in_cache(write, choice);
+  if (is_durable)
+    put_on_media(*write, choice);
+  else
+    put_in_cache(write, choice);
   return ok();
 }
 
@@ -338,6 +344,7 @@ Status SimDisk::perform_discard(const InFlight& flight) {
 // Only what had completed when the flush was submitted is promised; the rest stays in the cache.
 Status SimDisk::perform_flush(const InFlight& flight) {
   const bool fails = hits(Script::kFlushError, options_.faults.flush_error, "disk_flush_error");
+  if (fails) ++failed_flush_count_;
   SurvivalDraw draw(random_);
   for (auto entry = cache_.begin(); entry != cache_.end();) {
     std::vector<CachedBlock>& versions = entry->second;
@@ -361,8 +368,10 @@ bool SimDisk::hits(Script fault, double probability, std::string_view name) {
   for (size_t i = 0; i < scripts_.size() && !hit; ++i) {
     if (scripts_[i].fault != fault) continue;
     hit = scripts_[i].after == 0;
-    if (hit) scripts_.erase(scripts_.begin() + static_cast<std::ptrdiff_t>(i));
-    else --scripts_[i].after;
+    if (hit)
+      scripts_.erase(scripts_.begin() + static_cast<std::ptrdiff_t>(i));
+    else
+      --scripts_[i].after;
   }
   if (!hit && probability > 0) hit = random_.fraction() < probability;
   if (hit && !name.empty()) scheduler_.fault_counts().add(name);
@@ -403,7 +412,8 @@ void SimDisk::read_block(uint64_t block, std::byte* out) const {
 }
 
 void SimDisk::apply(DiskImage& image, const Write& write, uint64_t block, const std::byte* data, uint8_t sectors) {
-  if (write.is_discard && sectors == kAllSectors && data[0] == std::byte{0} && equal_bytes({data, kDiskBlockSize - 1}, {data + 1, kDiskBlockSize - 1})) {
+  if (write.is_discard && sectors == kAllSectors && data[0] == std::byte{0} &&
+      equal_bytes({data, kDiskBlockSize - 1}, {data + 1, kDiskBlockSize - 1})) {
     image.erase(block, 1);
   } else {
     image.write_sectors(block, data, sectors);
@@ -518,7 +528,8 @@ void SimDisk::survive(DiskImage& image, Random& random, SimFaultCounts* counts) 
     const SurvivalDraw::Fate fate = in_flight_draw.next_fate();
     count_fate(counts, fate);
     for (uint64_t i = 0; i < write->block_count(); ++i) {
-      apply(image, *write, write->first_block() + i, write->data.data() + i * kDiskBlockSize, in_flight_draw.sectors(fate));
+      apply(image, *write, write->first_block() + i, write->data.data() + i * kDiskBlockSize,
+            in_flight_draw.sectors(fate));
     }
   }
 }

@@ -22,7 +22,9 @@ Task<Status> await_op(Disk* disk, DiskOp::Kind kind, uint64_t offset, MutableByt
 // A disk and the process that uses it, one operation after another.
 class Rig {
  public:
-  explicit Rig(uint64_t seed, SimDiskOptions options = {}) : scheduler(seed), disk(scheduler, std::move(options)) { boot(); }
+  explicit Rig(uint64_t seed, SimDiskOptions options = {}) : scheduler(seed), disk(scheduler, std::move(options)) {
+    boot();
+  }
 
   void boot() {
     process = &scheduler.new_process("p");
@@ -52,7 +54,8 @@ class Rig {
     DiskBuffer buffer(kDiskBlockSize);
     EXPECT_TRUE(run(DiskOp::Kind::kRead, block * kDiskBlockSize, buffer.bytes()).is_ok());
     std::vector<uint64_t> stamps;
-    for (size_t at = 0; at < kDiskBlockSize; at += kDiskSectorSize) stamps.push_back(load_le<uint64_t>(buffer.data() + at));
+    for (size_t at = 0; at < kDiskBlockSize; at += kDiskSectorSize)
+      stamps.push_back(load_le<uint64_t>(buffer.data() + at));
     return stamps;
   }
   bool holds(uint64_t block, uint64_t stamp) { return sectors(block) == std::vector<uint64_t>(8, stamp); }
@@ -84,7 +87,9 @@ TEST(SimDisk, ReadsBackWhatWasWritten) {
 TEST(SimDisk, RefusesUnalignedAndOutsideOperations) {
   Rig rig(1, {.capacity = 10 * kDiskBlockSize});
   DiskBuffer buffer(2 * kDiskBlockSize);
-  const auto code = [&](uint64_t offset, MutableBytes memory) { return rig.run(DiskOp::Kind::kRead, offset, memory).code(); };
+  const auto code = [&](uint64_t offset, MutableBytes memory) {
+    return rig.run(DiskOp::Kind::kRead, offset, memory).code();
+  };
   EXPECT_EQ(code(8 * kDiskBlockSize, buffer.bytes()), Code::kOk);
   EXPECT_EQ(code(9 * kDiskBlockSize, buffer.bytes()), Code::kInvalidArgument);
   EXPECT_EQ(code(~uint64_t{4095}, buffer.bytes()), Code::kInvalidArgument);
@@ -199,25 +204,33 @@ TEST(SimDisk, ADurableWriteIsNotUndoneByAnOlderCachedOne) {
   }
 }
 
-Task<void> flush_while_writing(SimDisk* disk, SimExecutor* executor, bool* covered) {
-  DiskBuffer buffer(kDiskBlockSize);
-  Rig::fill(buffer, 5);
-  executor->spawn([](SimDisk* flushed, bool* ended) -> Task<void> {
-    const Status status = co_await flushed->flush();
-    *ended = status.is_ok();
-  }(disk, covered));
-  const Status status = co_await disk->write(kDiskBlockSize, buffer.bytes());
-  EXPECT_TRUE(status.is_ok());
-  co_await sleep_for(*executor, std::chrono::seconds(1));
+Task<void> note_flush(SimDisk* disk, bool* flushed) {
+  const Status status = co_await disk->flush();
+  *flushed = status.is_ok();
 }
 
-TEST(SimDisk, AFlushPromisesNothingAboutWritesStillInFlightWhenItStarted) {
+Task<void> write_during_a_flush(SimDisk* disk, SimExecutor* executor, bool* flushed) {
+  executor->spawn(note_flush(disk, flushed));
+  co_await sleep_for(*executor, std::chrono::milliseconds(1));
+  DiskBuffer buffer(kDiskBlockSize);
+  Rig::fill(buffer, 5);
+  const Status status = co_await disk->write(kDiskBlockSize, buffer.bytes());
+  EXPECT_TRUE(status.is_ok());
+  EXPECT_FALSE(*flushed);
+  co_await sleep_for(*executor, std::chrono::milliseconds(20));
+  EXPECT_TRUE(*flushed);
+}
+
+TEST(SimDisk, AFlushPromisesNothingAboutAWriteThatCompletedWhileItRan) {
+  SimDiskLatency latency;
+  latency.write_min = latency.write_max = std::chrono::microseconds(1);
+  latency.flush_min = latency.flush_max = std::chrono::milliseconds(10);
+  latency.inline_probability = 0;
   bool lost = false;
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
-    Rig rig(seed, {.latency = {.inline_probability = 0}});
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Rig rig(seed, {.latency = latency});
     bool flushed = false;
-    rig.scheduler.run(*rig.process, flush_while_writing(&rig.disk, rig.process, &flushed));
-    ASSERT_TRUE(flushed);
+    rig.scheduler.run(*rig.process, write_during_a_flush(&rig.disk, rig.process, &flushed));
     rig.crash();
     lost |= rig.holds(1, 0);
   }
@@ -262,6 +275,18 @@ TEST(SimDisk, StopsTheWorldAtAnyWrite) {
     }
   }
   EXPECT_EQ(last_survived.size(), 2u);
+}
+
+TEST(SimDisk, MayStopTheWorldByAKillThatKeepsWhatHadCompleted) {
+  Rig rig(1);
+  ASSERT_TRUE(rig.write(20, 7).is_ok());  // Never flushed.
+  rig.disk.stop_at_write(3, SimScheduler::End::kKill);
+  uint64_t acknowledged = 0;
+  ASSERT_FALSE(rig.scheduler.run_until_crash(*rig.process, write_ten(&rig.disk, &acknowledged)));
+  rig.boot();
+  EXPECT_EQ(acknowledged, 2u);
+  EXPECT_TRUE(rig.holds(20, 7));
+  EXPECT_EQ(rig.disk.unflushed_count(), 1u + (rig.holds(2, 0) ? 0 : 1));
 }
 
 TEST(SimDisk, ShowsEachWriteEventToAnObserver) {
@@ -425,9 +450,12 @@ TEST(SimDiskFaults, ADiscardGivesZerosGarbageOrTheOldData) {
     ASSERT_TRUE(rig.write(3, 3).is_ok());
     ASSERT_TRUE(rig.discard(0, 3).is_ok());
     EXPECT_TRUE(rig.holds(3, 3));
-    if (rig.holds(1, 0)) zeros = true;
-    else if (rig.holds(1, 1)) old = true;
-    else garbage = true;
+    if (rig.holds(1, 0))
+      zeros = true;
+    else if (rig.holds(1, 1))
+      old = true;
+    else
+      garbage = true;
   }
   EXPECT_TRUE(zeros && garbage && old);
 }
@@ -453,7 +481,8 @@ Task<Status> change_memory_in_flight(SimDisk* disk, SimExecutor* executor) {
 
 TEST(SimDiskFaults, ChangingMemoryUnderAWriteFailsTheRun) {
   Rig rig(1, {.latency = {.inline_probability = 0}});
-  EXPECT_THROW(static_cast<void>(rig.scheduler.run(*rig.process, change_memory_in_flight(&rig.disk, rig.process))), SimFailure);
+  EXPECT_THROW(static_cast<void>(rig.scheduler.run(*rig.process, change_memory_in_flight(&rig.disk, rig.process))),
+               SimFailure);
 }
 
 TEST(SimDiskFaults, EveryKindIsReachedByChance) {

@@ -34,7 +34,9 @@ class SimNetwork::Port final : public Network, private SimCrashListener {
     if (process_ == nullptr) return Status(Code::kUnavailable, "the process crashed");
     Listener listener{this, std::make_shared<Receiver>(std::move(receiver))};
     const bool added = network_.listeners_.emplace(self, std::move(listener)).second;
-    if (!added) return Status(Code::kExists, "node " + std::to_string(self.node) + " port " + std::to_string(self.port) + " is in use");
+    if (!added)
+      return Status(Code::kExists,
+                    "node " + std::to_string(self.node) + " port " + std::to_string(self.port) + " is in use");
     return ok();
   }
   void unlisten(Address self) override {

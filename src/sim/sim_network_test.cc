@@ -17,14 +17,20 @@ constexpr Address kServer{2, 7};
 // Two processes; the second one notes what it hears.
 struct Pair {
   explicit Pair(uint64_t seed)
-      : scheduler(seed), network(scheduler), client(scheduler.new_process("client")), server(scheduler.new_process("server")) {
+      : scheduler(seed),
+        network(scheduler),
+        client(scheduler.new_process("client")),
+        server(scheduler.new_process("server")) {
     listen(server);
   }
   void listen(SimExecutor& process) {
-    EXPECT_TRUE(network.port(process).listen(kServer, [this](Address from, Bytes message) {
-      EXPECT_EQ(from, kClient);
-      heard.push_back(load_le<uint32_t>(message.data()));
-    }).is_ok());
+    EXPECT_TRUE(network.port(process)
+                    .listen(kServer,
+                            [this](Address from, Bytes message) {
+                              EXPECT_EQ(from, kClient);
+                              heard.push_back(load_le<uint32_t>(message.data()));
+                            })
+                    .is_ok());
   }
   void send(uint32_t number, Address to = kServer) {
     Bytes message(sizeof number);
@@ -172,10 +178,12 @@ TEST(SimNetwork, AReceiverMayUnlistenItself) {
   SimExecutor& process = scheduler.new_process("p");
   Network& port = network.port(process);
   int heard = 0;
-  ASSERT_TRUE(port.listen(kServer, [&heard, &port](Address, Bytes) {
-    port.unlisten(kServer);
-    ++heard;
-  }).is_ok());
+  ASSERT_TRUE(port.listen(kServer,
+                          [&heard, &port](Address, Bytes) {
+                            port.unlisten(kServer);
+                            ++heard;
+                          })
+                  .is_ok());
   for (int i = 0; i < 3; ++i) port.send(kClient, kServer, Bytes(1));
   scheduler.run_for(seconds(1));
   EXPECT_EQ(heard, 1);
@@ -216,8 +224,10 @@ TEST(SimProcess, StartsAgainOnItsDisks) {
   for (uint64_t life = 1; life <= 3; ++life) {
     EXPECT_TRUE(process.run(write_and_flush(&disk, life)).is_ok());
     EXPECT_TRUE(process.world().network.listen(kServer, [](Address, Bytes) {}).is_ok());
-    if (life == 2) process.kill();
-    else process.crash();
+    if (life == 2)
+      process.kill();
+    else
+      process.crash();
     EXPECT_FALSE(process.is_alive());
     process.start();
     EXPECT_EQ(process.run(read_value(&disk)), life);

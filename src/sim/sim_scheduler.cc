@@ -86,8 +86,7 @@ void SimExecutor::destroy_ended_roots() {
 void SimExecutor::crash(bool power_lost) {
   if (state_ != State::kRunning) return;
   state_ = State::kCrashing;
-  while (timers_.take_due(Instant::max()) != nullptr) {
-  }
+  while (timers_.take_due(Instant::max()) != nullptr) {}
   scheduler_.drop_ready_of(*this);
   const std::vector<SimCrashListener*> listeners = std::exchange(crash_listeners_, {});
   for (SimCrashListener* listener : listeners) listener->on_crash(power_lost);
@@ -136,18 +135,23 @@ void SimScheduler::at(Instant when, SimExecutor* process, std::function<void()> 
 
 void SimScheduler::crash(SimExecutor& process) {
   CHECK(running_ != &process);
+  if (process.is_crashing()) return;
   trace(process.index(), "crash");
+  fault_counts_.add("process_crash");
   process.crash(true);
 }
 
 void SimScheduler::kill(SimExecutor& process) {
   CHECK(running_ != &process);
+  if (process.is_crashing()) return;
   trace(process.index(), "kill");
+  fault_counts_.add("process_kill");
   process.crash(false);
 }
 
-void SimScheduler::crash_soon(SimExecutor& process) {
+void SimScheduler::crash_soon(SimExecutor& process, End end) {
   process.dying_ = true;
+  process.dies_by_kill_ = end == End::kKill;
   any_dying_ = true;
 }
 
@@ -159,8 +163,7 @@ void SimScheduler::pause(SimExecutor& process, Duration duration) {
 
 void SimScheduler::run_for(Duration duration) {
   const Instant end = now_ + duration;
-  while (step(end)) {
-  }
+  while (step(end)) {}
   now_ = std::max(now_, end);
 }
 
@@ -176,8 +179,7 @@ bool SimScheduler::run_until(const std::function<bool()>& condition, Duration ti
 }
 
 void SimScheduler::run_until_idle() {
-  while (step(Instant::max())) {
-  }
+  while (step(Instant::max())) {}
 }
 
 void SimScheduler::drive(const std::function<bool()>& done, SimExecutor& process, bool may_crash) {
@@ -233,7 +235,12 @@ void SimScheduler::resume(Ready ready) {
 void SimScheduler::crash_dying() {
   any_dying_ = false;
   for (size_t i = 0; i < processes_.size(); ++i) {
-    if (processes_[i]->dying_ && processes_[i]->state_ == SimExecutor::State::kRunning) crash(*processes_[i]);
+    SimExecutor& process = *processes_[i];
+    if (!process.dying_ || process.is_crashing()) continue;
+    if (process.dies_by_kill_)
+      kill(process);
+    else
+      crash(process);
   }
 }
 

@@ -90,20 +90,27 @@ TEST(SimScheduler, GivesUpAfterTooMuchTime) {
 class BusyProcess {
  public:
   BusyProcess(SimExecutor& executor, Disk& disk, int* alive)
-      : executor_(executor), disk_(disk), gate_(executor), signal_(executor), semaphore_(executor, 2), mutex_(executor),
-        queue_(executor, 2), alive_(alive) {
+      : executor_(executor),
+        disk_(disk),
+        gate_(executor),
+        signal_(executor),
+        semaphore_(executor, 2),
+        mutex_(executor),
+        queue_(executor, 2),
+        alive_(alive) {
     ++*alive_;
   }
   ~BusyProcess() { --*alive_; }
 
   void start(Random& random) {
     for (int i = 0; i < 12; ++i) {
-      switch (random.below(5)) {
+      switch (random.below(6)) {
         case 0: gate_.spawn(hold_permits()); break;
         case 1: gate_.spawn(write_under_lock(random.below(100))); break;
         case 2: gate_.spawn(produce()); break;
         case 3: gate_.spawn(consume()); break;
         case 4: gate_.spawn(wait_for_signal()); break;
+        case 5: gate_.spawn(hurry()); break;
       }
     }
   }
@@ -133,6 +140,13 @@ class BusyProcess {
       static_cast<void>(co_await disk_.write(block * kDiskBlockSize, buffer.bytes()));
       const Status status = co_await disk_.flush();
       if (!status.is_ok()) co_return;
+    }
+  }
+  Task<void> hurry() {
+    const Token token(alive_);
+    for (;;) {
+      for (int i = 0; i < 5; ++i) co_await yield(executor_);
+      co_await sleep_for(executor_, std::chrono::microseconds(50));
     }
   }
   Task<void> produce() {
@@ -165,6 +179,27 @@ class BusyProcess {
   int* alive_;
 };
 
+Task<void> crash_after(SimExecutor* killer, SimExecutor* victim, Duration delay) {
+  co_await sleep_for(*killer, delay);
+  for (int i = 0; i < 3; ++i) co_await yield(*killer);  // While others are ready too.
+  killer->scheduler().crash(*victim);
+}
+
+SIMULATION(SimCrash, OfAProcessInTheMiddleOfWorkLeavesNothingBehind) {
+  int alive = 0;
+  SimScheduler scheduler(seed);
+  SimDisk disk(scheduler);
+  SimExecutor& process = scheduler.new_process("busy");
+  SimExecutor& killer = scheduler.new_process("killer");
+  disk.attach(process);
+  auto& busy = process.own(std::make_unique<BusyProcess>(process, disk, &alive));
+  busy.start(scheduler.random());
+  scheduler.run(killer, crash_after(&killer, &process, std::chrono::microseconds(scheduler.random().below(5'000))));
+  EXPECT_EQ(alive, 0);
+  EXPECT_EQ(disk.in_flight_count(), 0u);
+  scheduler.run_for(seconds(1));
+}
+
 SIMULATION(SimCrash, DestroysEveryCoroutineSafely) {
   int alive = 0;
   SimScheduler scheduler(seed);
@@ -175,8 +210,10 @@ SIMULATION(SimCrash, DestroysEveryCoroutineSafely) {
   busy.start(scheduler.random());
   scheduler.run_for(std::chrono::microseconds(scheduler.random().below(20'000)));
   EXPECT_GT(alive, 1);
-  if (scheduler.random().one_in(2)) scheduler.crash(process);
-  else scheduler.kill(process);
+  if (scheduler.random().one_in(2))
+    scheduler.crash(process);
+  else
+    scheduler.kill(process);
   EXPECT_EQ(alive, 0);
   EXPECT_EQ(process.coroutine_count(), 0u);
   scheduler.run_for(seconds(1));  // Nothing of it comes back.

@@ -22,9 +22,10 @@
 // Ownership and threading: one executor owns the store.
 #pragma once
 
+#include <coroutine>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -47,7 +48,7 @@ struct BlockRange {
   friend auto operator<=>(const BlockRange&, const BlockRange&) = default;
 };
 
-// A change, all or nothing. Later entries for a key win over earlier ones.
+// A change, all or nothing. Later entries for a key win over earlier ones. Kept as the log will hold it, in one piece.
 class Batch {
  public:
   void put(ByteView key, ByteView value);
@@ -56,25 +57,33 @@ class Batch {
   void adopt(BlockRange blocks);
   // Belonged to the stored state; its content stays readable for pinned readers (see above).
   void free(BlockRange blocks);
-  bool empty() const { return entries_.empty() && adopted_.empty() && freed_.empty(); }
+  bool empty() const { return record_.empty(); }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
-  bool only_removes() const { return puts_ == 0 && adopted_.empty(); }
-  ByteCount size() const { return size_; }  // About what the log record takes.
+  bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
+  // The little that this batch puts lets more be removed later (a punch, the end of a container): it may use the
+  // space reserved for deleting too.
+  void use_reserve() { uses_reserve_ = true; }
+  bool uses_reserve() const { return only_removes() || (uses_reserve_ && adopted_.empty()); }
+  ByteCount size() const { return record_.size(); }  // About what the log takes.
+  size_t entry_count() const { return put_count_ + erase_count_; }
 
-  struct Entry {
-    Bytes key;
-    std::optional<Bytes> value;  // Absent: erase.
-  };
-  const std::vector<Entry>& entries() const { return entries_; }
+  // What a log record holds; batch_codec.h reads it.
+  ByteView record() const { return record_; }
   const std::vector<BlockRange>& adopted() const { return adopted_; }
   const std::vector<BlockRange>& freed() const { return freed_; }
+  // A key or value beyond its limit, which makes apply() fail.
+  bool is_oversized() const { return is_oversized_; }
 
  private:
-  std::vector<Entry> entries_;
+  void add_blocks(std::byte kind, BlockRange blocks);
+
+  Bytes record_;
   std::vector<BlockRange> adopted_;
   std::vector<BlockRange> freed_;
-  size_t puts_ = 0;
-  ByteCount size_ = 0;
+  bool uses_reserve_ = false;
+  size_t put_count_ = 0;
+  size_t erase_count_ = 0;
+  bool is_oversized_ = false;
 };
 
 // A point in the log; positions grow with each apply().
@@ -84,21 +93,21 @@ struct LogPosition {
 };
 
 struct FormatOptions {
-  Uuid store;                          // Names this store in every frame and page, so that foreign ones are told apart.
-  ByteCount log_size = 64 * kMiB;      // At least 256 KiB.
+  Uuid store;  // Names this store in every frame and page, so that foreign ones are told apart.
+  ByteCount log_size = 64 * kMiB;  // At least 256 KiB.
 };
 
 struct OpenOptions {
-  ByteCount checkpoint_log_bytes = 0;      // Start a checkpoint when this much log is in use; 0: half of the log.
+  ByteCount checkpoint_log_bytes = 0;  // Start a checkpoint when this much log is in use; 0: half of the log.
   Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
-  size_t page_size_max = 16 * kKiB;        // Index pages split beyond this.
+  size_t page_size_max = 16 * kKiB;  // Index pages split beyond this.
 };
 
 struct Space {
-  ByteCount capacity = 0;        // What the disk can hold at most.
-  ByteCount free = 0;            // For user data: without the reserve.
-  ByteCount blocks_used = 0;     // Adopted by batches.
-  ByteCount index_used = 0;      // Pages of the last checkpoint.
+  ByteCount capacity = 0;  // What the disk can hold at most.
+  ByteCount free = 0;  // For user data: without the reserve.
+  ByteCount blocks_used = 0;  // Adopted by batches.
+  ByteCount index_used = 0;  // Pages of the last checkpoint.
   ByteCount log_size = 0;
 };
 
@@ -108,7 +117,7 @@ struct Counters {
 };
 
 class KeyBlockStore;
-class Tree;
+class StoreCore;
 
 // Keeps blocks that are freed meanwhile from being reused, for as long as it lives. Take one before looking up a
 // block address that will be read after a suspension.
@@ -121,7 +130,7 @@ class BlockPin {
   ~BlockPin();
 
  private:
-  KeyBlockStore* store_ = nullptr;
+  std::shared_ptr<StoreCore> core_;
   uint64_t generation_ = 0;
 };
 
@@ -148,11 +157,14 @@ class Cursor {
     Kind kind_;
     ByteView key_;
     std::coroutine_handle<> waiter_;
+    bool is_suspended_ = false;
     Task<void> load_;
     Status status_;
+
+    friend class Cursor;
   };
 
-  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }               // To the first key >= `key`.
+  Move seek(ByteView key) { return {*this, Move::Kind::kSeek, key}; }  // To the first key >= `key`.
   Move seek_before(ByteView key) { return {*this, Move::Kind::kSeekBefore, key}; }  // To the last key < `key`.
   Move next() { return {*this, Move::Kind::kNext, {}}; }
   Move previous() { return {*this, Move::Kind::kPrevious, {}}; }
@@ -163,7 +175,8 @@ class Cursor {
 
  private:
   struct State;
-  friend class KeyBlockStore;
+  static Task<void> finish(Move* move);
+
   std::unique_ptr<State> state_;
 };
 
@@ -180,7 +193,8 @@ class KeyBlockStore {
   virtual Uuid uuid() const = 0;
 
   // Makes the batch visible and appends it to the log. Suspends only for pages to load and for log space.
-  // kNoSpace if it can't be kept; kReadOnly after the disk failed a log write (reopen to recover).
+  // kNoSpace if it can't be kept, kTooBig beyond half of the log; kInvalidArgument for blocks that aren't reserved
+  // (adopt) or stored (free), or an oversized entry; kReadOnly after the disk failed a log write (reopen to recover).
   virtual Task<Result<LogPosition>> apply(Batch batch) = 0;
   virtual Task<Status> wait_durable(LogPosition position) = 0;
   // All applied so far, durable.
@@ -213,10 +227,6 @@ class KeyBlockStore {
 
   // Flushes, checkpoints and stops. Nothing else may be in progress.
   virtual Task<Status> close() = 0;
-
- protected:
-  friend class Cursor;
-  friend class BlockPin;
 };
 
 }  // namespace aeon::media

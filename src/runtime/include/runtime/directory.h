@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/units.h"
 
 namespace aeon {
 
@@ -31,6 +32,8 @@ class Directory {
   bool has_file(const std::string& name) const;
   // Names, in order, without "." and "..".
   Result<std::vector<std::string>> list() const;
+  // What the file system has left for this user.
+  Result<ByteCount> free_space() const;
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
 

@@ -11,9 +11,11 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <type_traits>
 
 #include "runtime/random.h"
+#include "sim/run_in_progress.h"
 
 namespace aeon {
 
@@ -24,14 +26,7 @@ struct SeedRange {
   uint64_t count;
 };
 SeedRange seeds_from_environment(uint64_t count);
-// Remembers the seed for as long as it lives, and prints it should the process abort meanwhile.
-class SeedInProgress {
- public:
-  explicit SeedInProgress(uint64_t seed);
-  SeedInProgress(const SeedInProgress&) = delete;
-  SeedInProgress& operator=(const SeedInProgress&) = delete;
-  ~SeedInProgress();
-};
+std::string how_to_repeat(uint64_t seed);
 
 }  // namespace internal
 
@@ -39,7 +34,7 @@ template <typename Body>
 void for_each_seed(Body body, uint64_t count = 100) {
   const internal::SeedRange seeds = internal::seeds_from_environment(count);
   for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
-    const internal::SeedInProgress in_progress(seed);
+    const RunInProgress in_progress(internal::how_to_repeat(seed));
     try {
       if constexpr (std::is_invocable_v<Body, uint64_t>) {
         body(seed);
@@ -51,7 +46,7 @@ void for_each_seed(Body body, uint64_t count = 100) {
       ADD_FAILURE() << failure.what();
     }
     if (::testing::Test::HasFailure()) {
-      ADD_FAILURE() << "Seed " << seed << " failed; SEED=" << seed << " in the environment repeats it.";
+      ADD_FAILURE() << internal::how_to_repeat(seed);
       return;
     }
     if (::testing::Test::IsSkipped()) return;
@@ -61,7 +56,7 @@ void for_each_seed(Body body, uint64_t count = 100) {
 }  // namespace aeon
 
 // A test whose body sees `seed` and runs for many.
-#define SIMULATION(Suite, Name)                              \
-  static void Suite##_##Name##_simulation(uint64_t seed);    \
+#define SIMULATION(Suite, Name)                                                 \
+  static void Suite##_##Name##_simulation(uint64_t seed);                       \
   TEST(Suite, Name) { ::aeon::for_each_seed(Suite##_##Name##_simulation, 50); } \
   static void Suite##_##Name##_simulation([[maybe_unused]] uint64_t seed)

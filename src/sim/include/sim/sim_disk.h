@@ -27,15 +27,15 @@ namespace aeon {
 struct SimDiskFaults {
   double bit_rot = 0;            // A read's range loses a bit on the media first, for good.
   double transient_flip = 0;     // A read answers with one bit wrong; the media is fine.
-  double stale_read = 0;         // A write is missing from the next read of its range, as if served from an old cache.
-  double lost_write = 0;         // A write is acknowledged but never happens.
+  double stale_read = 0;  // A write is missing from the next read of its range, as if served from an old cache.
+  double lost_write = 0;  // A write is acknowledged but never happens.
   double misdirected_write = 0;  // A write lands on other blocks of the disk instead.
-  double torn_write = 0;         // A write is acknowledged but some of its sectors never happen.
-  double sector_error = 0;       // A read's sector becomes unreadable (kIo) until it is written again.
-  double read_error = 0;         // A read fails (kIo) once.
-  double write_error = 0;        // A write fails (kIo), maybe after writing some sectors.
-  double flush_error = 0;        // A flush fails (kIo); some cached writes are gone.
-  double slow = 0;               // An operation takes 100 to 1000 times as long.
+  double torn_write = 0;  // A write is acknowledged but some of its sectors never happen.
+  double sector_error = 0;  // A read's sector becomes unreadable (kIo) until it is written again.
+  double read_error = 0;  // A read fails (kIo) once.
+  double write_error = 0;  // A write fails (kIo), maybe after writing some sectors.
+  double flush_error = 0;  // A flush fails (kIo); some cached writes are gone.
+  double slow = 0;  // An operation takes 100 to 1000 times as long.
 
   // Each kind off or at up to `probability_max`, by chance. For code that detects damage, not for code that must
   // not see any.
@@ -57,11 +57,11 @@ enum class SimDiscard { kZeros, kGarbage, kNothing, kAny };  // What reads give 
 struct SimDiskOptions {
   std::string name = "sim-disk";
   ByteCount capacity = kGiB;
-  ByteCount space = ~uint64_t{0};      // More blocks than this in use: kNoSpace, below capacity too.
+  ByteCount space = ~uint64_t{0};  // More blocks than this in use: kNoSpace, below capacity too.
   SimDiskLatency latency;
   SimDiskFaults faults;
   SimDiscard discard = SimDiscard::kAny;
-  bool unwritten_is_garbage = false;   // As on raw devices.
+  bool unwritten_is_garbage = false;  // As on raw devices.
 };
 
 class SimDisk final : public Disk, private SimCrashListener {
@@ -89,15 +89,28 @@ class SimDisk final : public Disk, private SimCrashListener {
   // The world stops at the `count`-th write event from now (1: the next): it is in flight when its process crashes,
   // and nothing later of that process reaches the disk. Use with SimScheduler::run_until_crash. Writes in flight may
   // still survive.
-  void stop_at_write(uint64_t count) { stop_at_event_ = write_event_count_ + count; }
+  void stop_at_write(uint64_t count, SimScheduler::End end = SimScheduler::End::kPowerLoss) {
+    stop_at_event_ = write_event_count_ + count;
+    stop_by_ = end;
+  }
   void never_stop() { stop_at_event_.reset(); }
   // Called at each write event, before it takes effect. Not from within it: submit.
   void on_write_event(std::function<void(uint64_t event)> observer) { observer_ = std::move(observer); }
 
   // --- Scripted faults: they hit the next operation that they fit, before any probability ---
   enum class Script {
-    kBitRot, kTransientFlip, kStaleRead, kLostWrite, kMisdirectedWrite, kTornWrite, kSectorError, kReadError,
-    kWriteError, kFlushError, kSlow, kNoSpace,
+    kBitRot,
+    kTransientFlip,
+    kStaleRead,
+    kLostWrite,
+    kMisdirectedWrite,
+    kTornWrite,
+    kSectorError,
+    kReadError,
+    kWriteError,
+    kFlushError,
+    kSlow,
+    kNoSpace,
   };
   // Hits the `after`-th fitting operation from now, counted from 0 (the next).
   void script(Script fault, uint64_t after = 0) { scripts_.push_back({fault, after}); }
@@ -114,13 +127,14 @@ class SimDisk final : public Disk, private SimCrashListener {
 
   size_t in_flight_count() const { return in_flight_.size(); }
   size_t unflushed_count() const;
+  uint64_t failed_flush_count() const { return failed_flush_count_; }
 
  private:
   // A write or discard, from its submission to its flush.
   struct Write {
     uint64_t id = 0;
     uint64_t offset = 0;
-    Bytes data;                 // Of a discard: what the range reads as.
+    Bytes data;  // Of a discard: what the range reads as.
     bool is_discard = false;
     uint64_t first_block() const { return offset / kDiskBlockSize; }
     uint64_t block_count() const { return data.size() / kDiskBlockSize; }
@@ -128,7 +142,7 @@ class SimDisk final : public Disk, private SimCrashListener {
   // The sectors of one block that a completed, unflushed write covers.
   struct CachedBlock {
     std::shared_ptr<const Write> write;
-    uint64_t completed = 0;     // Order of completion.
+    uint64_t completed = 0;  // Order of completion.
     size_t data_offset = 0;
     uint8_t sectors = 0xff;
     const std::byte* data() const { return write->data.data() + data_offset; }
@@ -136,7 +150,7 @@ class SimDisk final : public Disk, private SimCrashListener {
   struct InFlight {
     DiskOp* op = nullptr;
     std::vector<std::shared_ptr<const Write>> writes;  // A discard has one for each run of blocks in use.
-    uint64_t completed_before = 0;               // Of a flush: it covers what had completed when it was submitted.
+    uint64_t completed_before = 0;  // Of a flush: it covers what had completed when it was submitted.
   };
   struct ScriptedFault {
     Script fault;
@@ -180,17 +194,19 @@ class SimDisk final : public Disk, private SimCrashListener {
   SimDiskOptions options_;
   Random random_;
   const uint64_t garbage_seed_;
-  DiskImage media_;                                       // Survives a crash.
-  std::map<uint64_t, std::vector<CachedBlock>> cache_;    // By block, oldest first.
-  std::map<uint64_t, InFlight> in_flight_;                // By operation id.
+  DiskImage media_;  // Survives a crash.
+  std::map<uint64_t, std::vector<CachedBlock>> cache_;  // By block, oldest first.
+  std::map<uint64_t, InFlight> in_flight_;  // By operation id.
   std::set<uint64_t> bad_sectors_;
   std::vector<StaleRange> stale_;
   std::vector<ScriptedFault> scripts_;
-  std::set<uint64_t> used_blocks_;                        // For `space`.
+  std::set<uint64_t> used_blocks_;  // For `space`.
   uint64_t next_id_ = 1;
   uint64_t completed_count_ = 0;
   uint64_t write_event_count_ = 0;
+  uint64_t failed_flush_count_ = 0;
   std::optional<uint64_t> stop_at_event_;
+  SimScheduler::End stop_by_ = SimScheduler::End::kPowerLoss;
   std::function<void(uint64_t)> observer_;
 };
 

@@ -120,7 +120,8 @@ class SimExecutor final : public Executor {
   std::string name_;
   uint32_t index_;
   State state_ = State::kRunning;
-  bool dying_ = false;             // A crash is due at the end of this step.
+  bool dying_ = false;          // A crash is due at the end of this step.
+  bool dies_by_kill_ = false;
   Instant paused_until_{};
   TimerQueue timers_;
   uint64_t next_root_ = 0;
@@ -181,8 +182,9 @@ class SimScheduler {
   void crash(SimExecutor& process);
   // Ends a process as SIGKILL does: what its disks completed stays.
   void kill(SimExecutor& process);
-  // Crashes `process` when the present step ends; from its own coroutines too. From now on its writes go nowhere.
-  void crash_soon(SimExecutor& process);
+  // Either, when the present step ends; from its own coroutines too. From now on its writes go nowhere.
+  enum class End : uint8_t { kPowerLoss, kKill };
+  void crash_soon(SimExecutor& process, End end = End::kPowerLoss);
   // Nothing of `process` runs for `duration`, as when a machine stalls or swaps.
   void pause(SimExecutor& process, Duration duration);
 

@@ -63,10 +63,14 @@ class Store {
   virtual Task<Result<std::vector<Uuid>>> list_containers() = 0;
 
   // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now. Returns the epoch.
+  // kInvalidArgument if that epoch was aggregated already.
   virtual Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) = 0;
   virtual Task<Status> destroy_snapshot(Uuid container, Epoch epoch) = 0;
 
-  // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch.
+  // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch. Conditions look at the
+  // state before the call; its operations apply in order. Checksums may be left out, else they are verified (kCorrupt).
+  // A single value of size 0 punches the one there. kInvalidArgument also for an epoch that was aggregated or is not
+  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched.
   virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                                     Durability durability) = 0;
   virtual Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
@@ -90,8 +94,8 @@ class Store {
   // The newest epoch of any write or punch of the object at or before `epoch`; zero if never written.
   virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
 
-  // Drops history at or before `through` that neither a later read nor a snapshot can see. Works in slices and
-  // yields between them. Discard drops every write with begin <= epoch <= end.
+  // Drops history at or before `through` (at most the newest epoch written) that neither a later read nor a snapshot
+  // can see. Works in slices and yields between them. Discard drops every write with begin <= epoch <= end.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 

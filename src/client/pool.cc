@@ -1,0 +1,115 @@
+#include "handles.h"
+
+namespace aeon::client {
+
+PoolInfo from_wire(const wire::PoolInfo& info) {
+  return {.id = info.id,
+          .label = info.label,
+          .target_count = info.target_count,
+          .capacity = info.capacity,
+          .free = info.free,
+          .container_count = info.container_count};
+}
+
+ContainerInfo from_wire(const wire::ContainerInfo& info) {
+  return {.id = info.id,
+          .label = info.label,
+          .layout_type = info.layout_type,
+          .highest_committed = info.highest_committed,
+          .last_snapshot = info.last_snapshot,
+          .snapshot_count = info.snapshot_count,
+          .handle_count = info.handle_count,
+          .opened_unix_ns = info.opened_unix_ns,
+          .modified_unix_ns = info.modified_unix_ns};
+}
+
+namespace {
+
+constexpr uint32_t kChecksumOff = 0;
+constexpr uint32_t kContainersPerPage = 1024;
+
+bool has_checksums_on(const wire::Properties& properties) {
+  const auto found = properties.find(kPropChecksum);
+  if (found == properties.end()) return true;
+  const auto* const kind = std::get_if<uint64_t>(&found->second);
+  return kind == nullptr || *kind != kChecksumOff;
+}
+
+Task<Result<std::vector<ContainerInfo>>> list_all(std::shared_ptr<PoolHandle> self) {
+  co_await self->connection().settle();
+  std::vector<ContainerInfo> containers;
+  wire::ContainerListRequest request;
+  request.pool = self->handle();
+  request.count_max = kContainersPerPage;
+  while (true) {
+    CO_TRY_ASSIGN(const wire::ContainerListReply page, co_await rpc::call(self->connection().channel(), request));
+    for (const wire::ContainerInfo& container : page.containers) containers.push_back(from_wire(container));
+    if (page.is_end || page.containers.empty()) co_return containers;
+    request.after = page.containers.back().id;
+  }
+}
+
+Task<Result<std::shared_ptr<Container>>> open(std::shared_ptr<PoolHandle> self, std::string container, Access access) {
+  co_await self->connection().settle();  // The handle that would be in the way may be one just dropped.
+  wire::ContainerOpenRequest request;
+  request.pool = self->handle();
+  request.container = std::move(container);
+  request.access = to_wire(access);
+  CO_TRY_ASSIGN(const wire::ContainerOpenReply reply, co_await rpc::call(self->connection().channel(), std::move(request)));
+  co_return std::make_shared<ContainerHandle>(self, reply.handle, reply.id, access, has_checksums_on(reply.properties));
+}
+
+Task<Status> destroy(std::shared_ptr<PoolHandle> self, std::string container, bool force) {
+  co_await self->connection().settle();
+  wire::ContainerDestroyRequest request;
+  request.pool = self->handle();
+  request.container = std::move(container);
+  request.force = force;
+  const auto reply = co_await rpc::call(self->connection().channel(), std::move(request));
+  co_return reply.status();
+}
+
+}  // namespace
+
+Task<Result<PoolInfo>> PoolHandle::query() {
+  wire::PoolQueryRequest request;
+  request.handle = handle_;
+  return ask_for<PoolInfo>(shared_from_this(), connection_->channel(), request,
+                           [](wire::PoolQueryReply reply) { return from_wire(reply.pool); });
+}
+
+Task<Result<std::vector<ContainerInfo>>> PoolHandle::list_containers() { return list_all(shared_from_this()); }
+
+Task<Result<Uuid>> PoolHandle::create_container(ContainerSpec spec) {
+  wire::ContainerCreateRequest request;
+  request.pool = handle_;
+  request.label = std::move(spec.label);
+  request.id = spec.id;
+  request.properties = std::move(spec.properties);
+  return ask_for<Uuid>(shared_from_this(), connection_->channel(), std::move(request),
+                       [](wire::ContainerCreateReply reply) { return reply.id; });
+}
+
+Task<Result<std::shared_ptr<Container>>> PoolHandle::open_container(std::string container, Access access) {
+  return open(shared_from_this(), std::move(container), access);
+}
+
+Task<Status> PoolHandle::destroy_container(std::string container, bool force) {
+  return destroy(shared_from_this(), std::move(container), force);
+}
+
+Task<Result<std::map<std::string, Bytes>>> PoolHandle::attributes() {
+  wire::PoolAttributesRequest request;
+  request.handle = handle_;
+  return ask_for<wire::Attributes>(shared_from_this(), connection_->channel(), request,
+                                   [](wire::AttributesReply reply) { return std::move(reply.attributes); });
+}
+
+Task<Status> PoolHandle::change_attributes(std::map<std::string, std::optional<Bytes>> changes) {
+  wire::PoolChangeAttributesRequest request;
+  request.handle = handle_;
+  request.changes = std::move(changes);
+  return tell(shared_from_this(), connection_->channel(), std::move(request));
+}
+
+}  // namespace aeon::client

@@ -1,0 +1,175 @@
+#include "local/local_system.h"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "client/connection.h"
+#include "engine/engine.h"
+#include "local_directory.h"
+#include "rpc/inproc_channel.h"
+#include "runtime/file_disk.h"
+#include "runtime/reactor.h"
+#include "runtime/system.h"
+
+namespace aeon::local {
+namespace {
+
+constexpr const char* kSystemVariable = "AEON_SYSTEM";
+constexpr std::string_view kLocalPrefix = "local:";
+constexpr ByteCount kCapacityUnlimited = ByteCount{16} << 40;
+
+class EmbeddedSystem final : public LocalSystem {
+ public:
+  EmbeddedSystem(Directory directory, std::string path, Superblock superblock)
+      : directory_(std::move(directory)), path_(std::move(path)), superblock_(std::move(superblock)) {}
+  ~EmbeddedSystem() override {
+    const Status closed = close();
+    if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
+  }
+
+  // Opens what the superblock names. Once, before anything else.
+  Status start() {
+    const TargetEntry& target = superblock_.targets[0];
+    const FileDisk::Options file{.create = false,
+                                 .read_only = false,
+                                 .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
+    Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(*reactor_, directory_.path_of(target.file), file);
+    if (!disk.is_ok()) return disk.status();
+    disk_ = std::move(*disk);
+    return reactor_->run(start_engine());
+  }
+
+  std::string name() const override { return superblock_.system_name; }
+  Executor& executor() override { return *reactor_; }
+  const std::string& directory() const override { return path_; }
+
+  Task<Result<std::vector<client::PoolInfo>>> list_pools() override { return connection_->list_pools(); }
+  Task<Result<std::shared_ptr<client::Pool>>> connect_pool(std::string pool, client::Access access) override {
+    return connection_->connect_pool(std::move(pool), access);
+  }
+
+  void submit(Task<void> task) override { reactor_->submit(std::move(task)); }
+  bool poll() override { return reactor_->poll(); }
+
+  Status close() override {
+    if (is_closed_.exchange(true)) return ok();
+    return reactor_->run(stop_engine());
+  }
+
+ protected:
+  void run_blocking(Task<void> task) override { reactor_->run(std::move(task)); }
+
+ private:
+  Task<Status> start_engine() {
+    media::OpenOptions open;
+    CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world_, *disk_, open));
+    if (media->uuid() != superblock_.targets[0].store) {
+      co_return Status(Code::kInvalidArgument, std::string(disk_->name()) + " belongs to another system; put back the "
+                                                                            "file that belongs to this one");
+    }
+    std::vector<std::unique_ptr<vos::Store>> stores(1);
+    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media)));
+    engine::Engine::Options options;
+    options.system_name = superblock_.system_name;
+    options.free_outside = [this] { return directory_free(); };
+    engine_ = std::make_unique<engine::Engine>(world_, std::move(stores), std::move(options));
+    CO_TRY(co_await engine_->start());
+    channel_ = std::make_shared<rpc::InprocChannel>(*reactor_, engine_->dispatcher());
+    const std::shared_ptr<Reactor> reactor = reactor_;
+    const client::Connection::Start start = [reactor = reactor_.get()](Task<void> task) {
+      reactor->submit(std::move(task));
+    };
+    connection_ = std::make_shared<client::Connection>(channel_, start, reactor);
+    co_return co_await connection_->hello();
+  }
+
+  Task<Status> stop_engine() {
+    if (connection_ != nullptr) {
+      co_await connection_->settle();
+      connection_->close();
+    }
+    Status stopped = ok();
+    if (engine_ != nullptr) stopped = co_await engine_->stop();
+    if (channel_ != nullptr) channel_->disconnect();
+    engine_.reset();
+    disk_.reset();
+    // Another may open it from now on.
+    const Directory released = std::move(directory_);
+    co_return stopped;
+  }
+
+  ByteCount directory_free() const {
+    const Result<ByteCount> free = directory_.free_space();
+    return free.is_ok() ? *free : 0;
+  }
+
+  Directory directory_;
+  const std::string path_;
+  const Superblock superblock_;
+  // Handles keep the reactor; see client::Connection.
+  const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
+  SystemClock clock_;
+  NoNetwork network_;
+  Random random_ = system_random();
+  Faults faults_;
+  World world_{*reactor_, clock_, network_, random_, faults_};
+  std::unique_ptr<FileDisk> disk_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::shared_ptr<rpc::InprocChannel> channel_;
+  std::shared_ptr<client::Connection> connection_;
+  std::atomic<bool> is_closed_{false};
+};
+
+Result<Directory> hold(const std::string& path, bool create) {
+  Result<Directory> directory = Directory::open(path, create);
+  if (directory.code() == Code::kNotFound && !create) {
+    return Status(Code::kNotFound, "there is no directory " + path + "; create a system there, or name one that exists");
+  }
+  if (!directory.is_ok()) return directory;
+  TRY(directory->lock(holder_text(SystemClock().wall_ns())));
+  return directory;
+}
+
+}  // namespace
+
+Status LocalSystem::create(const std::string& directory, CreateOptions options) {
+  TRY_ASSIGN(Directory held, hold(directory, true));
+  return create_system(held, options);
+}
+
+Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& directory, OpenOptions options) {
+  TRY_ASSIGN(Directory held, hold(directory, options.create_if_missing));
+  Result<Superblock> superblock = read_superblock(held);
+  if (superblock.code() == Code::kNotFound && options.create_if_missing) {
+    TRY(create_system(held, options.create));
+    superblock = read_superblock(held);
+  }
+  if (!superblock.is_ok()) return superblock.status();
+  // A system that was finished just before its maker was killed.
+  if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock));
+  const Status started = system->start();
+  if (!started.is_ok()) return started.within("can't open " + directory);
+  return std::shared_ptr<LocalSystem>(std::move(system));
+}
+
+Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
+  const char* const variable = std::getenv(kSystemVariable);
+  const std::string chosen = !name.empty() ? name : variable != nullptr ? variable : "";
+  if (chosen.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "no system is named; set AEON_SYSTEM=local:DIRECTORY, or name it in the command");
+  }
+  if (!chosen.starts_with(kLocalPrefix) || chosen.size() == kLocalPrefix.size()) {
+    return Status(Code::kInvalidArgument, "'" + chosen + "' names no system; write local:DIRECTORY, for instance "
+                                                         "AEON_SYSTEM=local:/data/store");
+  }
+  OpenOptions options;
+  options.create_if_missing = create_if_missing;
+  TRY_ASSIGN(std::shared_ptr<LocalSystem> system,
+             LocalSystem::open(chosen.substr(kLocalPrefix.size()), std::move(options)));
+  return std::shared_ptr<client::System>(std::move(system));
+}
+
+}  // namespace aeon::local

@@ -1,0 +1,44 @@
+// The file `system` of a local system's directory: what the system is and where its targets are.
+//
+//   "AEONSYS1" | u32 format version | u32 size of the fields | fields, as in wire/archive.h | u32 CRC32C of all before
+//
+// It is written last when a system is made, whole or not at all.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/units.h"
+
+namespace aeon::local {
+
+inline constexpr uint32_t kFormatVersion = 1;
+
+struct TargetEntry {
+  uint32_t index = 0;
+  std::string file;         // Within the directory.
+  Uuid store;               // Of the store in it.
+  ByteCount capacity = 0;   // How far it may grow; 0: as far as the file system goes.
+  static void io(auto& archive, auto& self) { archive(self.index, self.file, self.store, self.capacity); }
+};
+
+struct Superblock {
+  std::string system_name;
+  Uuid system;
+  uint64_t created_unix_ns = 0;
+  Uuid pool;
+  std::string pool_label;
+  std::vector<TargetEntry> targets;
+  static void io(auto& archive, auto& self) {
+    archive(self.system_name, self.system, self.created_unix_ns, self.pool, self.pool_label, self.targets);
+  }
+};
+
+Bytes encode_superblock(const Superblock& superblock);
+// kInvalidArgument: not a superblock at all. kVersionUnsupported names both versions. kCorrupt. `path` is for messages.
+Result<Superblock> decode_superblock(ByteView bytes, const std::string& path);
+
+}  // namespace aeon::local

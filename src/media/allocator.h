@@ -1,0 +1,68 @@
+// Which blocks are free: extents by place and by size. Pure memory; what else a block can be (reserved, freed but
+// still needed) is BlockLedger's (block_ledger.h).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "media/key_block_store.h"
+
+namespace aeon::media {
+
+// A set of blocks as disjoint extents that don't touch.
+class ExtentSet {
+ public:
+  // False, and nothing done, if part of it is there already.
+  bool add(BlockRange range);
+  // False, and nothing done, unless all of it is there.
+  bool remove(BlockRange range);
+  // Takes out whatever part of it is there, and returns how many blocks that were.
+  uint64_t remove_any(BlockRange range);
+  bool contains(BlockRange range) const;
+  bool overlaps(BlockRange range) const;
+  uint64_t block_count() const { return block_count_; }
+  size_t extent_count() const { return by_start_.size(); }
+  std::vector<BlockRange> extents() const;
+  const std::map<uint64_t, uint64_t>& by_start() const { return by_start_; }
+
+ protected:
+  std::map<uint64_t, uint64_t> by_start_;  // First block → count.
+  uint64_t block_count_ = 0;
+};
+
+// Free blocks, given out best fit: the smallest extent that is large enough, the first of equals. So the large extent
+// at the end, which a growing file doesn't have yet, is touched last.
+class Allocator {
+ public:
+  bool add(BlockRange range);      // See ExtentSet.
+  bool remove(BlockRange range);
+  std::optional<BlockRange> take(uint64_t count);            // In one range.
+  std::vector<BlockRange> take_ranges(uint64_t count);       // In few; empty if there aren't as many.
+  bool contains(BlockRange range) const { return extents_.contains(range); }
+  uint64_t free_count() const { return extents_.block_count(); }
+  size_t extent_count() const { return extents_.extent_count(); }
+  const ExtentSet& extents() const { return extents_; }
+
+ private:
+  void index(uint64_t first, uint64_t count) { by_size_.insert({count, first}); }
+  void unindex(uint64_t first, uint64_t count) { by_size_.erase({count, first}); }
+
+  ExtentSet extents_;
+  std::set<std::pair<uint64_t, uint64_t>> by_size_;  // Count, first block.
+};
+
+// What a checkpoint keeps of the allocator.
+struct AllocatorImage {
+  std::vector<BlockRange> free;
+  // Belonged to the checkpoint before, and is free once the next one is durable.
+  std::vector<BlockRange> held;
+};
+Bytes encode_allocator(const AllocatorImage& image);
+// kCorrupt unless it is extents in order within [data_first, data_end).
+Result<AllocatorImage> decode_allocator(ByteView bytes, uint64_t data_first, uint64_t data_end);
+
+}  // namespace aeon::media

@@ -1,0 +1,98 @@
+#include <algorithm>
+
+#include "batch_codec.h"
+
+namespace aeon::media {
+
+namespace {
+
+// A batch is entries of
+//   put    1, key size u16, value size u16, key, value
+//   erase  2, key size u16, key
+//   adopt  3, first block u64, count u64
+//   free   4, the same
+constexpr size_t kPutHeaderSize = 5, kEraseHeaderSize = 3, kBlocksSize = 17;
+
+}  // namespace
+
+void Batch::put(ByteView key, ByteView value) {
+  ++put_count_;
+  if (key.size() > kKeySizeMax || value.size() > kValueSizeMax) {
+    is_oversized_ = true;
+    return;
+  }
+  std::byte header[kPutHeaderSize];
+  header[0] = static_cast<std::byte>(BatchOp::kPut);
+  store_le(header + 1, static_cast<uint16_t>(key.size()));
+  store_le(header + 3, static_cast<uint16_t>(value.size()));
+  record_.reserve(std::max<size_t>(record_.size() + sizeof header + key.size() + value.size(), 256));
+  record_.insert(record_.end(), header, header + sizeof header);
+  record_.insert(record_.end(), key.begin(), key.end());
+  record_.insert(record_.end(), value.begin(), value.end());
+}
+
+void Batch::erase(ByteView key) {
+  ++erase_count_;
+  if (key.size() > kKeySizeMax) {
+    is_oversized_ = true;
+    return;
+  }
+  std::byte header[kEraseHeaderSize];
+  header[0] = static_cast<std::byte>(BatchOp::kErase);
+  store_le(header + 1, static_cast<uint16_t>(key.size()));
+  record_.insert(record_.end(), header, header + sizeof header);
+  record_.insert(record_.end(), key.begin(), key.end());
+}
+
+void Batch::add_blocks(std::byte kind, BlockRange blocks) {
+  std::byte entry[kBlocksSize];
+  entry[0] = kind;
+  store_le(entry + 1, blocks.first);
+  store_le(entry + 9, blocks.count);
+  record_.insert(record_.end(), entry, entry + sizeof entry);
+}
+
+void Batch::adopt(BlockRange blocks) {
+  adopted_.push_back(blocks);
+  add_blocks(static_cast<std::byte>(BatchOp::kAdopt), blocks);
+}
+
+void Batch::free(BlockRange blocks) {
+  freed_.push_back(blocks);
+  add_blocks(static_cast<std::byte>(BatchOp::kFree), blocks);
+}
+
+Result<std::optional<BatchEntry>> BatchReader::next() {
+  const Status bad(Code::kCorrupt, "batch record: not a batch");
+  if (rest_.empty()) return std::optional<BatchEntry>();
+  BatchEntry entry;
+  entry.op = static_cast<BatchOp>(rest_[0]);
+  size_t header = 0, key_size = 0, value_size = 0;
+  switch (entry.op) {
+    case BatchOp::kPut:
+      header = kPutHeaderSize;
+      if (rest_.size() < header) return bad;
+      key_size = load_le<uint16_t>(rest_.data() + 1);
+      value_size = load_le<uint16_t>(rest_.data() + 3);
+      break;
+    case BatchOp::kErase:
+      header = kEraseHeaderSize;
+      if (rest_.size() < header) return bad;
+      key_size = load_le<uint16_t>(rest_.data() + 1);
+      break;
+    case BatchOp::kAdopt:
+    case BatchOp::kFree:
+      header = kBlocksSize;
+      if (rest_.size() < header) return bad;
+      entry.blocks = {load_le<uint64_t>(rest_.data() + 1), load_le<uint64_t>(rest_.data() + 9)};
+      break;
+    default: return bad;
+  }
+  if (key_size > kKeySizeMax || value_size > kValueSizeMax || rest_.size() - header < key_size + value_size) return bad;
+  entry.key = rest_.subspan(header, key_size);
+  entry.value = rest_.subspan(header + key_size, value_size);
+  rest_ = rest_.subspan(header + key_size + value_size);
+  return std::optional<BatchEntry>(entry);
+}
+
+}  // namespace aeon::media

@@ -1,0 +1,29 @@
+// Reads what a Batch recorded, from memory or from the log.
+#pragma once
+
+#include <optional>
+
+#include "media/key_block_store.h"
+
+namespace aeon::media {
+
+enum class BatchOp : uint8_t { kPut = 1, kErase = 2, kAdopt = 3, kFree = 4 };
+
+struct BatchEntry {
+  BatchOp op = BatchOp::kPut;
+  ByteView key;       // kPut, kErase.
+  ByteView value;     // kPut.
+  BlockRange blocks;  // kAdopt, kFree.
+};
+
+class BatchReader {
+ public:
+  explicit BatchReader(ByteView record) : rest_(record) {}
+  // Nothing at the end. kCorrupt if the bytes aren't a batch.
+  Result<std::optional<BatchEntry>> next();
+
+ private:
+  ByteView rest_;
+};
+
+}  // namespace aeon::media

@@ -1,0 +1,150 @@
+#include "block_ledger.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/check.h"
+
+namespace aeon::media {
+
+namespace {
+
+std::string describe(BlockRange range) {
+  return std::to_string(range.count) + " blocks at " + std::to_string(range.first);
+}
+
+bool intersect(BlockRange a, BlockRange b) { return a.first < b.first + b.count && b.first < a.first + a.count; }
+
+}  // namespace
+
+Status BlockLedger::load(const AllocatorImage& image, uint64_t adopted_count) {
+  const Status overlap(Code::kCorrupt, "allocator: extents overlap");
+  for (const BlockRange& range : image.free) {
+    if (!free_.add(range)) return overlap;
+  }
+  uint64_t held_count = 0;
+  for (const BlockRange& range : image.held) {
+    if (free_.extents().overlaps(range)) return overlap;
+    held_count += range.count;
+  }
+  held_ = image.held;
+  adopted_count_ = adopted_count;
+  if (adopted_count_ > data_end_ - data_first_ - free_.free_count() - held_count) {
+    return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
+  }
+  return ok();
+}
+
+void BlockLedger::grow(uint64_t data_end) {
+  if (data_end <= data_end_) return;
+  CHECK(free_.add({data_end_, data_end - data_end_}));
+  data_end_ = data_end;
+}
+
+std::vector<BlockRange> BlockLedger::reserve(uint64_t count) {
+  std::vector<BlockRange> ranges = free_.take_ranges(count);
+  for (const BlockRange& range : ranges) CHECK(reserved_.add(range));
+  return ranges;
+}
+
+bool BlockLedger::cancel(BlockRange range) {
+  if (!reserved_.remove(range)) return false;
+  CHECK(free_.add(range));
+  return true;
+}
+
+bool BlockLedger::is_held(BlockRange range) const {
+  return std::any_of(held_.begin(), held_.end(), [range](const BlockRange& held) { return intersect(held, range); });
+}
+
+bool BlockLedger::is_unused(BlockRange range) const {
+  return free_.extents().overlaps(range) || reserved_.overlaps(range) || waiting_set_.overlaps(range) || is_held(range);
+}
+
+Status BlockLedger::check(const std::vector<BlockRange>& adopted, const std::vector<BlockRange>& freed) const {
+  for (size_t i = 0; i < adopted.size(); ++i) {
+    bool is_good = is_inside(adopted[i]) && adopted[i].count != 0 && reserved_.contains(adopted[i]);
+    for (size_t j = 0; j < i; ++j) is_good = is_good && !intersect(adopted[i], adopted[j]);
+    if (!is_good) return Status(Code::kInvalidArgument, "adopting " + describe(adopted[i]) + ", which aren't reserved");
+  }
+  for (size_t i = 0; i < freed.size(); ++i) {
+    bool is_good = is_inside(freed[i]) && freed[i].count != 0 && !is_unused(freed[i]);
+    for (size_t j = 0; j < i; ++j) is_good = is_good && !intersect(freed[i], freed[j]);
+    if (!is_good) return Status(Code::kInvalidArgument, "freeing " + describe(freed[i]) + ", which aren't stored");
+  }
+  return ok();
+}
+
+void BlockLedger::adopt(BlockRange range) {
+  CHECK(reserved_.remove(range));
+  adopted_count_ += range.count;
+}
+
+void BlockLedger::free(BlockRange range, LogPosition freed_by) {
+  CHECK(waiting_set_.add(range));
+  adopted_count_ -= std::min(adopted_count_, range.count);
+  waiting_.push_back({range, freed_by, pin_generation_++});
+}
+
+Status BlockLedger::replay_adopt(BlockRange range) {
+  const Status bad(Code::kCorrupt, "a batch adopts " + describe(range) + ", which aren't free");
+  if (!is_inside(range) || range.count == 0) return bad;
+  adopted_count_ += range.count;
+  if (free_.remove(range)) return ok();
+  // After a fall back to the older superblock, blocks held for it may have been adopted.
+  for (uint64_t block = range.first; block < range.first + range.count; ++block) {
+    if (free_.remove({block, 1})) continue;
+    ExtentSet held;
+    for (const BlockRange& extent : held_) CHECK(held.add(extent));
+    if (!held.remove({block, 1})) return bad;
+    held_ = held.extents();
+  }
+  return ok();
+}
+
+Status BlockLedger::replay_free(BlockRange range) {
+  const Status bad(Code::kCorrupt, "a batch frees " + describe(range) + ", which aren't stored");
+  if (!is_inside(range) || range.count == 0 || is_unused(range)) return bad;
+  adopted_count_ -= std::min(adopted_count_, range.count);
+  CHECK(free_.add(range));
+  return ok();
+}
+
+uint64_t BlockLedger::pin() {
+  ++pins_[pin_generation_];
+  return pin_generation_;
+}
+
+void BlockLedger::unpin(uint64_t generation) {
+  const auto place = pins_.find(generation);
+  CHECK(place != pins_.end());
+  if (--place->second == 0) pins_.erase(place);
+}
+
+void BlockLedger::release(LogPosition durable) {
+  while (!waiting_.empty()) {
+    const Freed& freed = waiting_.front();
+    if (freed.freed_by > durable) return;
+    if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
+    CHECK(waiting_set_.remove(freed.range));
+    CHECK(free_.add(freed.range));
+    waiting_.pop_front();
+  }
+}
+
+ExtentSet BlockLedger::free_in_image() const {
+  ExtentSet free = free_.extents();
+  for (const BlockRange& range : reserved_.extents()) CHECK(free.add(range));
+  for (const BlockRange& range : waiting_set_.extents()) CHECK(free.add(range));
+  for (const BlockRange& range : held_) CHECK(free.add(range));
+  return free;
+}
+
+void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }
+
+void BlockLedger::end_checkpoint(std::vector<BlockRange> held) {
+  for (const BlockRange& range : held_) CHECK(free_.add(range));
+  held_ = std::move(held);
+}
+
+}  // namespace aeon::media

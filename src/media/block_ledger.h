@@ -1,0 +1,85 @@
+// What every block of the data area is at this moment, apart from content: free; reserved for a writer; stored
+// (adopted by a batch, or a page); freed, but not yet reusable; or held for the checkpoint before the last.
+//
+// Why freed blocks wait: docs/design/store-format.md.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "allocator.h"
+
+namespace aeon::media {
+
+class BlockLedger {
+ public:
+  BlockLedger(uint64_t data_first, uint64_t data_end) : data_first_(data_first), data_end_(data_end) {}
+
+  // From a checkpoint's image. kCorrupt if its extents overlap.
+  Status load(const AllocatorImage& image, uint64_t adopted_count);
+  // The disk grew since.
+  void grow(uint64_t data_end);
+
+  // For users: the caller has looked at free_count().
+  std::vector<BlockRange> reserve(uint64_t count);
+  bool cancel(BlockRange range);  // False unless it is reserved.
+  bool is_reserved(BlockRange range) const { return reserved_.contains(range); }
+
+  // Whether a batch may adopt and free these.
+  Status check(const std::vector<BlockRange>& adopted, const std::vector<BlockRange>& freed) const;
+  void adopt(BlockRange range);
+  void free(BlockRange range, LogPosition freed_by);
+  // The same when replaying the log. kCorrupt unless the blocks are what such a batch needs.
+  Status replay_adopt(BlockRange range);
+  Status replay_free(BlockRange range);
+
+  uint64_t pin();
+  void unpin(uint64_t generation);
+  // Releases what was freed at or before `durable`.
+  void release(LogPosition durable);
+
+  // For checkpoints. What counts as free in its image, apart from what it takes itself: it takes that at the same
+  // moment, so that all of it was free then.
+  ExtentSet free_in_image() const;
+  std::optional<BlockRange> take_page(uint64_t count) { return free_.take(count); }
+  std::vector<BlockRange> take_ranges(uint64_t count) { return free_.take_ranges(count); }
+  void give_back(BlockRange range);
+  // The new checkpoint is durable: what was held before is free, and `held` is held now.
+  void end_checkpoint(std::vector<BlockRange> held);
+
+  const std::vector<BlockRange>& held() const { return held_; }
+  uint64_t free_count() const { return free_.free_count(); }
+  size_t free_extent_count() const { return free_.extent_count(); }
+  size_t waiting_extent_count() const { return waiting_.size() + held_.size(); }
+  uint64_t waiting_count() const { return waiting_set_.block_count(); }
+  uint64_t adopted_count() const { return adopted_count_; }
+  uint64_t data_first() const { return data_first_; }
+  uint64_t data_end() const { return data_end_; }
+  // True if any of it is free, reserved, waiting or held: so no page may lie there.
+  bool is_unused(BlockRange range) const;
+
+ private:
+  struct Freed {
+    BlockRange range;
+    LogPosition freed_by;
+    uint64_t generation;
+  };
+
+  bool is_inside(BlockRange range) const {
+    return range.first >= data_first_ && range.first < data_end_ && range.count <= data_end_ - range.first;
+  }
+  bool is_held(BlockRange range) const;
+
+  uint64_t data_first_;
+  uint64_t data_end_;
+  Allocator free_;
+  ExtentSet reserved_;
+  ExtentSet waiting_set_;
+  std::deque<Freed> waiting_;
+  std::vector<BlockRange> held_;
+  std::map<uint64_t, uint64_t> pins_;  // Generation → count.
+  uint64_t pin_generation_ = 0;
+  uint64_t adopted_count_ = 0;
+};
+
+}  // namespace aeon::media

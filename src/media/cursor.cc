@@ -1,0 +1,91 @@
+#include "media/key_block_store.h"
+#include "open_store.h"
+
+namespace aeon::media {
+
+struct Cursor::State {
+  StoreCore::Ref core;
+  Tree::Path path;
+  Bytes key;                  // Of the entry it is at, or was at before a change.
+  uint64_t change_count = 0;  // The path holds while the store's is the same.
+  bool is_at_entry = false;
+
+  // One attempt at a move. What it returns must be in memory before the next.
+  Tree::Missing step(Move::Kind kind, ByteView target);
+};
+
+Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
+  Tree::Path next = {};
+  Tree::Missing missing;
+  const Tree& tree = core->tree;
+  const bool is_path_good = change_count == core->change_count;
+  switch (kind) {
+    case Move::Kind::kSeek: missing = tree.seek(target, next); break;
+    case Move::Kind::kSeekBefore: missing = tree.seek_before(target, next); break;
+    case Move::Kind::kNext:
+      if (!is_at_entry) return std::nullopt;
+      if (is_path_good) {
+        next = path;
+        missing = tree.next(next);
+      } else {
+        missing = tree.seek_after(key, next);
+      }
+      break;
+    case Move::Kind::kPrevious:
+      if (!is_at_entry) return std::nullopt;
+      if (is_path_good) {
+        next = path;
+        missing = tree.previous(next);
+      } else {
+        missing = tree.seek_before(key, next);
+      }
+      break;
+  }
+  if (missing) return missing;
+  path = next;
+  change_count = core->change_count;
+  is_at_entry = path.is_at_entry();
+  if (is_at_entry) path.leaf().node->page.copy_key(path.leaf().index, key);
+  return std::nullopt;
+}
+
+Cursor::Cursor(KeyBlockStore& store) : state_(std::make_unique<State>()) {
+  state_->core = static_cast<OpenStore&>(store).core();
+}
+
+Cursor::~Cursor() = default;
+
+bool Cursor::valid() const { return state_->is_at_entry; }
+ByteView Cursor::key() const { return state_->key; }
+ByteView Cursor::value() const {
+  CHECK(state_->is_at_entry && state_->change_count == state_->core->change_count);
+  const Tree::Path::Step& leaf = state_->path.leaf();
+  return leaf.node->page.value(leaf.index);
+}
+
+bool Cursor::Move::await_ready() { return !cursor_.state_->step(kind_, key_); }
+
+bool Cursor::Move::await_suspend(std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  load_ = finish(this);
+  load_.start();
+  if (load_.done()) return false;
+  is_suspended_ = true;
+  return true;
+}
+
+Status Cursor::Move::await_resume() { return status_; }
+
+Task<void> Cursor::finish(Move* move) {
+  State& state = *move->cursor_.state_;
+  while (const Tree::Missing missing = state.step(move->kind_, move->key_)) {
+    move->status_ = co_await StoreCore::load_page(state.core, *missing);
+    if (!move->status_.is_ok()) {
+      state.is_at_entry = false;
+      break;
+    }
+  }
+  if (move->is_suspended_) state.core->world.executor.post(move->waiter_);
+}
+
+}  // namespace aeon::media

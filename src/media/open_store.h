@@ -1,0 +1,34 @@
+// The store as its users have it: KeyBlockStore over a StoreCore.
+#pragma once
+
+#include "store_core.h"
+
+namespace aeon::media {
+
+class OpenStore final : public KeyBlockStore {
+ public:
+  explicit OpenStore(StoreCore::Ref core) : core_(std::move(core)) {}
+
+  const StoreCore::Ref& core() const { return core_; }
+
+  Uuid uuid() const override { return core_->superblock.store; }
+  Task<Result<LogPosition>> apply(Batch batch) override;
+  Task<Status> wait_durable(LogPosition position) override;
+  Task<Status> flush() override;
+  LogPosition applied() const override { return core_->log->appended(); }
+  uint64_t change_count() const override { return core_->change_count; }
+  Result<std::vector<BlockRange>> reserve(uint64_t block_count) override { return core_->reserve(block_count); }
+  void cancel(BlockRange blocks) override;
+  Task<Status> write_blocks(BlockRange blocks, ByteView data) override;
+  Task<Status> read_blocks(BlockRange blocks, MutableBytes out) override;
+  Space space() const override { return core_->space(); }
+  Counters counters() const override { return core_->counters(); }
+  Task<Status> checkpoint() override;
+  Task<Result<std::vector<Damage>>> verify() override;
+  Task<Status> close() override;
+
+ private:
+  StoreCore::Ref core_;
+};
+
+}  // namespace aeon::media

@@ -1,0 +1,224 @@
+#include "store_core.h"
+
+#include <algorithm>
+#include <string>
+
+#include "allocator_blob.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "batch_codec.h"
+
+namespace aeon::media {
+
+StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, const Superblock& the_superblock)
+    : world(the_world),
+      disk(the_disk),
+      options(the_options),
+      superblock(the_superblock),
+      hash(store_hash(the_superblock.store)),
+      tree(the_superblock.root, the_options.page_size_max),
+      ledger(the_superblock.data_first, the_superblock.data_end),
+      barrier(the_world.executor, the_disk),
+      checkpoint_turn(the_world.executor) {}
+
+Task<Result<Page>> read_page_at(Disk& disk, PageIdentity* identity) {
+  DiskBuffer buffer(identity->address.count * kBlockSize);
+  CO_TRY(co_await disk.read(identity->address.first * kBlockSize, buffer.bytes()));
+  co_return Page::decode(buffer.bytes(), *identity);
+}
+
+Task<Status> StoreCore::read_page(Ref core, PageAddress address) {
+  const std::string place = "index page at block " + std::to_string(address.first);
+  const bool is_inside = address.first >= core->superblock.data_first && address.first < core->superblock.data_end &&
+                         address.count <= kPageBytesMax / kBlockSize &&
+                         address.count <= core->superblock.data_end - address.first;
+  if (!is_inside) co_return Status(Code::kCorrupt, place + ": beyond the disk");
+  PageIdentity identity{.store_hash = core->hash, .address = address};
+  Result<Page> page = co_await read_page_at(core->disk, &identity);
+  if (!page.is_ok()) co_return page.status().within(place);
+  ++core->counts.pages_read;
+  Status attached = core->tree.attach(address, std::move(page).value(), identity.level);
+  if (!attached.is_ok()) co_return attached.within(place);
+  co_return ok();
+}
+
+Task<Status> StoreCore::load_page(Ref core, PageAddress address) {
+  const auto running = core->loads_.find(address.first);
+  if (running != core->loads_.end()) {
+    const std::shared_ptr<PageLoad> load = running->second;
+    while (!load->is_done) co_await load->ended.wait();
+    co_return load->status;
+  }
+  const auto load = std::make_shared<PageLoad>(core->world.executor);
+  core->loads_[address.first] = load;
+  load->status = co_await read_page(core, address);
+  load->is_done = true;
+  core->loads_.erase(address.first);
+  load->ended.notify_all();
+  co_return load->status;
+}
+
+Status StoreCore::check_batch(const Batch& batch) const {
+  if (batch.is_oversized()) {
+    return Status(Code::kInvalidArgument,
+                  "a key or value of a batch is longer than " + std::to_string(kKeySizeMax) + " bytes");
+  }
+  if (batch.size() > log->record_size_max()) {
+    return Status(Code::kTooBig, "a batch of " + std::to_string(batch.size()) + " bytes; the log takes at most " +
+                                     std::to_string(log->record_size_max()));
+  }
+  return ledger.check(batch.adopted(), batch.freed());
+}
+
+uint64_t StoreCore::checkpoint_need() const {
+  const size_t extents = ledger.free_extent_count() + ledger.waiting_extent_count() + 64;
+  return tree.dirty_blocks() + unwritten_blocks_ + extents * 12 / (kBlockSize - kSegmentHeaderSize) + 3;
+}
+
+bool StoreCore::has_space_for(const Batch& batch) const {
+  const uint64_t slack =
+      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t free = ledger.free_count();
+  const uint64_t need = checkpoint_need() + slack;
+  const uint64_t record_blocks = batch.size() / kBlockSize + 1;
+  const uint64_t height = tree.height() + 1;
+  if (free >= need + 3 * record_blocks + batch.entry_count() * height * 5) return true;
+
+  uint64_t growth = (batch.only_removes() ? 0 : 3 * record_blocks) + height;
+  BatchReader reader(batch.record());
+  while (true) {
+    const Result<std::optional<BatchEntry>> entry = reader.next();
+    if (!entry.is_ok() || !(*entry).has_value()) break;
+    if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) {
+      growth += tree.clean_blocks_on_path((*entry)->key);
+    }
+  }
+  return free >= need + growth;
+}
+
+// No suspension in here: a batch becomes visible at once.
+LogPosition StoreCore::apply_now(const Batch& batch) {
+  BatchReader reader(batch.record());
+  while (true) {
+    const Result<std::optional<BatchEntry>> entry = reader.next();
+    CHECK(entry.is_ok());
+    if (!(*entry).has_value()) break;
+    const BatchEntry& change = **entry;
+    if (change.op == BatchOp::kPut)
+      tree.put(change.key, change.value);
+    else if (change.op == BatchOp::kErase)
+      tree.erase(change.key);
+  }
+  for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
+  const LogPosition position = log->append(batch.record(), !batch.adopted().empty());
+  for (const BlockRange& range : batch.freed()) ledger.free(range, position);
+  ++change_count;
+  ++counts.batches;
+  return position;
+}
+
+Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
+  if (batch.empty() && !batch.is_oversized()) co_return core->log->appended();
+  int checkpoints = 0;
+  while (true) {
+    if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
+    if (!core->log->failure().is_ok()) co_return core->log->failure();
+    CO_TRY(core->check_batch(batch));
+    // After each suspension all is looked at again: it may have changed.
+    if (!core->tree.is_whole_in_memory()) {
+      BatchReader reader(batch.record());
+      Tree::Missing missing;
+      while (!missing) {
+        const Result<std::optional<BatchEntry>> entry = reader.next();
+        CHECK(entry.is_ok());
+        if (!(*entry).has_value()) break;
+        const BatchEntry& change = **entry;
+        if (change.op == BatchOp::kPut || change.op == BatchOp::kErase) missing = core->tree.missing_for(change.key);
+      }
+      if (missing) {
+        CO_TRY(co_await load_page(core, *missing));
+        continue;
+      }
+    }
+    if (!core->log->has_room(batch.size())) {
+      const Status made_room = co_await checkpoint(core, false);
+      if (made_room.is_ok()) continue;
+      if (!core->log->failure().is_ok()) co_return core->log->failure();
+      co_return Status(Code::kNoSpace, "the log is full, and the checkpoint that would empty it failed (" +
+                                           made_room.to_string() + ")");
+    }
+    if (!core->has_space_for(batch)) {
+      uint64_t held = 0;
+      for (const BlockRange& range : core->ledger.held()) held += range.count;
+      const bool checkpoint_frees =
+          core->tree.dirty_blocks() + core->ledger.waiting_count() + held > 2 * core->allocator_blocks.size() + 2;
+      // Two: what the first makes needless stays held until the second.
+      if (checkpoints < 2 && (checkpoint_frees || checkpoints == 1)) {
+        ++checkpoints;
+        const Status freed = co_await checkpoint(core, true);
+        if (freed.is_ok()) continue;
+        if (!core->log->failure().is_ok()) co_return core->log->failure();
+      }
+      co_return Status(Code::kNoSpace, "no space left on " + std::string(core->disk.name()));
+    }
+    break;
+  }
+  const LogPosition position = core->apply_now(batch);
+  core->checkpoint_if_due();
+  co_return position;
+}
+
+void StoreCore::on_log_durable(LogPosition durable) { ledger.release(durable); }
+
+Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
+  if (block_count == 0) return Status(Code::kInvalidArgument, "reserving no blocks");
+  if (!log->failure().is_ok()) return log->failure();
+  ledger.release(log->durable());
+  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  if (ledger.free_count() < keep || ledger.free_count() - keep < block_count) {
+    return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
+  }
+  return ledger.reserve(block_count);
+}
+
+Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data) {
+  if (data.size() % kBlockSize != 0 || data.size() / kBlockSize > blocks.count) {
+    co_return Status(Code::kInvalidArgument, "block data of another size than its blocks");
+  }
+  if (!core->ledger.is_reserved(blocks)) {
+    co_return Status(Code::kInvalidArgument, "writing blocks that aren't reserved");
+  }
+  Status status = co_await core->disk.write(blocks.first * kBlockSize, data);
+  core->barrier.note_write();  // Even a failed write may have changed something.
+  co_return status;
+}
+
+Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes out) {
+  const Superblock& superblock = core->superblock;
+  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || blocks.first < superblock.data_first ||
+      blocks.first >= superblock.data_end || blocks.count > superblock.data_end - blocks.first) {
+    co_return Status(Code::kInvalidArgument, "reading blocks beyond the data area, or into memory of another size");
+  }
+  co_return co_await core->disk.read(blocks.first * kBlockSize, out);
+}
+
+Space StoreCore::space() const {
+  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  Space space;
+  space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
+  space.free = ledger.free_count() > keep ? (ledger.free_count() - keep) * kBlockSize : 0;
+  space.blocks_used = ledger.adopted_count() * kBlockSize;
+  space.index_used = page_block_count * kBlockSize;
+  space.log_size = log->size();
+  return space;
+}
+
+Counters StoreCore::counters() const {
+  Counters counters = counts;
+  counters.log_frames = log->frame_count();
+  counters.log_bytes = log->byte_count();
+  counters.flushes = barrier.flush_count();
+  return counters;
+}
+
+}  // namespace aeon::media

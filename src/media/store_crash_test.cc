@@ -1,0 +1,121 @@
+// Stops the world at every write of a mixed workload, loses what a power loss may lose, and opens the store again.
+#include "store_workload_test.h"
+
+namespace aeon::media {
+namespace {
+
+void crash_at_write(uint64_t seed, uint64_t write, bool& reached_end) {
+  SimDiskOptions disk;
+  disk.capacity = 8 * kMiB;
+  disk.unwritten_is_garbage = seed % 2 == 0;
+  TestMachine machine(seed, disk);
+  ASSERT_TRUE(machine.format().is_ok());
+  History history;
+  // Several lives: the last of them crashes at the write in question, the ones before at random ones.
+  for (int life = 0; life < 3; ++life) {
+    const Result<KeyBlockStore*> opened = machine.open(small_pages());
+    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+    ASSERT_NO_FATAL_FAILURE(expect_recovered(machine, *opened, history));
+    const bool is_last = life == 2;
+    machine.disk.stop_at_write(is_last ? write : machine.random.between(1, 60));
+    Random random = machine.random.fork();
+    const std::optional<Status> ended = machine.scheduler.run_until_crash(
+        *machine.process, work(machine.world.get(), *opened, &random, &history, Workload()));
+    machine.disk.never_stop();
+    if (ended) {
+      ASSERT_TRUE(ended->is_ok()) << ended->to_string();
+      if (is_last) reached_end = true;
+      machine.crash();
+    } else {
+      machine.boot();
+    }
+  }
+  // Opening writes too, and may crash as well.
+  for (uint64_t at = 1; at <= 2; ++at) {
+    machine.disk.stop_at_write(at);
+    machine.scheduler.run_until_crash(*machine.process,
+                                      KeyBlockStore::open(*machine.world, machine.disk, small_pages()));
+    machine.disk.never_stop();
+    if (machine.process->is_alive())
+      machine.crash();
+    else
+      machine.boot();
+  }
+  const Result<KeyBlockStore*> opened = machine.open(small_pages());
+  ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+  ASSERT_NO_FATAL_FAILURE(expect_recovered(machine, *opened, history));
+  Random random = machine.random.fork();
+  const Status more = machine.run(work(machine.world.get(), *opened, &random, &history, Workload()));
+  ASSERT_TRUE(more.is_ok()) << more.to_string();
+  machine.boot();
+  const Result<KeyBlockStore*> again = machine.open(small_pages());
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  ASSERT_NO_FATAL_FAILURE(expect_recovered(machine, *again, history));
+}
+
+// A fault of the disk ends the workload with an error at most; what was acknowledged survives, and what is in memory
+// stays readable until then.
+void fault_at_operation(uint64_t seed, SimDisk::Script fault, uint64_t operation, bool& was_hit) {
+  SimDiskOptions disk;
+  disk.capacity = 8 * kMiB;
+  TestMachine machine(seed, disk);
+  ASSERT_TRUE(machine.format().is_ok());
+  const Result<KeyBlockStore*> opened = machine.open(small_pages());
+  ASSERT_TRUE(opened.is_ok());
+  History history;
+  Random random = machine.random.fork();
+  machine.disk.script(fault, operation);
+  Workload workload;
+  workload.closes = false;
+  const Status ended = machine.run(work(machine.world.get(), *opened, &random, &history, workload));
+  uint64_t hits = 0;
+  for (const auto& [name, count] : machine.scheduler.fault_counts().all()) hits += count;
+  was_hit = hits != 0;
+  if (!was_hit) return;  // The workload has fewer operations.
+  if (ended.is_ok()) {
+    const Result<StoreModel> found = machine.run(read_all(*opened));
+    ASSERT_TRUE(found.is_ok());
+    ASSERT_EQ(*found, history.states.back());
+  } else {
+    ASSERT_TRUE(ended.code() == Code::kReadOnly || ended.code() == Code::kNoSpace || ended.code() == Code::kIo)
+        << ended.to_string();
+    ASSERT_FALSE(ended.message().empty());
+  }
+  machine.crash();
+  const Result<KeyBlockStore*> again = machine.open(small_pages());
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  ASSERT_NO_FATAL_FAILURE(expect_recovered(machine, *again, history));
+}
+
+void fault_everywhere(SimDisk::Script fault) {
+  for_each_seed(
+      [fault](uint64_t seed) {
+        bool was_hit = true;
+        uint64_t operation = 0;
+        for (; was_hit && !::testing::Test::HasFailure(); ++operation) {
+          SCOPED_TRACE("operation " + std::to_string(operation));
+          fault_at_operation(seed, fault, operation, was_hit);
+        }
+        EXPECT_GT(operation, 3u);
+      },
+      3);
+}
+
+TEST(StoreFault, NoSpaceAtEveryWriteLosesNothing) { fault_everywhere(SimDisk::Script::kNoSpace); }
+TEST(StoreFault, AnErrorOfEveryWriteLosesNothing) { fault_everywhere(SimDisk::Script::kWriteError); }
+TEST(StoreFault, AnErrorOfEveryFlushLosesNothing) { fault_everywhere(SimDisk::Script::kFlushError); }
+
+TEST(StoreCrash, AtEveryWriteKeepsWhatWasAcknowledgedAndNothingHalf) {
+  for_each_seed(
+      [](uint64_t seed) {
+        bool reached_end = false;
+        for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
+          SCOPED_TRACE("write " + std::to_string(write));
+          crash_at_write(seed, write, reached_end);
+        }
+      },
+      3);
+}
+
+}  // namespace
+}  // namespace aeon::media

@@ -1,0 +1,217 @@
+// Stores that aren't as they were written: each fault is named or harmless.
+#include "base/crc32c.h"
+#include "store_workload_test.h"
+#include "superblock.h"
+
+namespace aeon::media {
+namespace {
+
+// A store with some hundred keys on a few pages, closed or crashed.
+struct Sample {
+  explicit Sample(uint64_t seed, bool closes, SimDiskOptions options = small_disk())
+      : machine(seed, std::move(options)) {
+    EXPECT_TRUE(machine.format().is_ok());
+    OpenOptions open_options = small_pages();
+    open_options.checkpoint_log_bytes = kGiB;  // Only when asked to.
+    const Result<KeyBlockStore*> store = machine.open(open_options);
+    EXPECT_TRUE(store.is_ok());
+    for (int i = 0; i < 60; ++i) {
+      const std::string key = "key " + std::to_string(i);
+      model[key] = std::string(static_cast<size_t>(i), 'v');
+      EXPECT_TRUE(machine.run(put_durable(*store, key, model[key])).is_ok());
+      if (i == 40) {
+        EXPECT_TRUE(machine.run((*store)->checkpoint()).is_ok());
+      }
+    }
+    if (closes) {
+      EXPECT_TRUE(machine.run((*store)->close()).is_ok());
+      machine.boot();
+    } else {
+      machine.crash();
+    }
+  }
+  static SimDiskOptions small_disk() {
+    SimDiskOptions options;
+    options.capacity = 4 * kMiB;
+    return options;
+  }
+  void change_block(uint64_t block, std::function<void(MutableBytes)> change) {
+    DiskImage image = machine.disk.image();
+    Bytes bytes(kBlockSize);
+    image.read(block * kBlockSize, bytes);
+    change(bytes);
+    image.write(block * kBlockSize, bytes);
+    machine.disk.load(image);
+  }
+  void flip(uint64_t offset) {
+    DiskImage image = machine.disk.image();
+    image.flip_bit(offset, 3);
+    machine.disk.load(image);
+  }
+
+  TestMachine machine;
+  StoreModel model;
+};
+
+TEST(StoreDamage, ADiskWithoutAStoreIsNamedSo) {
+  TestMachine machine(1, Sample::small_disk());
+  const Result<KeyBlockStore*> opened = machine.open();
+  EXPECT_EQ(opened.code(), Code::kInvalidArgument);
+  EXPECT_NE(opened.status().to_string().find("not an Aeon store"), std::string::npos);
+}
+
+TEST(StoreDamage, ANewerFormatIsRefusedNamingBothVersions) {
+  Sample sample(1, true);
+  for (const uint64_t place : kSuperblockPlaces) {
+    sample.change_block(place, [](MutableBytes block) {
+      store_le(block.data() + 8, uint32_t{77});
+      store_le(block.data() + 12, uint32_t{0});
+      const uint32_t crc = crc32c(block);
+      store_le(block.data() + 12, crc);
+    });
+  }
+  const Result<KeyBlockStore*> opened = sample.machine.open();
+  EXPECT_EQ(opened.code(), Code::kVersionUnsupported);
+  EXPECT_NE(opened.status().to_string().find("format 77"), std::string::npos);
+  EXPECT_NE(opened.status().to_string().find("format 1"), std::string::npos);
+}
+
+TEST(StoreDamage, OneSuperblockIsEnough) {
+  for (const bool closes : {true, false}) {
+    for (const uint64_t place : kSuperblockPlaces) {
+      Sample sample(1, closes);
+      sample.flip(place * kBlockSize + 100);
+      const Result<KeyBlockStore*> opened = sample.machine.open();
+      // The older one may need frames that are still there, or else says that they are gone.
+      if (!opened.is_ok()) {
+        EXPECT_EQ(opened.code(), Code::kCorrupt) << opened.status().to_string();
+        continue;
+      }
+      const Result<StoreModel> found = sample.machine.run(read_all(*opened));
+      ASSERT_TRUE(found.is_ok()) << found.status().to_string();
+      EXPECT_EQ(*found, sample.model);
+    }
+  }
+}
+
+TEST(StoreDamage, WithoutAGoodSuperblockItSaysWhatToDo) {
+  Sample sample(1, true);
+  for (const uint64_t place : kSuperblockPlaces) sample.flip(place * kBlockSize + 100);
+  const Result<KeyBlockStore*> opened = sample.machine.open();
+  EXPECT_EQ(opened.code(), Code::kCorrupt);
+  EXPECT_NE(opened.status().to_string().find("restore"), std::string::npos);
+}
+
+TEST(StoreDamage, AnOldFrameThatRottedIsReportedNotCut) {
+  Sample sample(1, false);
+  // Of the 60 frames the checkpoint made the first 41 needless; of the others, the last few can't be told from
+  // frames that a crash tore.
+  int reported = 0;
+  const DiskImage good = sample.machine.disk.image();
+  for (uint64_t frame = 41; frame < 60; ++frame) {
+    sample.flip((kLogFirstBlock + frame) * kBlockSize + 80);
+    const Result<KeyBlockStore*> opened = sample.machine.open();
+    if (frame < 58) {
+      EXPECT_EQ(opened.code(), Code::kCorrupt) << frame;
+      const std::string name =
+          "log frame " + std::to_string(frame + 1) + " at block " + std::to_string(kLogFirstBlock + frame);
+      EXPECT_NE(opened.status().to_string().find(name), std::string::npos) << opened.status().to_string();
+      ++reported;
+    }
+    sample.machine.crash();
+    sample.machine.disk.load(good);
+  }
+  EXPECT_EQ(reported, 17);
+}
+
+TEST(StoreDamage, AFrameThatCannotBeReadIsReported) {
+  Sample sample(1, false);
+  sample.machine.disk.break_sector((kLogFirstBlock + 59) * kBlockSize);
+  const Result<KeyBlockStore*> opened = sample.machine.open();
+  EXPECT_EQ(opened.code(), Code::kIo) << opened.status().to_string();
+}
+
+TEST(StoreDamage, ADiskThatShrankIsRefused) {
+  Sample sample(1, true);
+  sample.machine.disk.options().capacity = 3 * kMiB;
+  const Result<KeyBlockStore*> opened = sample.machine.open();
+  EXPECT_EQ(opened.code(), Code::kInvalidArgument) << opened.status().to_string();
+}
+
+TEST(StoreDamage, ADiskThatGrewIsUsed) {
+  Sample sample(1, true);
+  sample.machine.disk.options().capacity = 6 * kMiB;
+  const Result<KeyBlockStore*> opened = sample.machine.open();
+  ASSERT_TRUE(opened.is_ok());
+  EXPECT_GT((*opened)->space().free, 4 * kMiB);
+  ASSERT_TRUE(sample.machine.run((*opened)->close()).is_ok());
+  sample.machine.boot();
+  const Result<KeyBlockStore*> again = sample.machine.open();
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  EXPECT_EQ(*sample.machine.run(read_all(*again)), sample.model);
+}
+
+// Wherever a bit flips: the data is right, or the store or the reader says that it is damaged.
+TEST(StoreDamageProperty, AFlippedBitIsHarmlessOrReported) {
+  for_each_seed(
+      [](uint64_t seed) {
+        const bool closes = seed % 2 == 0;
+        Sample sample(seed, closes);
+        const DiskImage good = sample.machine.disk.image();
+        for (int i = 0; i < 30; ++i) {
+          DiskImage image = good;
+          const uint64_t offset = image.flip_random_bit(sample.machine.random);
+          SCOPED_TRACE("offset " + std::to_string(offset));
+          sample.machine.disk.load(image);
+          const Result<KeyBlockStore*> opened = sample.machine.open(small_pages());
+          if (opened.is_ok()) {
+            const Result<StoreModel> found = sample.machine.run(read_all(*opened));
+            // The last frames can't be told from torn ones.
+            const bool may_be_cut =
+                !closes && offset >= (kLogFirstBlock + 58) * kBlockSize && offset < (kLogFirstBlock + 60) * kBlockSize;
+            if (found.is_ok()) {
+              ASSERT_TRUE(may_be_cut || *found == sample.model);
+            } else {
+              ASSERT_EQ(found.code(), Code::kCorrupt);
+              const auto damage = sample.machine.run((*opened)->verify());
+              ASSERT_TRUE(damage.is_ok());
+              ASSERT_FALSE((*damage).empty());
+            }
+          } else {
+            ASSERT_EQ(opened.code(), Code::kCorrupt) << opened.status().to_string();
+          }
+          sample.machine.crash();
+        }
+      },
+      20);
+}
+
+// Disks that lie: what comes back is what was stored, or an error. Losing writes silently can lose batches, but never
+// mixes them.
+TEST(StoreDamageProperty, LyingDisksNeverMakeWrongData) {
+  for_each_seed(
+      [](uint64_t seed) {
+        SimDiskOptions options;
+        options.capacity = 8 * kMiB;
+        TestMachine machine(seed, options);
+        ASSERT_TRUE(machine.format().is_ok());
+        History history;
+        Result<KeyBlockStore*> opened = machine.open(small_pages());
+        ASSERT_TRUE(opened.is_ok());
+        Random random = machine.random.fork();
+        Workload workload;
+        workload.with_blocks = false;
+        machine.disk.set_faults(SimDiskFaults::random(random, 0.05));
+        ignore(machine.run(work(machine.world.get(), *opened, &random, &history, workload)), "faults may end it");
+        machine.crash();
+        opened = machine.open(small_pages());
+        if (!opened.is_ok()) return;
+        const Result<StoreModel> found = machine.run(read_all(*opened));
+        if (!found.is_ok()) return;
+        ASSERT_NE(std::find(history.states.begin(), history.states.end(), *found), history.states.end());
+      },
+      200);
+}
+
+}  // namespace
+}  // namespace aeon::media

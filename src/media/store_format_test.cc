@@ -1,0 +1,138 @@
+// The format as it was written once: stores made by earlier versions must open forever. AEON_UPDATE_GOLDEN=1 in the
+// environment writes the files anew.
+#include <cstdlib>
+#include <fstream>
+
+#include "log_frame.h"
+#include "store_workload_test.h"
+#include "superblock.h"
+
+namespace aeon::media {
+namespace {
+
+std::string testdata(const std::string& name) { return std::string(AEON_TESTDATA_DIR) + "/" + name; }
+
+// The blocks that aren't zeros, each as its number and its bytes without the zeros at their end:
+// "block <number> <size>\n" and then the bytes and a newline.
+void save_blocks(const DiskImage& image, const std::string& path) {
+  std::ofstream out(path, std::ios::binary);
+  for (const auto& [number, block] : image.blocks()) {
+    size_t size = block->size();
+    while (size != 0 && (*block)[size - 1] == std::byte{0}) --size;
+    if (size == 0) continue;
+    out << "block " << number << " " << size << "\n";
+    out.write(reinterpret_cast<const char*>(block->data()), static_cast<std::streamsize>(size));
+    out << "\n";
+  }
+}
+
+DiskImage load_blocks(const std::string& path) {
+  DiskImage image;
+  std::ifstream in(path, std::ios::binary);
+  std::string word;
+  uint64_t number = 0;
+  size_t size = 0;
+  while (in >> word >> number >> size) {
+    in.get();
+    Bytes block(kBlockSize);
+    in.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(size));
+    image.write(number * kBlockSize, block);
+  }
+  return image;
+}
+
+SimDiskOptions sample_disk() {
+  SimDiskOptions options;
+  options.capacity = 2 * kMiB;
+  options.latency = SimDiskLatency::none();
+  return options;
+}
+
+StoreModel sample_model() {
+  StoreModel model;
+  for (int i = 0; i < 40; ++i) model["key " + std::to_string(i)] = "value " + std::to_string(i * i);
+  model["long"] = std::string(kValueSizeMax, 'L');
+  return model;
+}
+
+// Some keys in pages, some in the log only.
+void make_sample(const std::string& path) {
+  TestMachine machine(1, sample_disk());
+  ASSERT_TRUE(machine.format().is_ok());
+  const Result<KeyBlockStore*> store = machine.open(small_pages());
+  ASSERT_TRUE(store.is_ok());
+  int count = 0;
+  for (const auto& [key, value] : sample_model()) {
+    ASSERT_TRUE(machine.run(put_durable(*store, key, value)).is_ok());
+    if (++count == 35) {
+      ASSERT_TRUE(machine.run((*store)->checkpoint()).is_ok());
+    }
+  }
+  machine.crash();
+  save_blocks(machine.disk.image(), path);
+}
+
+TEST(StoreFormat, AStoreOfFormatOneOpensForever) {
+  const std::string path = testdata("store_format_1.blocks");
+  if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) make_sample(path);
+  TestMachine machine(1, sample_disk());
+  const DiskImage image = load_blocks(path);
+  ASSERT_FALSE(image.empty()) << path;
+  machine.disk.load(image);
+  const Result<KeyBlockStore*> store = machine.open();
+  ASSERT_TRUE(store.is_ok()) << store.status().to_string();
+  EXPECT_EQ((*store)->uuid(), kTestStore);
+  EXPECT_EQ((*store)->counters().replayed_batches, 6u);
+  EXPECT_EQ(*machine.run(read_all(*store)), sample_model());
+  const auto damage = machine.run((*store)->verify());
+  ASSERT_TRUE(damage.is_ok());
+  EXPECT_TRUE((*damage).empty());
+}
+
+TEST(Superblock, KeepsEveryField) {
+  Superblock superblock;
+  superblock.store = kTestStore;
+  superblock.generation = 5;
+  superblock.life = 3;
+  superblock.is_clean = true;
+  superblock.log_first = kLogFirstBlock;
+  superblock.log_count = 64;
+  superblock.data_first = 96;
+  superblock.data_end = 1000;
+  superblock.checkpoint = 9;
+  superblock.root = {{200, 3}, 12};
+  superblock.replay_from = {8192, 4, 777};
+  superblock.adopted_blocks = 31;
+  superblock.allocator = {300, 2};
+  Bytes block(kBlockSize);
+  encode_superblock(superblock, 1, block);
+  const Result<Superblock> decoded = decode_superblock(block, 1);
+  ASSERT_TRUE(decoded.is_ok()) << decoded.status().to_string();
+  EXPECT_EQ(*decoded, superblock);
+  EXPECT_EQ(decode_superblock(block, 0).code(), Code::kCorrupt);  // Written where the other copy belongs.
+}
+
+TEST(LogFrame, KeepsEveryFieldAndNoticesEveryFlippedBit) {
+  const FrameHeader header{.store_hash = 1,
+                           .life = 2,
+                           .sequence = 3,
+                           .position = 4096,
+                           .stream = 5,
+                           .durable_through = 2,
+                           .payload_size = 100};
+  Bytes frame(kBlockSize, std::byte{0x5a});
+  encode_frame(header, frame);
+  const Result<FrameHeader> decoded = decode_frame(frame, 1);
+  ASSERT_TRUE(decoded.is_ok());
+  EXPECT_EQ(*decoded, header);
+  EXPECT_EQ((*decoded).end_position(), 8192u);
+  EXPECT_EQ(decode_frame(frame, 2).code(), Code::kCorrupt);
+  for (size_t bit = 0; bit < frame.size() * 8; bit += 7) {
+    frame[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
+    EXPECT_FALSE(decode_frame(frame, 1).is_ok()) << bit;
+    frame[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
+  }
+}
+
+}  // namespace
+}  // namespace aeon::media

@@ -1,0 +1,82 @@
+#include "rpc/dispatcher.h"
+
+namespace aeon::rpc {
+
+void Dispatcher::seal(ServerCall& call, uint32_t flags) {
+  if (call.reply_.size() - wire::kHeaderSize > wire::kPayloadSizeMax) {
+    call.reply_.clear();
+    wire::begin_message(call.reply_);
+    const Result<wire::EmptyReply> too_big(Status(Code::kTooBig, "the answer exceeds 64 MiB; ask for less at a time"));
+    wire::encode_reply(too_big, call.header_.version, call.reply_);
+  }
+  wire::Header header;
+  header.version = call.header_.version;
+  header.opcode = call.header_.opcode;
+  header.flags = wire::kFlagReply | flags;
+  header.client_id = call.header_.client_id;
+  header.server_life = life_;
+  header.request_id = call.header_.request_id;
+  header.trace_id = call.header_.trace_id;
+  wire::seal_message(header, call.reply_);
+}
+
+void Dispatcher::refuse(ServerCall& call, const Status& status, uint32_t flags) {
+  ++counters_.refused;
+  call.reply_.clear();
+  wire::begin_message(call.reply_);
+  const Result<wire::EmptyReply> refusal(status);
+  wire::encode_reply(refusal, call.header_.version, call.reply_);
+  seal(call, flags);
+}
+
+Status Dispatcher::accept(ServerCall& call) {
+  TRY_ASSIGN(const wire::Message message, wire::open_message(call.message_));
+  call.header_ = message.header;
+  call.payload_ = message.payload;
+  TRY(wire::check_version(call.header_.version, "client"));
+  if ((call.header_.flags & ~wire::kFlagBulkInside) != 0) {
+    return Status(Code::kInvalidArgument, "this isn't a request (flags " + std::to_string(call.header_.flags) + ")");
+  }
+  if (call.header_.opcode > wire::kOpcodeMax || handlers_[call.header_.opcode] == nullptr) {
+    return Status(Code::kProtocolMismatch, "this engine doesn't serve requests of kind " +
+                                               std::to_string(call.header_.opcode) + " (" +
+                                               std::string(wire::opcode_name(call.header_.opcode)) + ")");
+  }
+  return ok();
+}
+
+Task<void> Dispatcher::handle(ServerCall& call) {
+  const Gate::Pass pass = gate_.enter();
+  if (Status status = accept(call); !status.is_ok()) {
+    // The answer to what can't be read is in our own version.
+    if (!wire::check_version(call.header_.version, "").is_ok()) call.header_.version = wire::kProtocolVersion;
+    refuse(call, status);
+    co_return;
+  }
+  if (!pass) {
+    refuse(call, Status(Code::kUnavailable, "the engine is stopping"));
+    co_return;
+  }
+  Permit permit;
+  if (turns_.try_acquire()) {
+    permit = Permit(turns_, 1);
+  } else {
+    if (waiting_ >= options_.waiting_max) {
+      refuse(call, Status(Code::kBusy, "the engine has too many requests waiting; try again later"));
+      co_return;
+    }
+    const Instant deadline = executor_.now() + Duration(static_cast<int64_t>(call.header_.deadline_ns));
+    ++waiting_;
+    co_await turns_.acquire();
+    --waiting_;
+    permit = Permit(turns_, 1);
+    if (call.header_.deadline_ns != 0 && executor_.now() > deadline) {
+      refuse(call, Status(Code::kTimedOut, "the deadline passed before the engine could begin; it wasn't done"));
+      co_return;
+    }
+  }
+  ++counters_.requests;
+  co_await handlers_[call.header_.opcode]->run(*this, call);
+}
+
+}  // namespace aeon::rpc

@@ -1,0 +1,80 @@
+// The client's end of a connection to a server: requests out, answers back.
+//
+//   wire::PoolQueryRequest request;
+//   request.handle = handle;
+//   const Result<wire::PoolQueryReply> reply = co_await call(channel, std::move(request));
+//
+// Promises: the server does each request at most once, whatever the transport loses or repeats. An answer is the
+// server's and whole. kTimedOut and kUnavailable say that there was none; the message says whether it may have been
+// done. Codes of the server's own answer pass through.
+// Threading: one executor. Calls in progress are bounded by the channel; more wait their turn.
+#pragma once
+
+#include <span>
+#include <utility>
+
+#include "rpc/bulk.h"
+#include "runtime/executor.h"
+#include "runtime/task.h"
+#include "wire/messages.h"
+
+namespace aeon::rpc {
+
+inline constexpr Duration kDefaultTimeout = std::chrono::seconds(60);
+
+// The caller's memory; stays until the call has ended. In one process the server reads and writes it in place.
+struct Bulk {
+  std::span<const ByteView> send;
+  std::span<const MutableBytes> receive;
+};
+
+// One request and its answer; lives in the caller's frame.
+struct Exchange {
+  wire::Header header;        // Opcode and deadline by the caller, the rest by the channel.
+  wire::Buffer request;       // Room for the header, then the payload.
+  Bulk bulk;
+  bool may_repeat = false;
+  wire::Buffer reply;         // After success: a whole message, checked.
+};
+
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  virtual Executor& executor() = 0;
+  // The protocol version that requests are encoded in, and to be set to what a hello agreed on.
+  uint16_t version() const { return version_; }
+  void set_version(uint16_t version) { version_ = version; }
+
+  virtual Task<Status> exchange(Exchange& exchange) = 0;
+
+ private:
+  uint16_t version_ = wire::kProtocolVersion;
+};
+
+template <typename Reply>
+Result<Reply> open_reply(const Exchange& exchange) {
+  // The channel has checked the frame already; only the fields can be wrong.
+  const ByteView payload = exchange.reply.view().subspan(wire::kHeaderSize);
+  return wire::decode_reply<Reply>(payload, exchange.header.version);
+}
+
+// `channel` and the bulk's memory must stay until the task has ended.
+template <typename Request>
+Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bulk bulk = Bulk(),
+                                           Duration timeout = kDefaultTimeout) {
+  Exchange exchange;
+  exchange.header.opcode = static_cast<uint16_t>(Request::kOpcode);
+  exchange.header.version = channel.version();
+  exchange.header.deadline_ns = static_cast<uint64_t>(timeout.count());
+  exchange.bulk = bulk;
+  exchange.may_repeat = Request::kMayRepeat;
+  wire::begin_message(exchange.request);
+  wire::encode(request, channel.version(), exchange.request);
+  if (exchange.request.size() - wire::kHeaderSize > wire::kPayloadSizeMax) {
+    co_return Status(Code::kTooBig, "a request of more than 64 MiB besides its data; split it");
+  }
+  CO_TRY(co_await channel.exchange(exchange));
+  co_return open_reply<typename Request::Reply>(exchange);
+}
+
+}  // namespace aeon::rpc

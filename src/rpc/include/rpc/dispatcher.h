@@ -1,0 +1,149 @@
+// The server's end: finds the handler of each request, and bounds how many run.
+//
+//   dispatcher.serve<wire::PoolQueryRequest>(pools, &PoolService::query);
+//
+// A handler takes (Request, ServerCall&) and returns Result<Reply> or, if it may suspend, Task<Result<Reply>>.
+// Whatever arrives is answered: damaged or unknown requests, versions that don't meet, too many at once.
+// Back-pressure: `in_flight_max` requests run, `waiting_max` wait their turn, more are told kBusy.
+// Threading: one executor.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+#include "rpc/bulk.h"
+#include "runtime/gate.h"
+#include "runtime/sync.h"
+#include "wire/messages.h"
+
+namespace aeon::rpc {
+
+// A request at the server, and where its answer goes.
+class ServerCall {
+ public:
+  ServerCall(ByteView message, std::span<const ByteView> sent, std::span<const MutableBytes> room, wire::Buffer& reply)
+      : message_(message), sent_(sent), room_(room), reply_(reply) {}
+  virtual ~ServerCall() = default;
+  ServerCall(const ServerCall&) = delete;
+  ServerCall& operator=(const ServerCall&) = delete;
+
+  const wire::Header& header() const { return header_; }
+  // The data that came with the request, in place.
+  std::span<const ByteView> sent() const { return sent_; }
+  ByteCount sent_size() const { return total_size(sent_); }
+  // Where the answer's data goes, in place.
+  std::span<const MutableBytes> room() const { return room_; }
+  ByteCount room_size() const { return total_size(room_); }
+  // [offset, offset + size) of the room was filled; only that reaches the caller.
+  virtual void filled(ByteCount offset, ByteCount size) {
+    static_cast<void>(offset);
+    static_cast<void>(size);
+  }
+
+ private:
+  friend class Dispatcher;
+  ByteView message_;
+  std::span<const ByteView> sent_;
+  std::span<const MutableBytes> room_;
+  wire::Buffer& reply_;
+  wire::Header header_;
+  ByteView payload_;
+};
+
+class Dispatcher {
+ public:
+  struct Options {
+    uint32_t in_flight_max = 256;
+    uint32_t waiting_max = 4096;
+  };
+  struct Counters {
+    uint64_t requests = 0;
+    uint64_t failed = 0;      // Answered with another code than ok.
+    uint64_t refused = 0;     // Damaged, unknown, of another version, or too many.
+  };
+
+  // `life` names this run of the server in its answers; see wire::Header.
+  Dispatcher(Executor& executor, uint64_t life, Options options)
+      : executor_(executor), life_(life), options_(options), gate_(executor), turns_(executor, options.in_flight_max) {}
+
+  // `service` must outlive the dispatcher's use.
+  template <typename Request, typename Service, typename Method>
+  void serve(Service& service, Method method);
+
+  // Answers the call, always; suspends while it waits and where the handler does.
+  Task<void> handle(ServerCall& call);
+  // The same answer for a request that isn't even looked at.
+  void refuse(ServerCall& call, const Status& status, uint32_t flags = 0);
+
+  // From now on requests are answered kUnavailable; returns when the last one in progress has been answered.
+  Task<void> stop() { return gate_.close(); }
+
+  uint64_t life() const { return life_; }
+  const Counters& counters() const { return counters_; }
+  size_t in_progress() const { return gate_.inside(); }
+
+ private:
+  struct HandlerBase {
+    virtual ~HandlerBase() = default;
+    virtual Task<void> run(Dispatcher& dispatcher, ServerCall& call) = 0;
+  };
+  template <typename Request, typename Service, typename Method>
+  struct Handler;
+
+  template <typename Reply>
+  void answer(ServerCall& call, const Result<Reply>& reply);
+  void seal(ServerCall& call, uint32_t flags);
+  Status accept(ServerCall& call);
+
+  Executor& executor_;
+  const uint64_t life_;
+  const Options options_;
+  Gate gate_;
+  Semaphore turns_;
+  uint32_t waiting_ = 0;
+  Counters counters_;
+  std::array<std::unique_ptr<HandlerBase>, wire::kOpcodeMax + 1> handlers_;
+};
+
+template <typename Reply>
+void Dispatcher::answer(ServerCall& call, const Result<Reply>& reply) {
+  if (!reply.is_ok()) ++counters_.failed;
+  wire::begin_message(call.reply_);
+  wire::encode_reply(reply, call.header_.version, call.reply_);
+  seal(call, 0);
+}
+
+template <typename Request, typename Service, typename Method>
+struct Dispatcher::Handler final : Dispatcher::HandlerBase {
+  using Reply = typename Request::Reply;
+  Handler(Service& owner, Method handler) : service(owner), method(handler) {}
+
+  Task<void> run(Dispatcher& dispatcher, ServerCall& call) override {
+    Request request;
+    Status decoded = wire::decode(call.payload_, call.header_.version, request);
+    if (!decoded.is_ok()) {
+      dispatcher.refuse(call, decoded.within(wire::opcode_name(call.header_.opcode)));
+      co_return;
+    }
+    if constexpr (std::is_same_v<std::invoke_result_t<Method, Service&, Request, ServerCall&>, Result<Reply>>) {
+      dispatcher.answer(call, std::invoke(method, service, std::move(request), call));
+    } else {
+      const Result<Reply> reply = co_await std::invoke(method, service, std::move(request), call);
+      dispatcher.answer(call, reply);
+    }
+  }
+
+  Service& service;
+  Method method;
+};
+
+template <typename Request, typename Service, typename Method>
+void Dispatcher::serve(Service& service, Method method) {
+  auto& place = handlers_[static_cast<size_t>(Request::kOpcode)];
+  CHECK(place == nullptr);
+  place = std::make_unique<Handler<Request, Service, Method>>(service, method);
+}
+
+}  // namespace aeon::rpc

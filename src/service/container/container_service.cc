@@ -1,0 +1,358 @@
+#include "container/container_service.h"
+
+#include <charconv>
+
+#include "base/log.h"
+#include "container_state.h"
+
+namespace aeon::container {
+namespace {
+
+using MetadataChanges = std::vector<vos::Store::MetadataChange>;
+
+constexpr uint32_t kListedMax = 4096;
+
+}  // namespace
+
+ContainerService::ContainerService(World& world, vos::Store& store, pool::PoolService& pool)
+    : world_(world), store_(store), pool_(pool), naming_(world.executor) {
+  pool_.set_user(this);
+}
+
+ContainerService::~ContainerService() { pool_.set_user(nullptr); }
+
+void ContainerService::add_to(rpc::Dispatcher& dispatcher) {
+  dispatcher.serve<wire::ContainerCreateRequest>(*this, &ContainerService::create);
+  dispatcher.serve<wire::ContainerOpenRequest>(*this, &ContainerService::open);
+  dispatcher.serve<wire::ContainerCloseRequest>(*this, &ContainerService::close);
+  dispatcher.serve<wire::ContainerDestroyRequest>(*this, &ContainerService::destroy);
+  dispatcher.serve<wire::ContainerListRequest>(*this, &ContainerService::list);
+  dispatcher.serve<wire::ContainerQueryRequest>(*this, &ContainerService::query);
+  dispatcher.serve<wire::ContainerPropertiesRequest>(*this, &ContainerService::properties);
+  dispatcher.serve<wire::ContainerSetPropertiesRequest>(*this, &ContainerService::set_properties);
+  dispatcher.serve<wire::ContainerAttributesRequest>(*this, &ContainerService::attributes);
+  dispatcher.serve<wire::ContainerChangeAttributesRequest>(*this, &ContainerService::change_attributes);
+  dispatcher.serve<wire::SnapshotCreateRequest>(*this, &ContainerService::create_snapshot);
+  dispatcher.serve<wire::SnapshotListRequest>(*this, &ContainerService::list_snapshots);
+  dispatcher.serve<wire::SnapshotDestroyRequest>(*this, &ContainerService::destroy_snapshot);
+  dispatcher.serve<wire::AllocateNumbersRequest>(*this, &ContainerService::allocate_numbers);
+  dispatcher.serve<wire::ContainerAggregateRequest>(*this, &ContainerService::aggregate);
+}
+
+// ---- Starting and stopping ------------------------------------------------------------------------------------------
+
+Status ContainerService::load_record(std::string_view name, ByteView value) {
+  constexpr size_t kUuidSize = 36;
+  const std::string_view rest = name.substr(kContainerPrefix.size());
+  const std::optional<Uuid> id = Uuid::parse(rest.substr(0, kUuidSize));
+  if (!id.has_value()) return Status(Code::kCorrupt, "the metadata has a record '" + std::string(name) + "'");
+  ContainerRef& container = containers_[*id];  // Its own record comes first, by the order of names.
+  const std::string what = "container " + id->to_string();
+  if (rest.size() == kUuidSize) {
+    ContainerRecord record;
+    TRY(pool::decode_record(value, what, record));
+    container = std::make_shared<Container>(world_, store_, *id);
+    for (auto& [property, value_of] : record.properties) container->properties[property] = std::move(value_of);
+    container->created_unix_ns = record.created_unix_ns;
+    container->opened_unix_ns = record.opened_unix_ns;
+    container->modified_unix_ns = record.modified_unix_ns;
+    if (const std::string label = container->label(); !label.empty()) labels_[label] = *id;
+    return ok();
+  }
+  if (container == nullptr) return Status(Code::kCorrupt, what + " has parts but no record of its own");
+  if (name.starts_with(attribute_prefix(*id))) return container->attributes.add_record(name, value);
+  if (name == numbers_name(*id)) {
+    NumbersRecord numbers;
+    TRY(pool::decode_record(value, what, numbers));
+    container->next_number = container->reserved_below = numbers.reserved_below;
+    return ok();
+  }
+  if (name.starts_with(snapshot_prefix(*id))) {
+    SnapshotRecord snapshot;
+    TRY(pool::decode_record(value, what, snapshot));
+    const std::string_view digits = name.substr(snapshot_prefix(*id).size());
+    Epoch epoch;
+    std::from_chars(digits.data(), digits.data() + digits.size(), epoch.value);
+    container->snapshots[epoch] = snapshot.name;
+    return ok();
+  }
+  return Status(Code::kCorrupt, what + " has an unknown record '" + std::string(name) + "'");
+}
+
+// The store knows which snapshots there are; the records only name them.
+Task<Status> ContainerService::load_snapshots(ContainerRef container) {
+  CO_TRY_ASSIGN(const vos::ContainerInfo info, co_await store_.query_container(container->id));
+  std::map<Epoch, std::string> snapshots;
+  for (const Epoch epoch : info.snapshots) {
+    const auto named = container->snapshots.find(epoch);
+    snapshots[epoch] = named == container->snapshots.end() ? std::string() : named->second;
+  }
+  container->snapshots = std::move(snapshots);
+  co_return ok();
+}
+
+Task<Status> ContainerService::load() {
+  CO_TRY_ASSIGN(const auto records, co_await store_.list_metadata(std::string(kContainerPrefix)));
+  for (const auto& [name, value] : records) CO_TRY(load_record(name, value));
+  CO_TRY_ASSIGN(const std::vector<Uuid> stored, co_await store_.list_containers());
+  for (const Uuid id : stored) {
+    if (containers_.contains(id)) continue;
+    log::info("container_leftover_destroyed", {{"container", id}});
+    CO_TRY(co_await store_.destroy_container(id));
+  }
+  for (const auto& [id, container] : containers_) {
+    Status status = co_await load_snapshots(container);
+    if (!status.is_ok()) co_return status.within("container " + container->name());
+  }
+  co_return ok();
+}
+
+Task<Status> ContainerService::save() {
+  MetadataChanges changes;
+  for (const auto& [id, container] : containers_) {
+    if (container->is_record_old) changes.push_back(container->record_change());
+    container->is_record_old = false;
+    if (container->next_number == container->reserved_below) continue;
+    NumbersRecord numbers;
+    numbers.reserved_below = container->reserved_below = container->next_number;
+    vos::Store::MetadataChange change;
+    change.name = numbers_name(id);
+    change.value = pool::encode_record(numbers);
+    changes.push_back(std::move(change));
+  }
+  if (changes.empty()) co_return ok();
+  co_return co_await store_.change_metadata(std::move(changes));
+}
+
+// ---- Finding --------------------------------------------------------------------------------------------------------
+
+Result<ContainerService::ContainerRef> ContainerService::find_open(uint64_t handle, bool for_writing) const {
+  const auto found = handles_.find(handle);
+  if (found == handles_.end()) {
+    return Status(Code::kStaleHandle,
+                  "the container handle was closed, its container destroyed, or the engine restarted; open it again");
+  }
+  if (for_writing && !pool::may_write(found->second.access)) {
+    return Status(Code::kPermission,
+                  "container '" + found->second.container->name() + "' is open read-only; open it read-write");
+  }
+  return found->second.container;
+}
+
+Result<OpenContainer> ContainerService::find(uint64_t handle, bool for_writing) const {
+  TRY_ASSIGN(const ContainerRef container, find_open(handle, for_writing));
+  const bool is_flush = number_of(container->properties, kPropDurability) == 1;
+  return OpenContainer{.id = container->id, .durability = is_flush ? vos::Durability::kFlush : vos::Durability::kSync};
+}
+
+Result<ContainerService::ContainerRef> ContainerService::find_named(std::string_view name) const {
+  std::optional<Uuid> id = Uuid::parse(name);
+  if (const auto labelled = labels_.find(name); labelled != labels_.end()) id = labelled->second;
+  const auto found = id.has_value() ? containers_.find(*id) : containers_.end();
+  if (found == containers_.end()) {
+    return Status(Code::kNotFound, "no container '" + std::string(name) + "' in pool '" + pool_.label() +
+                                       "'; 'daos container list " + pool_.label() + "' shows those there are");
+  }
+  return found->second;
+}
+
+Status ContainerService::check_label_free(const std::string& label, const Container* except) const {
+  const auto found = labels_.find(label);
+  if (found == labels_.end() || (except != nullptr && found->second == except->id)) return ok();
+  return Status(Code::kExists, "pool '" + pool_.label() + "' has a container '" + label + "' already");
+}
+
+// ---- Creating and destroying ----------------------------------------------------------------------------------------
+
+Task<Result<wire::ContainerCreateReply>> ContainerService::create(wire::ContainerCreateRequest request,
+                                                                  rpc::ServerCall&) {
+  CO_TRY(pool_.check(request.pool, true));
+  if (!request.label.empty()) {
+    const std::string in_properties = text_of(request.properties, kPropLabel);
+    if (!in_properties.empty() && in_properties != request.label) {
+      co_return Status(Code::kInvalidArgument, "two labels are given: '" + request.label + "' and '" + in_properties + "'");
+    }
+    request.properties[kPropLabel] = request.label;
+  }
+  CO_TRY(check_new(request.properties));
+  if (request.id.has_value() && request.id->is_nil()) {
+    co_return Status(Code::kInvalidArgument, "a container's uuid can't be all zeros");
+  }
+  const Permit naming = co_await naming_.lock();
+  const std::string label = text_of(request.properties, kPropLabel);
+  if (!label.empty()) CO_TRY(check_label_free(label, nullptr));
+  const Uuid id = request.id.has_value() ? *request.id : world_.random.uuid();
+  if (containers_.contains(id)) {
+    co_return Status(Code::kExists, "pool '" + pool_.label() + "' has a container " + id.to_string() + " already");
+  }
+
+  auto container = std::make_shared<Container>(world_, store_, id);
+  for (auto& [property, value] : request.properties) container->properties[property] = value;
+  container->created_unix_ns = container->modified_unix_ns = world_.clock.wall_ns();
+  MetadataChanges changes;
+  if (const uint64_t allocated = number_of(request.properties, kPropAllocatedNumber); allocated != 0) {
+    NumbersRecord numbers;
+    numbers.reserved_below = container->reserved_below = container->next_number = allocated + 1;
+    changes.emplace_back();
+    changes.back().name = numbers_name(id);
+    changes.back().value = pool::encode_record(numbers);
+    container->properties.erase(kPropAllocatedNumber);
+  }
+  changes.push_back(container->record_change());
+  CO_TRY(co_await store_.create_container(id));
+  Status recorded = co_await store_.change_metadata(std::move(changes));
+  if (!recorded.is_ok()) {
+    ignore(co_await store_.destroy_container(id), "a container without a record goes at the next start");
+    co_return recorded;
+  }
+  containers_[id] = container;
+  if (!label.empty()) labels_[label] = id;
+  wire::ContainerCreateReply reply;
+  reply.id = id;
+  co_return reply;
+}
+
+Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyRequest request, rpc::ServerCall&) {
+  CO_TRY(pool_.check(request.pool, true));
+  const Permit naming = co_await naming_.lock();
+  CO_TRY_ASSIGN(const ContainerRef container, find_named(request.container));
+  if (container->handle_count != 0 && !request.force) {
+    co_return Status(Code::kBusy, "container '" + container->name() + "' has " +
+                                      std::to_string(container->handle_count) +
+                                      " open handles; close them, or destroy it with force");
+  }
+  const Permit turn = co_await container->turn.lock();
+  MetadataChanges changes(1);
+  changes[0].name = record_name(container->id);
+  changes.emplace_back();
+  changes.back().name = numbers_name(container->id);
+  for (const auto& [epoch, name] : container->snapshots) {
+    changes.emplace_back();
+    changes.back().name = snapshot_name(container->id, epoch);
+  }
+  container->attributes.erase_all(changes);
+  CO_TRY(co_await store_.change_metadata(std::move(changes)));
+  container->is_destroyed = true;
+  drop_handles(*container);
+  if (const auto label = labels_.find(container->label()); label != labels_.end()) labels_.erase(label);
+  containers_.erase(container->id);
+  CO_TRY(co_await store_.destroy_container(container->id));
+  co_return wire::EmptyReply{};
+}
+
+// ---- Handles --------------------------------------------------------------------------------------------------------
+
+Result<wire::ContainerOpenReply> ContainerService::open(wire::ContainerOpenRequest request, rpc::ServerCall&) {
+  TRY(pool_.check(request.pool, pool::may_write(request.access)));
+  TRY_ASSIGN(const ContainerRef container, find_named(request.container));
+  if (container->is_held) {
+    return Status(Code::kBusy, "container '" + container->name() + "' is held exclusively; close it there first");
+  }
+  if (request.access == wire::Access::kExclusive && container->handle_count != 0) {
+    return Status(Code::kBusy, "container '" + container->name() + "' has " + std::to_string(container->handle_count) +
+                                   " open handles, so it can't be opened exclusively");
+  }
+  wire::ContainerOpenReply reply;
+  do {
+    reply.handle = world_.random.next();
+  } while (reply.handle == 0 || handles_.contains(reply.handle));
+  reply.id = container->id;
+  reply.properties = container->properties;
+  handles_[reply.handle] = Handle{.container = container, .access = request.access, .pool_handle = request.pool};
+  ++container->handle_count;
+  container->is_held = request.access == wire::Access::kExclusive;
+  container->opened_unix_ns = world_.clock.wall_ns();
+  container->is_record_old = true;
+  return reply;
+}
+
+Result<wire::EmptyReply> ContainerService::close(wire::ContainerCloseRequest request, rpc::ServerCall&) {
+  TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  handles_.erase(request.handle);
+  --container->handle_count;
+  container->is_held = false;
+  return wire::EmptyReply{};
+}
+
+void ContainerService::drop_handles(const Container& container) {
+  std::erase_if(handles_, [&](const auto& entry) { return entry.second.container.get() == &container; });
+}
+
+void ContainerService::on_pool_handle_closed(uint64_t handle) {
+  for (auto at = handles_.begin(); at != handles_.end();) {
+    if (at->second.pool_handle != handle) {
+      ++at;
+      continue;
+    }
+    --at->second.container->handle_count;
+    at->second.container->is_held = false;
+    at = handles_.erase(at);
+  }
+}
+
+// ---- Looking --------------------------------------------------------------------------------------------------------
+
+Task<Result<wire::ContainerInfo>> ContainerService::info(ContainerRef container) {
+  CO_TRY_ASSIGN(const vos::ContainerInfo stored, co_await store_.query_container(container->id));
+  wire::ContainerInfo info;
+  info.id = container->id;
+  info.label = container->label();
+  info.layout_type = number_of(container->properties, kPropLayoutType);
+  info.highest_committed = stored.highest_committed;
+  info.last_snapshot = container->snapshots.empty() ? kEpochZero : container->snapshots.rbegin()->first;
+  info.snapshot_count = static_cast<uint32_t>(container->snapshots.size());
+  info.handle_count = container->handle_count;
+  info.opened_unix_ns = container->opened_unix_ns;
+  info.modified_unix_ns = container->modified_unix_ns;
+  co_return info;
+}
+
+Task<Result<wire::ContainerListReply>> ContainerService::list(wire::ContainerListRequest request, rpc::ServerCall&) {
+  CO_TRY(pool_.check(request.pool, false));
+  const uint32_t count_max = std::min(request.count_max, kListedMax);
+  if (count_max == 0) co_return Status(Code::kInvalidArgument, "a page of no containers was asked for");
+  std::vector<ContainerRef> page;
+  wire::ContainerListReply reply;
+  auto at = request.after.has_value() ? containers_.upper_bound(*request.after) : containers_.begin();
+  for (; at != containers_.end() && page.size() < count_max; ++at) page.push_back(at->second);
+  reply.is_end = at == containers_.end();
+  for (const ContainerRef& container : page) {
+    const Result<wire::ContainerInfo> listed = co_await info(container);
+    if (container->is_destroyed) continue;  // Meanwhile.
+    if (!listed.is_ok()) co_return listed.status();
+    reply.containers.push_back(*listed);
+  }
+  co_return reply;
+}
+
+Task<Result<wire::ContainerQueryReply>> ContainerService::query(wire::ContainerQueryRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  wire::ContainerQueryReply reply;
+  CO_TRY_ASSIGN(reply.container, co_await info(container));
+  co_return reply;
+}
+
+Result<wire::ContainerPropertiesReply> ContainerService::properties(wire::ContainerPropertiesRequest request,
+                                                                    rpc::ServerCall&) {
+  TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  wire::ContainerPropertiesReply reply;
+  reply.properties = container->properties;
+  reply.properties[kPropAllocatedNumber] = container->next_number - 1;
+  return reply;
+}
+
+Result<wire::AttributesReply> ContainerService::attributes(wire::ContainerAttributesRequest request, rpc::ServerCall&) {
+  TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  wire::AttributesReply reply;
+  reply.attributes = container->attributes.all();
+  return reply;
+}
+
+Result<wire::SnapshotListReply> ContainerService::list_snapshots(wire::SnapshotListRequest request, rpc::ServerCall&) {
+  TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  wire::SnapshotListReply reply;
+  for (const auto& [epoch, name] : container->snapshots) reply.snapshots.push_back({.epoch = epoch, .name = name});
+  return reply;
+}
+
+}  // namespace aeon::container

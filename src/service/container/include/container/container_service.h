@@ -1,0 +1,82 @@
+// The containers of a pool: names, properties, attributes, handles, snapshots, object numbers.
+//
+// A container is in the metadata (name → record, docs/design/requests.md) and in the target's store. It is created in
+// the store first and destroyed there last, so that what a crash leaves behind is a container without a record:
+// load() destroys those.
+// Handles live as long as the engine's process. Destroying by force, and disconnecting the pool handle they were
+// opened by, makes them stale.
+// Threading: one executor, which owns it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pool/pool_service.h"
+
+namespace aeon::container {
+
+// What an open handle allows, for the object service.
+struct OpenContainer {
+  Uuid id;
+  vos::Durability durability = vos::Durability::kSync;
+};
+
+class ContainerService final : public pool::PoolUser {
+ public:
+  // Both outlive the service.
+  ContainerService(World& world, vos::Store& store, pool::PoolService& pool);
+  ~ContainerService() override;
+
+  Task<Status> load();
+  // Writes what is kept in memory meanwhile: times of opening, numbers reserved but not given out.
+  Task<Status> save();
+  void add_to(rpc::Dispatcher& dispatcher);
+
+  // kStaleHandle says to open again; kPermission if the handle may only read and `for_writing`.
+  Result<OpenContainer> find(uint64_t handle, bool for_writing) const;
+
+  void on_pool_handle_closed(uint64_t handle) override;
+  uint32_t container_count() const override { return static_cast<uint32_t>(containers_.size()); }
+
+  Task<Result<wire::ContainerCreateReply>> create(wire::ContainerCreateRequest, rpc::ServerCall&);
+  Result<wire::ContainerOpenReply> open(wire::ContainerOpenRequest, rpc::ServerCall&);
+  Result<wire::EmptyReply> close(wire::ContainerCloseRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> destroy(wire::ContainerDestroyRequest, rpc::ServerCall&);
+  Task<Result<wire::ContainerListReply>> list(wire::ContainerListRequest, rpc::ServerCall&);
+  Task<Result<wire::ContainerQueryReply>> query(wire::ContainerQueryRequest, rpc::ServerCall&);
+  Result<wire::ContainerPropertiesReply> properties(wire::ContainerPropertiesRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> set_properties(wire::ContainerSetPropertiesRequest, rpc::ServerCall&);
+  Result<wire::AttributesReply> attributes(wire::ContainerAttributesRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> change_attributes(wire::ContainerChangeAttributesRequest, rpc::ServerCall&);
+  Task<Result<wire::EpochReply>> create_snapshot(wire::SnapshotCreateRequest, rpc::ServerCall&);
+  Result<wire::SnapshotListReply> list_snapshots(wire::SnapshotListRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> destroy_snapshot(wire::SnapshotDestroyRequest, rpc::ServerCall&);
+  Task<Result<wire::AllocateNumbersReply>> allocate_numbers(wire::AllocateNumbersRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> aggregate(wire::ContainerAggregateRequest, rpc::ServerCall&);
+
+ private:
+  struct Container;
+  struct Handle;
+  using ContainerRef = std::shared_ptr<Container>;
+
+  Result<ContainerRef> find_open(uint64_t handle, bool for_writing) const;
+  Result<ContainerRef> find_named(std::string_view name) const;
+  Status check_label_free(const std::string& label, const Container* except) const;
+  Status load_record(std::string_view name, ByteView value);
+  Task<Status> load_snapshots(ContainerRef container);
+  void drop_handles(const Container& container);
+  Task<Result<wire::ContainerInfo>> info(ContainerRef container);
+  Task<Status> save_numbers(ContainerRef container, uint64_t reserved_below);
+
+  World& world_;
+  vos::Store& store_;
+  pool::PoolService& pool_;
+  Mutex naming_;  // Held by what adds, removes or renames containers.
+  std::map<Uuid, ContainerRef> containers_;
+  std::map<std::string, Uuid, std::less<>> labels_;
+  std::map<uint64_t, Handle> handles_;
+};
+
+}  // namespace aeon::container

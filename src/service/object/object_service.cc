@@ -1,0 +1,179 @@
+#include "object/object_service.h"
+
+#include "placement/object_class.h"
+#include "wire/fetch_layout.h"
+
+namespace aeon::object {
+namespace {
+
+constexpr uint32_t kPageCountMax = 64 * 1024;
+constexpr ByteCount kPageBytesMax = 4 * kMiB;
+
+vos::ListLimits limits_of(const wire::ListLimits& asked) {
+  return {.count_max = std::min(asked.count_max, kPageCountMax), .bytes_max = std::min(asked.bytes_max, kPageBytesMax)};
+}
+
+// How much data belongs to an update; numbers that can't be are kInvalidArgument.
+Result<ByteCount> data_size(const AkeyUpdate& update) {
+  const Status impossible(Code::kInvalidArgument, "an update's record size and counts are impossible");
+  if (update.kind == ValueKind::kSingle) return update.record_size;
+  uint64_t records = 0;
+  for (const Recx& recx : update.recxs) {
+    if (__builtin_add_overflow(records, recx.count, &records)) return impossible;
+  }
+  ByteCount size = 0;
+  if (__builtin_mul_overflow(records, update.record_size, &size)) return impossible;
+  return size;
+}
+
+// Gives each update its part of the data, in place.
+Status attach_data(std::vector<ObjectWrite>& writes, std::span<const ByteView> sent) {
+  ByteCount left = rpc::total_size(sent);
+  rpc::PieceReader<ByteView> reader(sent);
+  for (ObjectWrite& write : writes) {
+    for (AkeyUpdate& update : write.akeys) {
+      TRY_ASSIGN(const ByteCount size, data_size(update));
+      if (size > left) return Status(Code::kInvalidArgument, "less data came than the updates have");
+      update.data = reader.take(size);
+      left -= size;
+    }
+  }
+  if (left != 0) return Status(Code::kInvalidArgument, "more data came than the updates have");
+  return ok();
+}
+
+Result<std::vector<AkeyFetch>> attach_room(const std::vector<wire::FetchAkey>& asked,
+                                           std::span<const MutableBytes> room) {
+  ByteCount left = rpc::total_size(room);
+  rpc::PieceReader<MutableBytes> reader(room);
+  std::vector<AkeyFetch> fetches;
+  fetches.reserve(asked.size());
+  for (const wire::FetchAkey& akey : asked) {
+    if (akey.out_size > left) return Status(Code::kInvalidArgument, "a fetch has less room than it says");
+    left -= akey.out_size;
+    fetches.push_back({.akey = akey.akey, .kind = akey.kind, .recxs = akey.recxs, .out = reader.take(akey.out_size)});
+  }
+  if (left != 0) return Status(Code::kInvalidArgument, "a fetch has more room than it says");
+  return fetches;
+}
+
+// Tells the transport which parts of the room were filled.
+Status report_filled(const std::vector<wire::FetchAkey>& asked, const std::vector<FetchedAkey>& fetched,
+                     rpc::ServerCall& call) {
+  ByteCount begin = 0;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    if (asked[i].out_size != 0) {
+      TRY(wire::for_each_segment(asked[i].kind, asked[i].recxs, fetched[i],
+                                 [&](const FetchedSegment&, uint64_t offset, uint64_t size) {
+                                   call.filled(begin + offset, size);
+                                 }));
+    }
+    begin += asked[i].out_size;
+  }
+  return ok();
+}
+
+}  // namespace
+
+void ObjectService::add_to(rpc::Dispatcher& dispatcher) {
+  dispatcher.serve<wire::ObjectWriteRequest>(*this, &ObjectService::write);
+  dispatcher.serve<wire::ObjectFetchRequest>(*this, &ObjectService::fetch);
+  dispatcher.serve<wire::ListObjectsRequest>(*this, &ObjectService::list_objects);
+  dispatcher.serve<wire::ListDkeysRequest>(*this, &ObjectService::list_dkeys);
+  dispatcher.serve<wire::ListAkeysRequest>(*this, &ObjectService::list_akeys);
+  dispatcher.serve<wire::ListRecxsRequest>(*this, &ObjectService::list_recxs);
+  dispatcher.serve<wire::QueryKeyRequest>(*this, &ObjectService::query_key);
+  dispatcher.serve<wire::QueryMaxEpochRequest>(*this, &ObjectService::query_max_epoch);
+  dispatcher.serve<wire::FlushRequest>(*this, &ObjectService::flush);
+}
+
+Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest request, rpc::ServerCall& call) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, true));
+  if (request.epoch != kEpochZero) {
+    co_return Status(Code::kInvalidArgument, "the container gives epochs itself; write at epoch 0");
+  }
+  for (const ObjectWrite& write : request.writes) CO_TRY(placement::check_usable(write.object, target_count_));
+  CO_TRY(attach_data(request.writes, call.sent()));
+  wire::EpochReply reply;
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.write(open.id, std::move(request.writes), kEpochZero, open.durability));
+  co_return reply;
+}
+
+Task<Result<wire::ObjectFetchReply>> ObjectService::fetch(wire::ObjectFetchRequest request, rpc::ServerCall& call) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  CO_TRY_ASSIGN(std::vector<AkeyFetch> fetches, attach_room(request.akeys, call.room()));
+  wire::ObjectFetchReply reply;
+  CO_TRY_ASSIGN(reply.akeys, co_await store_.fetch(open.id, request.object, std::move(request.dkey), std::move(fetches),
+                                                   request.conditions, request.epoch));
+  CHECK(reply.akeys.size() == request.akeys.size());
+  CO_TRY(report_filled(request.akeys, reply.akeys, call));
+  co_return reply;
+}
+
+Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjectsRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  const vos::ListLimits limits = limits_of(request.limits);
+  CO_TRY_ASSIGN(vos::ObjectPage page,
+                co_await store_.list_objects(open.id, request.epoch, std::move(request.from), limits));
+  wire::ListObjectsReply reply;
+  reply.objects = std::move(page.objects);
+  reply.next = std::move(page.next);
+  co_return reply;
+}
+
+Task<Result<wire::ListKeysReply>> ObjectService::list_dkeys(wire::ListDkeysRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  const vos::ListLimits limits = limits_of(request.limits);
+  CO_TRY_ASSIGN(vos::KeyPage page,
+                co_await store_.list_dkeys(open.id, request.object, request.epoch, std::move(request.from), limits));
+  wire::ListKeysReply reply;
+  reply.keys = std::move(page.keys);
+  reply.next = std::move(page.next);
+  co_return reply;
+}
+
+Task<Result<wire::ListKeysReply>> ObjectService::list_akeys(wire::ListAkeysRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  const vos::ListLimits limits = limits_of(request.limits);
+  CO_TRY_ASSIGN(vos::KeyPage page, co_await store_.list_akeys(open.id, request.object, std::move(request.dkey),
+                                                              request.epoch, std::move(request.from), limits));
+  wire::ListKeysReply reply;
+  reply.keys = std::move(page.keys);
+  reply.next = std::move(page.next);
+  co_return reply;
+}
+
+Task<Result<wire::ListRecxsReply>> ObjectService::list_recxs(wire::ListRecxsRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  const vos::ListLimits limits = limits_of(request.limits);
+  CO_TRY_ASSIGN(vos::RecxPage page,
+                co_await store_.list_recxs(open.id, request.object, std::move(request.dkey), std::move(request.akey),
+                                           request.epoch, std::move(request.from), limits));
+  wire::ListRecxsReply reply;
+  reply.recxs = std::move(page.recxs);
+  reply.next = std::move(page.next);
+  co_return reply;
+}
+
+Task<Result<wire::QueryKeyReply>> ObjectService::query_key(wire::QueryKeyRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  wire::QueryKeyReply reply;
+  CO_TRY_ASSIGN(reply.key, co_await store_.query_key(open.id, request.object, request.flags, std::move(request.dkey),
+                                                     std::move(request.akey), request.epoch));
+  co_return reply;
+}
+
+Task<Result<wire::EpochReply>> ObjectService::query_max_epoch(wire::QueryMaxEpochRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  wire::EpochReply reply;
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.query_max_epoch(open.id, request.object, request.epoch));
+  co_return reply;
+}
+
+Task<Result<wire::EmptyReply>> ObjectService::flush(wire::FlushRequest request, rpc::ServerCall&) {
+  CO_TRY(containers_.find(request.handle, false));
+  CO_TRY(co_await store_.flush());
+  co_return wire::EmptyReply{};
+}
+
+}  // namespace aeon::object

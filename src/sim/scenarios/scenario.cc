@@ -1,0 +1,23 @@
+#include "scenario.h"
+
+namespace aeon {
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> all = {
+      {"journal", "clients append to a mirrored journal over a bad network; crashes, decay, partitions", run_journal},
+      {"media_store", "batches, blocks and checkpoints of one target; power loss, kill, crash at any write, full disk",
+       run_media_store},
+  };
+  return all;
+}
+
+ScenarioOutcome outcome_of(SimScheduler& scheduler) {
+  ScenarioOutcome outcome;
+  outcome.trace_hash = scheduler.trace_hash();
+  outcome.step_count = scheduler.step_count();
+  outcome.simulated = scheduler.elapsed();
+  outcome.faults = scheduler.fault_counts();
+  return outcome;
+}
+
+}  // namespace aeon

@@ -1,0 +1,243 @@
+#include "lookup.h"
+
+#include <algorithm>
+
+namespace aeon::vos {
+
+namespace {
+
+Bytes with_tag(ByteView prefix, std::byte tag) {
+  Bytes key;
+  key.reserve(prefix.size() + 24);
+  key.assign(prefix.begin(), prefix.end());
+  key.push_back(tag);
+  return key;
+}
+
+Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
+  Bytes key;
+  key.reserve(akey.size() + 24);
+  key.assign(akey.begin(), akey.end());
+  append_extent_start(key, static_cast<uint8_t>(level), start);
+  return key;
+}
+
+}  // namespace
+
+Task<Result<Version>> Lookup::floor_of(ByteView prefix, Epoch epoch, Version floor) {
+  Bytes key = with_tag(prefix, kPunchTag);
+  append_epoch(key, epoch);
+  CO_TRY(co_await probe_.seek(key));
+  if (!probe_.valid() || !starts_with(probe_.key(), prefix, kPunchTag)) co_return floor;
+  CO_TRY_ASSIGN(const Version punch, decode_punch_key(probe_.key(), prefix.size()));
+  co_return std::max(floor, punch);
+}
+
+Task<Result<Bytes>> Lookup::first_child(ByteView parent, ByteView from) {
+  const Bytes first = with_tag(parent, kKeyTag);
+  const ByteView target = compare_bytes(from, first) < 0 ? ByteView(first) : from;
+  CO_TRY(co_await scan_.seek(target));
+  if (!scan_.valid() || !starts_with(scan_.key(), first)) co_return Bytes();
+  CO_TRY_ASSIGN(const RecordKey record, decode_record_key(scan_.key()));
+  const size_t size = parent.size() == kObjectPrefixSize ? record.dkey_end : record.akey_end;
+  if (size == 0) co_return Status(Code::kCorrupt, "an index key has a form that this store doesn't write");
+  co_return to_bytes(scan_.key().first(size));
+}
+
+Task<Result<Bytes>> Lookup::last_child(ByteView parent, ByteView before) {
+  const Bytes first = with_tag(parent, kKeyTag);
+  CO_TRY(co_await scan_.seek_before(before));
+  if (!scan_.valid() || !starts_with(scan_.key(), first)) co_return Bytes();
+  CO_TRY_ASSIGN(const RecordKey record, decode_record_key(scan_.key()));
+  const size_t size = parent.size() == kObjectPrefixSize ? record.dkey_end : record.akey_end;
+  if (size == 0) co_return Status(Code::kCorrupt, "an index key has a form that this store doesn't write");
+  co_return to_bytes(scan_.key().first(size));
+}
+
+Task<Result<bool>> Lookup::object_exists(ByteView object, Epoch epoch) {
+  CO_TRY_ASSIGN(const Version floor, co_await floor_of(object, epoch, {}));
+  Bytes from = to_bytes(object);
+  while (true) {
+    CO_TRY_ASSIGN(const Bytes dkey, co_await first_child(object, from));
+    if (dkey.empty()) co_return false;
+    CO_TRY_ASSIGN(const bool exists, co_await dkey_exists(dkey, epoch, floor));
+    if (exists) co_return true;
+    from = prefix_end(dkey);
+  }
+}
+
+Task<Result<bool>> Lookup::dkey_exists(ByteView dkey, Epoch epoch, Version object_floor) {
+  CO_TRY_ASSIGN(const Version floor, co_await floor_of(dkey, epoch, object_floor));
+  Bytes from = to_bytes(dkey);
+  while (true) {
+    CO_TRY_ASSIGN(const Bytes akey, co_await first_child(dkey, from));
+    if (akey.empty()) co_return false;
+    CO_TRY_ASSIGN(const bool exists, co_await akey_exists(akey, epoch, floor));
+    if (exists) co_return true;
+    from = prefix_end(akey);
+  }
+}
+
+Task<Result<bool>> Lookup::akey_exists(ByteView akey, Epoch epoch, Version dkey_floor) {
+  CO_TRY_ASSIGN(const Version floor, co_await floor_of(akey, epoch, dkey_floor));
+  CO_TRY_ASSIGN(const bool single, co_await single_exists(akey, epoch, floor));
+  if (single) co_return true;
+  CO_TRY_ASSIGN(const bool array, co_await array_exists(akey, epoch, floor));
+  co_return array;
+}
+
+Task<Result<bool>> Lookup::single_exists(ByteView akey, Epoch epoch, Version floor) {
+  Bytes key = with_tag(akey, kSingleTag);
+  append_epoch(key, epoch);
+  CO_TRY(co_await probe_.seek(key));
+  if (!probe_.valid() || !starts_with(probe_.key(), akey, kSingleTag)) co_return false;
+  CO_TRY_ASSIGN(const SingleKey single, decode_single_key(probe_.key(), akey.size()));
+  if (single.version < floor) co_return false;
+  CO_TRY_ASSIGN(const ValueShape shape, decode_value_shape(probe_.value()));
+  co_return !shape.is_punch();
+}
+
+Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floor) {
+  // Takes slices of the array that grow, so that the usual array is answered by its first extent.
+  uint32_t count = 1;
+  uint64_t from = 0;
+  ExtentSet set;
+  while (true) {
+    CO_TRY_ASSIGN(const Slice slice, co_await slice_after(akey, from, count));
+    if (slice.first_start == kNoExtent) co_return false;
+    set.clear();
+    CO_TRY(co_await overlapping(akey, from, slice.end, epoch, floor, Values::kLeaveOut, set));
+    for (const VisiblePart& part : visible_parts(set.candidates, from, slice.end)) {
+      if (!set.candidates[part.candidate].is_punch) co_return true;
+    }
+    if (slice.end == kNoExtent) co_return false;
+    from = slice.end;
+    count = std::min<uint32_t>(count * 4, 1024);
+  }
+}
+
+template <typename Visit>
+Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Visit& visit) {
+  unsigned level = 0;
+  Bytes key = level_start(akey, 0, 0);
+  while (level <= kExtentLevelMax) {
+    CO_TRY(co_await probe_.seek(key));
+    if (!probe_.valid() || !starts_with(probe_.key(), akey, kExtentTag)) co_return ok();
+    CO_TRY_ASSIGN(ExtentKey extent, decode_extent_key(probe_.key(), akey.size()));
+    level = extent.level;
+    const uint64_t first = first_start_reaching(extent.level, begin);
+    if (extent.start < first) {
+      key = level_start(akey, level, first);
+      CO_TRY(co_await probe_.seek(key));
+    }
+    while (probe_.valid() && starts_with(probe_.key(), akey, kExtentTag)) {
+      auto decoded = decode_extent_key(probe_.key(), akey.size());
+      if (!decoded) co_return decoded.status();
+      extent = *decoded;
+      if (extent.level != level || extent.start >= end) break;  // What comes behind in this level starts too late.
+      auto shape = decode_value_shape(probe_.value());
+      if (!shape) co_return shape.status().within(describe_record_key(probe_.key()));
+      const bool is_extent =
+          shape->kind == ValueRecord::Kind::kExtent || shape->kind == ValueRecord::Kind::kExtentPunch;
+      const bool fits = is_extent && extent_level(shape->count) == level && extent.start <= ~uint64_t{0} - shape->count;
+      if (!fits) {
+        co_return Status(Code::kCorrupt, "an extent's value doesn't fit its key")
+            .within(describe_record_key(probe_.key()));
+      }
+      if (extent.start + shape->count > begin && !visit(extent, *shape)) co_return ok();
+      CO_TRY(co_await probe_.next());
+    }
+    key = level_start(akey, ++level, 0);
+  }
+  co_return ok();
+}
+
+Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
+                                 ExtentSet& set) {
+  // The newest extent kept so far that starts there, at this level.
+  int hidden_level = -1;
+  uint64_t hidden_start = 0;
+  uint64_t hidden_count = 0;
+  const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
+    if (extent.version.epoch > epoch || extent.version < floor) return true;
+    if (extent.level == hidden_level && extent.start == hidden_start && shape.count <= hidden_count) return true;
+    hidden_level = extent.level;
+    hidden_start = extent.start;
+    hidden_count = shape.count;
+    set.candidates.push_back({.start = extent.start,
+                              .end = extent.start + shape.count,
+                              .version = extent.version,
+                              .is_punch = shape.is_punch(),
+                              .source = static_cast<uint32_t>(set.found.size())});
+    set.found.push_back({.record_size = shape.record_size, .level = extent.level, .value = {}});
+    if (values == Values::kCopy && !shape.is_punch()) set.found.back().value = to_bytes(probe_.value());
+    return true;
+  };
+  co_return co_await visit_overlapping(akey, begin, end, visit);
+}
+
+Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_t end, Version version) {
+  bool found = false;
+  const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
+    found = extent.version < version && !shape.is_punch();
+    return !found;
+  };
+  CO_TRY(co_await visit_overlapping(akey, begin, end, visit));
+  co_return found;
+}
+
+Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, uint32_t count) {
+  Slice slice;
+  unsigned level = 0;
+  Bytes key = level_start(akey, 0, 0);
+  while (level <= kExtentLevelMax) {
+    CO_TRY(co_await probe_.seek(key));
+    if (!probe_.valid() || !starts_with(probe_.key(), akey, kExtentTag)) break;
+    CO_TRY_ASSIGN(ExtentKey extent, decode_extent_key(probe_.key(), akey.size()));
+    level = extent.level;
+    const uint64_t first = first_start_reaching(extent.level, from);
+    if (extent.start < first) {
+      key = level_start(akey, level, first);
+      CO_TRY(co_await probe_.seek(key));
+    }
+    uint32_t seen = 0;
+    while (probe_.valid() && starts_with(probe_.key(), akey, kExtentTag)) {
+      auto decoded = decode_extent_key(probe_.key(), akey.size());
+      if (!decoded) co_return decoded.status();
+      if (decoded->level != level || decoded->start >= slice.end) break;
+      slice.first_start = std::min(slice.first_start, decoded->start);
+      if (decoded->start > from && ++seen > count) {
+        slice.end = decoded->start;
+        break;
+      }
+      CO_TRY(co_await probe_.next());
+    }
+    key = level_start(akey, ++level, 0);
+  }
+  co_return slice;
+}
+
+Task<Result<uint64_t>> Lookup::slice_before(ByteView akey, uint64_t before, uint32_t count) {
+  uint64_t smallest = kNoExtent;
+  unsigned level = 0;
+  Bytes key = level_start(akey, 0, 0);
+  while (level <= kExtentLevelMax) {
+    CO_TRY(co_await probe_.seek(key));
+    if (!probe_.valid() || !starts_with(probe_.key(), akey, kExtentTag)) break;
+    CO_TRY_ASSIGN(const ExtentKey extent, decode_extent_key(probe_.key(), akey.size()));
+    level = extent.level;
+    key = level_start(akey, level, before);
+    CO_TRY(co_await probe_.seek_before(key));
+    for (uint32_t seen = 0; seen < count && probe_.valid() && starts_with(probe_.key(), akey, kExtentTag); ++seen) {
+      auto decoded = decode_extent_key(probe_.key(), akey.size());
+      if (!decoded) co_return decoded.status();
+      if (decoded->level != level) break;
+      smallest = std::min(smallest, decoded->start);
+      CO_TRY(co_await probe_.previous());
+    }
+    key = level_start(akey, ++level, 0);
+  }
+  co_return smallest;
+}
+
+}  // namespace aeon::vos

@@ -1,0 +1,210 @@
+// TargetStore::fetch.
+#include <algorithm>
+
+#include "target_store.h"
+#include "value_reader.h"
+
+namespace aeon::vos {
+
+namespace {
+
+constexpr uint32_t kFetchConditions = kDkeyFetch | kAkeyFetch;
+
+Status check_fetch(ObjectId object, const Bytes& dkey, const std::vector<AkeyFetch>& akeys, uint32_t conditions) {
+  if ((conditions & ~kFetchConditions) != 0) {
+    return Status(Code::kInvalidArgument, "a fetch has conditions that don't go with it");
+  }
+  TRY(check_user_key("a dkey", dkey_order(object), dkey));
+  for (const AkeyFetch& fetch : akeys) {
+    TRY(check_user_key("an akey", akey_order(object), fetch.akey));
+    if (fetch.kind != ValueKind::kSingle && fetch.kind != ValueKind::kArray) {
+      return Status(Code::kInvalidArgument, "a fetch is neither of a single value nor of an array");
+    }
+    if (fetch.kind == ValueKind::kSingle && !fetch.recxs.empty()) {
+      return Status(Code::kInvalidArgument, "a fetch of a single value has extents");
+    }
+    if (fetch.kind == ValueKind::kArray && fetch.recxs.empty()) {
+      return Status(Code::kInvalidArgument, "a fetch of an array has no extents");
+    }
+    for (const Recx& recx : fetch.recxs) {
+      if (recx.count == 0) return Status(Code::kInvalidArgument, "an extent has no records");
+      if (recx.index > ~uint64_t{0} - recx.count) {
+        return Status(Code::kInvalidArgument, "an extent reaches beyond the last index");
+      }
+    }
+  }
+  return ok();
+}
+
+Status too_small(const AkeyFetch& fetch, uint64_t wanted, uint64_t given) {
+  return Status(Code::kTooBig, "akey " + printable_key(fetch.akey) + " has " + std::to_string(wanted) +
+                                   " bytes and the memory given for it " + std::to_string(given));
+}
+
+// What describe_record_key() says of a record that was seen under this prefix.
+std::string place_of(const Bytes& akey, Version version, bool is_extent, uint64_t start, uint8_t level, uint16_t part) {
+  Bytes key = akey;
+  if (is_extent) {
+    append_extent_start(key, level, start);
+    append_version(key, version);
+  } else {
+    key.push_back(kSingleTag);
+    append_version(key, version);
+    append_part(key, part);
+  }
+  return describe_record_key(key);
+}
+
+Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
+                                       Epoch epoch, Version floor) {
+  FetchedAkey fetched;
+  media::Cursor cursor(media);
+  Bytes key = akey;
+  key.push_back(kSingleTag);
+  append_epoch(key, epoch);
+  CO_TRY(co_await cursor.seek(key));
+  if (!cursor.valid() || !starts_with(cursor.key(), akey, kSingleTag)) co_return fetched;
+  CO_TRY_ASSIGN(const SingleKey newest, decode_single_key(cursor.key(), akey.size()));
+  if (newest.version < floor) co_return fetched;
+
+  const Destination destination(fetch.out);
+  FetchedSegment segment;
+  segment.recx = {.index = 0, .count = 1};
+  segment.epoch = newest.version.epoch;
+  uint64_t done = 0;
+  uint64_t size = 0;
+  for (uint16_t part = 0;; ++part) {
+    const Bytes encoded = to_bytes(cursor.value());  // The cursor's memory may go while blocks are read.
+    auto value = decode_value(encoded);
+    if (!value) co_return value.status().within(describe_record_key(cursor.key()));
+    if (part == 0) {
+      if (value->is_punch()) co_return fetched;
+      size = fetched.record_size = value->record_size;
+      if (fetch.out.empty()) break;
+      if (destination.size() < size) co_return too_small(fetch, size, destination.size());
+    }
+    const bool fits =
+        value->kind == ValueRecord::Kind::kSingle && value->record_size == size && value->count <= size - done;
+    if (!fits) {
+      co_return Status(Code::kCorrupt, "parts of a single value don't fit together")
+          .within(describe_record_key(cursor.key()));
+    }
+    const Status read = co_await read_value(media, *value, 0, value->count, destination, done, segment.checksums);
+    if (!read.is_ok()) co_return read.within(place_of(akey, newest.version, false, 0, 0, part));
+    done += value->count;
+    if (done == size) break;
+    CO_TRY(co_await cursor.next());
+    const bool goes_on = cursor.valid() && starts_with(cursor.key(), akey, kSingleTag);
+    if (!goes_on)
+      co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
+    auto next = decode_single_key(cursor.key(), akey.size());
+    if (!next) co_return next.status();
+    if (next->version != newest.version || next->part != part + 1) {
+      co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
+    }
+  }
+  fetched.segments.push_back(std::move(segment));
+  co_return fetched;
+}
+
+Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
+                                      Epoch epoch, Version floor) {
+  FetchedAkey fetched;
+  Lookup lookup(media);
+  const Destination destination(fetch.out);
+  uint64_t records_before = 0;  // Of the recxs asked for.
+  uint64_t records_wanted = 0;
+  for (const Recx& recx : fetch.recxs) {
+    if (recx.count > ~uint64_t{0} - records_wanted) {
+      co_return Status(Code::kInvalidArgument, "a fetch asks for more records than there are indexes");
+    }
+    records_wanted += recx.count;
+  }
+  ExtentSet set;
+  for (const Recx& recx : fetch.recxs) {
+    set.clear();
+    const auto values = fetch.out.empty() ? Lookup::Values::kLeaveOut : Lookup::Values::kCopy;
+    CO_TRY(co_await lookup.overlapping(akey, recx.index, recx.end(), epoch, floor, values, set));
+    const std::vector<VisiblePart> parts = visible_parts(set.candidates, recx.index, recx.end());
+    for (const VisiblePart& part : parts) {
+      const ExtentCandidate& extent = set.candidates[part.candidate];
+      if (extent.is_punch) continue;
+      const ExtentSet::Found& found = set.found[extent.source];
+      if (fetched.record_size == 0) {
+        fetched.record_size = found.record_size;
+        const bool fits = fetch.out.empty() || records_wanted <= destination.size() / found.record_size;
+        if (!fits) {
+          co_return Status(Code::kTooBig, "akey " + printable_key(fetch.akey) + " has records of " +
+                                              std::to_string(found.record_size) + " bytes, and the memory given for " +
+                                              std::to_string(records_wanted) + " of them is " +
+                                              std::to_string(destination.size()) + " bytes");
+        }
+      }
+      if (found.record_size != fetched.record_size) {
+        co_return Status(Code::kCorrupt, "records of two sizes are visible in one array")
+            .within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+      }
+      FetchedSegment segment;
+      segment.recx = {.index = part.start, .count = part.end - part.start};
+      segment.epoch = extent.version.epoch;
+      if (!fetch.out.empty()) {
+        auto value = decode_value(found.value);
+        if (!value) {
+          co_return value.status().within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+        }
+        const uint64_t size = found.record_size;
+        const Status read =
+            co_await read_value(media, *value, (part.start - extent.start) * size, (part.end - extent.start) * size,
+                                destination, (records_before + part.start - recx.index) * size, segment.checksums);
+        if (!read.is_ok()) {
+          co_return read.within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+        }
+      }
+      fetched.segments.push_back(std::move(segment));
+    }
+    records_before += recx.count;
+  }
+  co_return fetched;
+}
+
+}  // namespace
+
+Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId object, Bytes dkey,
+                                                          std::vector<AkeyFetch> akeys, uint32_t conditions,
+                                                          Epoch epoch) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  CO_TRY(check_fetch(object, dkey, akeys, conditions));
+  const ReadEpoch reading(container, read_epoch(*container, epoch));
+  const media::BlockPin pin(*media_);
+  Lookup lookup(*media_);
+  const Bytes object_key = object_prefix(container->number, object);
+  const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
+  CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
+  if ((conditions & kDkeyFetch) != 0) {
+    CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(dkey_key, reading.epoch(), object_floor));
+    if (!exists) co_return Status(Code::kNotFound, "dkey " + printable_key(dkey) + " doesn't exist");
+  }
+  CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(dkey_key, reading.epoch(), object_floor));
+
+  std::vector<FetchedAkey> all;
+  all.reserve(akeys.size());
+  for (const AkeyFetch& fetch : akeys) {
+    const Bytes akey_key = key_prefix(dkey_key, akey_order(object), fetch.akey);
+    if ((conditions & kAkeyFetch) != 0) {
+      CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(akey_key, reading.epoch(), dkey_floor));
+      if (!exists) co_return Status(Code::kNotFound, "akey " + printable_key(fetch.akey) + " doesn't exist");
+    }
+    CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(akey_key, reading.epoch(), dkey_floor));
+    if (fetch.kind == ValueKind::kSingle) {
+      CO_TRY_ASSIGN(FetchedAkey fetched, co_await fetch_single(*media_, fetch, akey_key, reading.epoch(), floor));
+      all.push_back(std::move(fetched));
+    } else {
+      CO_TRY_ASSIGN(FetchedAkey fetched, co_await fetch_array(*media_, fetch, akey_key, reading.epoch(), floor));
+      all.push_back(std::move(fetched));
+    }
+  }
+  if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+  co_return all;
+}
+
+}  // namespace aeon::vos

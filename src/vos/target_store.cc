@@ -1,0 +1,329 @@
+#include "target_store.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "record_dropper.h"
+
+namespace aeon::vos {
+
+namespace {
+
+constexpr size_t kMetadataNameSizeMax = 200;
+
+Status no_such_container(Uuid container) {
+  return Status(Code::kNotFound, "no container " + container.to_string() + " in this store");
+}
+
+Status check_metadata_name(std::string_view name) {
+  if (name.empty() || name.size() > kMetadataNameSizeMax) {
+    return Status(Code::kInvalidArgument,
+                  "a metadata name has 1 to " + std::to_string(kMetadataNameSizeMax) + " bytes");
+  }
+  const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!printable) return Status(Code::kInvalidArgument, "a metadata name has bytes that can't be printed");
+  return ok();
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<media::KeyBlockStore> media) {
+  auto store = std::make_unique<TargetStore>(world, std::move(media));
+  CO_TRY(co_await store->load());
+  co_return std::unique_ptr<Store>(std::move(store));
+}
+
+TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media)
+    : world_(world),
+      media_(std::move(media)),
+      clock_(world.clock),
+      turn_(world.executor, 1),
+      background_(world.executor) {}
+
+TargetStore::~TargetStore() = default;
+
+Task<Status> TargetStore::load() {
+  media::Cursor cursor(*media_);
+  const Bytes info_key = store_prefix(StoreRecord::kInfo);
+  CO_TRY(co_await cursor.seek(info_key));
+  if (cursor.valid() && equal_bytes(cursor.key(), info_key)) {
+    CO_TRY_ASSIGN(info_, decode_store_info(cursor.value()));
+  } else {
+    media::Batch batch;
+    batch.put(info_key, encode_store_info(info_));
+    CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
+    CO_TRY(co_await media_->wait_durable(position));
+  }
+  next_minor_ = info_.minor_bound;
+  clock_.observe(info_.epoch_bound);
+  CO_TRY(co_await load_containers());
+
+  std::vector<uint32_t> dying;
+  const Bytes dying_prefix = store_prefix(StoreRecord::kDying);
+  CO_TRY(co_await cursor.seek(dying_prefix));
+  while (cursor.valid() && starts_with(cursor.key(), dying_prefix)) {
+    const ByteView key = cursor.key();
+    if (key.size() != dying_prefix.size() + 4)
+      co_return Status(Code::kCorrupt, "a destroyed container's mark is damaged");
+    dying.push_back(load_be32(key.data() + dying_prefix.size()));
+    CO_TRY(co_await cursor.next());
+  }
+  for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
+  co_return ok();
+}
+
+Task<Status> TargetStore::load_containers() {
+  media::Cursor cursor(*media_);
+  std::map<uint32_t, ContainerRef> by_number;
+  const Bytes records = store_prefix(StoreRecord::kContainer);
+  CO_TRY(co_await cursor.seek(records));
+  while (cursor.valid() && starts_with(cursor.key(), records)) {
+    Uuid id;
+    if (cursor.key().size() != records.size() + id.bytes.size() || cursor.value().size() != 4) {
+      co_return Status(Code::kCorrupt, "a container's record is damaged");
+    }
+    std::memcpy(id.bytes.data(), cursor.key().data() + records.size(), id.bytes.size());
+    const auto number = load_le<uint32_t>(cursor.value().data());
+    auto container = std::make_shared<ContainerState>(world_.executor, id, number);
+    containers_[id] = container;
+    by_number[number] = container;
+    CO_TRY(co_await cursor.next());
+  }
+
+  const Bytes infos = store_prefix(StoreRecord::kContainerInfo);
+  CO_TRY(co_await cursor.seek(infos));
+  while (cursor.valid() && starts_with(cursor.key(), infos)) {
+    if (cursor.key().size() != infos.size() + 4) co_return Status(Code::kCorrupt, "a container's info is damaged");
+    const auto found = by_number.find(load_be32(cursor.key().data() + infos.size()));
+    if (found == by_number.end()) co_return Status(Code::kCorrupt, "there is info of a container that isn't there");
+    auto info = decode_container_info(cursor.value());
+    if (!info) co_return info.status();
+    ContainerState& container = *found->second;
+    container.highest = container.bound = container.bound_durable = info->bound;
+    container.aggregated_through = info->aggregated_through;
+    clock_.observe(container.bound);
+    CO_TRY(co_await cursor.next());
+  }
+
+  const Bytes snapshots = store_prefix(StoreRecord::kSnapshot);
+  CO_TRY(co_await cursor.seek(snapshots));
+  while (cursor.valid() && starts_with(cursor.key(), snapshots)) {
+    if (cursor.key().size() != snapshots.size() + 12)
+      co_return Status(Code::kCorrupt, "a snapshot's record is damaged");
+    const auto found = by_number.find(load_be32(cursor.key().data() + snapshots.size()));
+    if (found == by_number.end())
+      co_return Status(Code::kCorrupt, "there is a snapshot of a container that isn't there");
+    const Epoch epoch{load_be64(cursor.key().data() + snapshots.size() + 4)};
+    found->second->snapshots.insert(epoch);
+    clock_.observe(epoch);
+    CO_TRY(co_await cursor.next());
+  }
+  co_return ok();
+}
+
+Task<Status> TargetStore::close() {
+  is_closed_ = true;
+  co_await background_.close();
+  co_await turn_.acquire();
+  const Permit turn(turn_, 1);
+  // The exact epochs, where running only kept a bound. It's no loss if there is no room for them.
+  media::Batch batch;
+  for (const auto& [id, container] : containers_) {
+    if (container->bound == container->highest) continue;
+    const ContainerInfoRecord info{.bound = container->highest, .aggregated_through = container->aggregated_through};
+    batch.put(container_info_key(container->number), encode_container_info(info));
+    info_.epoch_bound = std::max(info_.epoch_bound, clock_.last());
+  }
+  if (!batch.empty()) {
+    batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info_));
+    const auto applied = co_await media_->apply(std::move(batch));
+    ignore(applied.status(), "the stored bound is right too");
+  }
+  co_return co_await media_->close();
+}
+
+Result<ContainerRef> TargetStore::find_container(Uuid container) const {
+  const auto found = containers_.find(container);
+  if (found == containers_.end()) return no_such_container(container);
+  return found->second;
+}
+
+Task<Status> TargetStore::create_container(Uuid container) {
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    if (containers_.contains(container)) {
+      co_return Status(Code::kExists, "container " + container.to_string() + " is already in this store");
+    }
+    StoreInfoRecord info = info_;
+    const uint32_t number = info.next_container++;
+    if (info.next_container == ~uint32_t{0})
+      co_return Status(Code::kNoSpace, "the store has no more container numbers");
+    Bytes value(4);
+    store_le(value.data(), number);
+    media::Batch batch;
+    batch.put(container_record_key(container), value);
+    batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    info_ = info;
+    containers_[container] = std::make_shared<ContainerState>(world_.executor, container, number);
+  }
+  co_return co_await media_->wait_durable(position);
+}
+
+Task<Status> TargetStore::destroy_container(Uuid id) {
+  media::LogPosition position;
+  ContainerRef container;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    CO_TRY_ASSIGN(container, find_container(id));
+    const uint32_t number = container->number;
+    StoreInfoRecord info = info_;
+    info.epoch_bound = std::max(info.epoch_bound, clock_.last());
+    media::Batch batch;
+    batch.use_reserve();
+    batch.put(dying_key(number), {});
+    batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
+    batch.erase(container_record_key(id));
+    batch.erase(container_info_key(number));
+    for (const Epoch epoch : container->snapshots) batch.erase(snapshot_key(number, epoch));
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    info_ = info;
+    container->is_destroyed = true;
+    containers_.erase(id);
+  }
+  background_.spawn(erase_container(container->number, container));
+  co_return co_await media_->wait_durable(position);
+}
+
+Task<void> TargetStore::erase_container(uint32_t number, ContainerRef destroyed) {
+  const Status status = co_await erase_records(number, std::move(destroyed));
+  if (!status.is_ok()) log::warn("container_erase_stopped", {{"container_number", number}, {"status", status}});
+}
+
+Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed) {
+  Permit no_maintenance;  // Aggregation gives way when it sees that the container is gone.
+  if (destroyed != nullptr) {
+    co_await destroyed->maintenance.acquire();
+    no_maintenance = Permit(destroyed->maintenance, 1);
+  }
+  media::Cursor cursor(*media_);
+  RecordDropper dropper(*media_);
+  const Bytes prefix = container_prefix(number);
+  while (!background_.is_closing()) {
+    CO_TRY(co_await cursor.seek(prefix));
+    while (!dropper.is_full() && cursor.valid() && starts_with(cursor.key(), prefix)) {
+      dropper.drop(cursor.key());
+      CO_TRY(co_await cursor.next());
+    }
+    if (dropper.is_empty()) {
+      media::Batch batch;
+      batch.erase(dying_key(number));
+      const auto applied = co_await media_->apply(std::move(batch));
+      co_return applied.status();
+    }
+    CO_TRY(co_await dropper.flush());
+    co_await yield(world_.executor);
+  }
+  co_return ok();
+}
+
+Task<Result<ContainerInfo>> TargetStore::query_container(Uuid id) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  ContainerInfo info;
+  info.id = id;
+  info.highest_committed = container->highest;
+  info.aggregated_through = container->aggregated_through;
+  info.snapshots.assign(container->snapshots.begin(), container->snapshots.end());
+  co_return info;
+}
+
+Task<Result<std::vector<Uuid>>> TargetStore::list_containers() {
+  std::vector<Uuid> ids;
+  for (const auto& [id, container] : containers_) ids.push_back(id);
+  co_return ids;
+}
+
+Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();  // So that no write with an earlier epoch is still on its way.
+    const Permit turn(turn_, 1);
+    CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+    if (epoch == kEpochZero) epoch = clock_.next();
+    if (epoch > kEpochGivenMax) co_return Status(Code::kInvalidArgument, "a snapshot's epoch is too large");
+    if (epoch < container->aggregated_through) {
+      co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
+                                                   " was aggregated already; snapshots start at epoch " +
+                                                   std::to_string(container->aggregated_through.value));
+    }
+    media::Batch batch;
+    batch.put(snapshot_key(container->number, epoch), {});
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    container->snapshots.insert(epoch);
+    clock_.observe(epoch);
+  }
+  CO_TRY(co_await media_->wait_durable(position));
+  co_return epoch;
+}
+
+Task<Status> TargetStore::destroy_snapshot(Uuid id, Epoch epoch) {
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+    if (!container->snapshots.contains(epoch)) {
+      co_return Status(Code::kNotFound, "no snapshot at epoch " + std::to_string(epoch.value));
+    }
+    media::Batch batch;
+    batch.erase(snapshot_key(container->number, epoch));
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    container->snapshots.erase(epoch);
+  }
+  co_return co_await media_->wait_durable(position);
+}
+
+Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes) {
+  media::Batch batch;
+  for (const MetadataChange& change : changes) {
+    CO_TRY(check_metadata_name(change.name));
+    if (change.value.has_value() && change.value->size() > media::kValueSizeMax) {
+      co_return Status(Code::kTooBig, "metadata '" + change.name + "' has " + std::to_string(change.value->size()) +
+                                          " bytes; at most " + std::to_string(media::kValueSizeMax) + " fit");
+    }
+    if (change.value.has_value())
+      batch.put(metadata_key(change.name), *change.value);
+    else
+      batch.erase(metadata_key(change.name));
+  }
+  if (batch.empty()) co_return ok();
+  CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
+  co_return co_await media_->wait_durable(position);
+}
+
+Task<Result<std::optional<Bytes>>> TargetStore::get_metadata(std::string name) {
+  CO_TRY(check_metadata_name(name));
+  media::Cursor cursor(*media_);
+  const Bytes key = metadata_key(name);
+  CO_TRY(co_await cursor.seek(key));
+  if (!cursor.valid() || !equal_bytes(cursor.key(), key)) co_return std::optional<Bytes>();
+  co_return std::optional<Bytes>(to_bytes(cursor.value()));
+}
+
+Task<Result<std::vector<std::pair<std::string, Bytes>>>> TargetStore::list_metadata(std::string prefix) {
+  std::vector<std::pair<std::string, Bytes>> found;
+  media::Cursor cursor(*media_);
+  const Bytes first = metadata_key(prefix);
+  const size_t tag_size = store_prefix(StoreRecord::kMetadata).size();
+  CO_TRY(co_await cursor.seek(first));
+  while (cursor.valid() && starts_with(cursor.key(), first)) {
+    found.emplace_back(std::string(as_text(cursor.key().subspan(tag_size))), to_bytes(cursor.value()));
+    CO_TRY(co_await cursor.next());
+  }
+  co_return found;
+}
+
+}  // namespace aeon::vos

@@ -1,0 +1,123 @@
+// Store, over one KeyBlockStore.
+//
+// Writes prepare their values first (that may suspend on the disk), then take the writer turn for what must not
+// interleave: giving the epoch, looking at what is there, applying the batch. Waiting for durability is outside the
+// turn, so that the log commits many writes at once. Reads take no turn: versions make them stable (see ReadEpoch).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "container_state.h"
+#include "key_codec.h"
+#include "lookup.h"
+#include "runtime/gate.h"
+#include "runtime/hybrid_clock.h"
+#include "value_writer.h"
+#include "vos/store.h"
+
+namespace aeon::vos {
+
+// Epochs that callers give stay below, so that epochs of our own clock never run out.
+inline constexpr Epoch kEpochGivenMax{(uint64_t{1} << 63) - 1};
+
+using ContainerRef = std::shared_ptr<ContainerState>;
+
+class TargetStore final : public Store {
+ public:
+  TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media);
+  ~TargetStore() override;
+
+  Task<Status> load();  // Once, before anything else.
+
+  Task<Status> close() override;
+  media::KeyBlockStore& media() override { return *media_; }
+
+  Task<Status> create_container(Uuid container) override;
+  Task<Status> destroy_container(Uuid container) override;
+  Task<Result<ContainerInfo>> query_container(Uuid container) override;
+  Task<Result<std::vector<Uuid>>> list_containers() override;
+  Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) override;
+  Task<Status> destroy_snapshot(Uuid container, Epoch epoch) override;
+
+  Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
+                            Durability durability) override;
+  Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
+                                               std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch) override;
+  Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits) override;
+  Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from,
+                                   ListLimits limits) override;
+  Task<Result<KeyPage>> list_akeys(Uuid container, ObjectId object, Bytes dkey, Epoch epoch, Anchor from,
+                                   ListLimits limits) override;
+  Task<Result<RecxPage>> list_recxs(Uuid container, ObjectId object, Bytes dkey, Bytes akey, Epoch epoch, Anchor from,
+                                    ListLimits limits) override;
+  Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
+                                     Epoch epoch) override;
+  Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) override;
+  Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) override;
+  Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
+  Task<Status> flush() override { return media_->flush(); }
+  Epoch next_epoch() override { return clock_.next(); }
+
+  Task<Status> change_metadata(std::vector<MetadataChange> changes) override;
+  Task<Result<std::optional<Bytes>>> get_metadata(std::string name) override;
+  Task<Result<std::vector<std::pair<std::string, Bytes>>>> list_metadata(std::string prefix) override;
+
+ private:
+  // An operation of a write call that is ready to be applied: records of one version.
+  struct Change {
+    enum class Kind : uint8_t { kPunchObject, kPunchDkey, kPunchAkey, kUpdate };
+    Kind kind = Kind::kUpdate;
+    Bytes object;                        // Prefixes; those below the kind's level are empty.
+    Bytes dkey;
+    Bytes akey;
+    uint32_t conditions = 0;
+    ValueKind value_kind = ValueKind::kSingle;
+    uint64_t record_size = 0;
+    std::vector<PreparedValue> values;
+    bool follows_punch = false;          // An operation before it in the call punches what was there.
+  };
+
+  Result<ContainerRef> find_container(Uuid container) const;
+  // kEpochMax reads at the newest epoch applied, so that what is written meanwhile isn't seen in part.
+  static Epoch read_epoch(const ContainerState& container, Epoch epoch) {
+    return epoch == kEpochMax ? container.highest : epoch;
+  }
+
+  // write_path.cc
+  Status check_write(const ObjectWrite& write) const;
+  Task<Status> prepare(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
+                       Reservation& reservation);
+  Task<Status> check_conditions(const Change& change, Epoch epoch);
+  Task<Result<bool>> check_shape(const Change& change, Epoch epoch);
+  // Adds what keeps epochs and minors from being given twice. `is_clocked`: the epoch is from our clock.
+  struct Raised {
+    std::optional<Epoch> bound;
+    std::optional<uint64_t> minor_bound;
+  };
+  Raised raise_bounds(const ContainerState& container, Epoch epoch, bool is_clocked, uint64_t next_minor,
+                      media::Batch& batch) const;
+
+  // target_store.cc
+  Task<Status> load_containers();
+  Task<void> erase_container(uint32_t number, ContainerRef destroyed);
+  Task<Status> erase_records(uint32_t number, ContainerRef destroyed);
+
+  // object_query.cc
+  Task<Result<QueriedKey>> query_dkey(ByteView dkey_prefix, uint32_t flags, const Bytes& akey, ObjectId id, Epoch epoch,
+                                      Version object_floor);
+  Task<Result<QueriedKey>> query_akey(ByteView akey_prefix, uint32_t flags, Epoch epoch, Version dkey_floor);
+
+  World& world_;
+  std::unique_ptr<media::KeyBlockStore> media_;
+  HybridClock clock_;
+  Semaphore turn_;  // The writer turn.
+  Gate background_;
+  std::map<Uuid, ContainerRef> containers_;
+  StoreInfoRecord info_;       // As stored.
+  uint64_t next_minor_ = 0;    // Of late writes.
+  bool is_closed_ = false;
+};
+
+}  // namespace aeon::vos

@@ -1,0 +1,113 @@
+#include "value_reader.h"
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+#include "runtime/disk.h"
+
+namespace aeon::vos {
+
+Destination::Destination(const std::vector<MutableBytes>& pieces) : pieces_(pieces) {
+  starts_.reserve(pieces.size());
+  for (const MutableBytes& piece : pieces_) {
+    starts_.push_back(size_);
+    size_ += piece.size();
+  }
+}
+
+size_t Destination::find(uint64_t offset) const {
+  return static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), offset) - starts_.begin()) - 1;
+}
+
+MutableBytes Destination::contiguous(uint64_t offset, uint64_t size) const {
+  const size_t index = find(offset);
+  const uint64_t within = offset - starts_[index];
+  if (pieces_[index].size() - within < size) return {};
+  return pieces_[index].subspan(within, size);
+}
+
+void Destination::fill(uint64_t offset, ByteView from) const {
+  for (size_t index = find(offset); !from.empty(); ++index) {
+    const uint64_t within = offset - starts_[index];
+    const size_t taken = std::min<uint64_t>(from.size(), pieces_[index].size() - within);
+    if (taken == 0) continue;
+    std::memcpy(pieces_[index].data() + within, from.data(), taken);
+    from = from.subspan(taken);
+    offset += taken;
+  }
+}
+
+namespace {
+
+// Blocks that hold bytes from `begin` on, `out.size()` of them; both whole blocks.
+Task<Status> read_blocks(media::KeyBlockStore& media, const std::vector<media::BlockRange>& blocks, uint64_t begin,
+                         MutableBytes out) {
+  uint64_t skip = begin / media::kBlockSize;
+  for (const media::BlockRange& range : blocks) {
+    if (out.empty()) break;
+    if (skip >= range.count) {
+      skip -= range.count;
+      continue;
+    }
+    const uint64_t count = std::min<uint64_t>(range.count - skip, out.size() / media::kBlockSize);
+    const media::BlockRange part{.first = range.first + skip, .count = count};
+    CO_TRY(co_await media.read_blocks(part, out.first(count * media::kBlockSize)));
+    out = out.subspan(count * media::kBlockSize);
+    skip = 0;
+  }
+  co_return ok();
+}
+
+// `data` is the value's bytes from `begin` on, which is where a chunk starts.
+Status verify(const ValueRecord& record, uint64_t begin, ByteView data) {
+  for (uint64_t at = 0; at < data.size(); at += kChecksumChunk) {
+    const uint64_t size = std::min<uint64_t>(kChecksumChunk, data.size() - at);
+    const uint64_t chunk = (begin + at) / kChecksumChunk;
+    if (crc32c(data.subspan(at, size)) == record.checksums[chunk]) continue;
+    std::string place = "inline";
+    if (!record.blocks.empty()) place = "in the blocks from " + std::to_string(record.blocks.front().first);
+    return Status(Code::kCorrupt, "bytes [" + std::to_string(begin + at) + ", " + std::to_string(begin + at + size) +
+                                      ") " + place + " aren't what was written (checksum)");
+  }
+  return ok();
+}
+
+}  // namespace
+
+Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, uint64_t from, uint64_t to,
+                        const Destination& destination, uint64_t offset, std::vector<uint32_t>& checksums) {
+  // Whole chunks, since only those can be verified.
+  const uint64_t begin = round_down(from, kChecksumChunk);
+  const uint64_t end = std::min(record.bytes(), round_up(to, kChecksumChunk));
+  ByteView data;
+  DiskBuffer buffer;
+  if (record.blocks.empty()) {
+    data = record.inline_bytes.subspan(begin, end - begin);
+  } else {
+    const MutableBytes place = destination.contiguous(offset, to - from);
+    const bool is_direct = begin == from && end == to && !place.empty() && (to - from) % media::kBlockSize == 0 &&
+                           reinterpret_cast<uintptr_t>(place.data()) % media::kBlockSize == 0;
+    if (is_direct) {
+      CO_TRY(co_await read_blocks(media, record.blocks, begin, place));
+      data = place;
+    } else {
+      buffer = DiskBuffer(end - begin);
+      CO_TRY(co_await read_blocks(media, record.blocks, begin, buffer.bytes()));
+      data = buffer.bytes().first(end - begin);
+    }
+  }
+  CO_TRY(verify(record, begin, data));
+
+  const ByteView wanted = data.subspan(from - begin, to - from);
+  const MutableBytes in_place = destination.contiguous(offset, wanted.size());
+  if (in_place.data() != wanted.data()) destination.fill(offset, wanted);
+  for (uint64_t at = 0; at < wanted.size(); at += kChecksumChunk) {
+    const uint64_t size = std::min<uint64_t>(kChecksumChunk, wanted.size() - at);
+    const uint64_t chunk = (from + at) / kChecksumChunk;
+    const bool is_stored_chunk = begin == from && at + size == std::min(record.bytes() - begin, at + kChecksumChunk);
+    checksums.push_back(is_stored_chunk ? record.checksums[chunk] : crc32c(wanted.subspan(at, size)));
+  }
+  co_return ok();
+}
+
+}  // namespace aeon::vos

@@ -1,0 +1,51 @@
+// What the index holds for a value: its shape, its checksums, and its bytes or the blocks that have them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "media/key_block_store.h"
+#include "vos/types.h"
+
+namespace aeon::vos {
+
+struct ValueRecord {
+  enum class Kind : uint8_t {
+    kSingle = 1,       // Part of a single value: record_size is the whole value's, count the bytes of this part.
+    kExtent = 2,       // count records of record_size.
+    kSinglePunch = 3,  // The single value is gone.
+    kExtentPunch = 4,  // count records are gone.
+  };
+  Kind kind = Kind::kSingle;
+  uint64_t record_size = 0;
+  uint64_t count = 0;
+  std::vector<uint32_t> checksums;         // CRC32C of each kChecksumChunk of the bytes.
+  ByteView inline_bytes;                   // Into the encoded record; used if there are no blocks.
+  std::vector<media::BlockRange> blocks;   // In the order of the bytes.
+
+  bool is_punch() const { return kind == Kind::kSinglePunch || kind == Kind::kExtentPunch; }
+  ByteCount bytes() const { return is_punch() ? 0 : (kind == Kind::kSingle ? count : record_size * count); }
+};
+
+inline constexpr ByteCount kPieceSizeMax = 1 * kMiB;         // Larger values and extents become several records.
+inline constexpr ByteCount kArrayRecordSizeMax = 16 * kMiB;  // A record is never cut.
+
+Bytes encode_value(const ValueRecord& record);
+
+// kCorrupt for anything encode_value doesn't write. The result's inline_bytes point into `encoded`.
+Result<ValueRecord> decode_value(ByteView encoded);
+
+// Only kind, record size and count, for walks that look at many records.
+struct ValueShape {
+  ValueRecord::Kind kind = ValueRecord::Kind::kSingle;
+  uint64_t record_size = 0;
+  uint64_t count = 0;
+  bool is_punch() const { return kind == ValueRecord::Kind::kSinglePunch || kind == ValueRecord::Kind::kExtentPunch; }
+};
+Result<ValueShape> decode_value_shape(ByteView encoded);
+
+inline uint64_t chunk_count(ByteCount bytes) { return (bytes + kChecksumChunk - 1) / kChecksumChunk; }
+
+}  // namespace aeon::vos

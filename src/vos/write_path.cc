@@ -1,0 +1,336 @@
+// TargetStore::write: updates and punches, all or none.
+#include <algorithm>
+
+#include "target_store.h"
+
+namespace aeon::vos {
+
+namespace {
+
+// How far ahead of the clock's epochs the stored bound is put, in epochs (1/16 ns): two seconds. Raising it costs one
+// small record a second; a write after a pause also waits until the new one is durable.
+constexpr uint64_t kEpochStep = 2ull * 16 * 1000 * 1000 * 1000;
+constexpr uint64_t kMinorStep = 1 << 20;
+
+// Minors of writes at epochs that aren't new start here, above those of a call at a new epoch.
+constexpr uint64_t kLateMinorBase = uint64_t{1} << 32;
+constexpr size_t kOperationsMax = 1 << 20;
+
+constexpr uint32_t kUpdateConditions = kDkeyInsert | kDkeyUpdate | kAkeyInsert | kAkeyUpdate;
+
+Status invalid(std::string message) { return Status(Code::kInvalidArgument, std::move(message)); }
+
+bool is_below(ByteView prefix, ByteView punched) { return starts_with(prefix, punched); }
+
+}  // namespace
+
+Status TargetStore::check_write(const ObjectWrite& write) const {
+  const bool is_update = write.kind == ObjectWrite::Kind::kUpdate;
+  const uint32_t allowed = is_update ? kUpdateConditions : uint32_t{kPunchIfExists};
+  if ((write.conditions & ~allowed) != 0) return invalid("a write has conditions that don't go with it");
+  if (write.kind != ObjectWrite::Kind::kPunchObject) {
+    TRY(check_user_key("a dkey", dkey_order(write.object), write.dkey));
+  }
+  const KeyOrder order = akey_order(write.object);
+  switch (write.kind) {
+    case ObjectWrite::Kind::kUpdate:
+      if (write.akeys.empty()) return invalid("an update has no akeys");
+      for (const AkeyUpdate& akey : write.akeys) {
+        TRY(check_user_key("an akey", order, akey.akey));
+        if ((akey.conditions & ~uint32_t{kAkeyInsert | kAkeyUpdate}) != 0) {
+          return invalid("an akey's update has conditions that don't go with it");
+        }
+        TRY(check_update(akey).within("akey " + printable_key(akey.akey)));
+      }
+      break;
+    case ObjectWrite::Kind::kPunchAkeys:
+      if (write.punched_akeys.empty()) return invalid("a punch of akeys names none");
+      for (const Bytes& akey : write.punched_akeys) TRY(check_user_key("an akey", order, akey));
+      break;
+    case ObjectWrite::Kind::kPunchObject:
+    case ObjectWrite::Kind::kPunchDkey: break;
+    default: return invalid("a write is of an unknown kind");
+  }
+  return ok();
+}
+
+Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWrite>& writes,
+                                  std::vector<Change>& changes, Reservation& reservation) {
+  for (const ObjectWrite& write : writes) {
+    Change change;
+    change.conditions = write.conditions;
+    change.object = object_prefix(container, write.object);
+    if (write.kind != ObjectWrite::Kind::kPunchObject) {
+      change.dkey = key_prefix(change.object, dkey_order(write.object), write.dkey);
+    }
+    const KeyOrder order = akey_order(write.object);
+    switch (write.kind) {
+      case ObjectWrite::Kind::kPunchObject:
+        change.kind = Change::Kind::kPunchObject;
+        changes.push_back(std::move(change));
+        break;
+      case ObjectWrite::Kind::kPunchDkey:
+        change.kind = Change::Kind::kPunchDkey;
+        changes.push_back(std::move(change));
+        break;
+      case ObjectWrite::Kind::kPunchAkeys:
+        change.kind = Change::Kind::kPunchAkey;
+        for (const Bytes& akey : write.punched_akeys) {
+          change.akey = key_prefix(change.dkey, order, akey);
+          changes.push_back(change);
+        }
+        break;
+      case ObjectWrite::Kind::kUpdate:
+        for (const AkeyUpdate& update : write.akeys) {
+          change.akey = key_prefix(change.dkey, order, update.akey);
+          change.conditions = write.conditions | update.conditions;
+          change.value_kind = update.kind;
+          change.record_size = update.record_size;
+          CO_TRY_ASSIGN(std::vector<PreparedValue> values, co_await prepare_values(*media_, update, reservation));
+          changes.push_back(change);
+          changes.back().values = std::move(values);
+        }
+        break;
+    }
+  }
+
+  // Operations of one call that meet.
+  if (changes.size() > 1) {
+    std::vector<const Bytes*> punched;
+    std::map<ByteView, const Change*, decltype([](ByteView a, ByteView b) { return compare_bytes(a, b) < 0; })> updated;
+    for (Change& change : changes) {
+      switch (change.kind) {
+        case Change::Kind::kPunchObject: punched.push_back(&change.object); break;
+        case Change::Kind::kPunchDkey: punched.push_back(&change.dkey); break;
+        case Change::Kind::kPunchAkey: punched.push_back(&change.akey); break;
+        case Change::Kind::kUpdate: {
+          for (const Bytes* prefix : punched) {
+            change.follows_punch = change.follows_punch || is_below(change.akey, *prefix);
+          }
+          const auto [place, is_new] = updated.try_emplace(change.akey, &change);
+          const Change& other = *place->second;
+          const bool is_array = change.value_kind == ValueKind::kArray;
+          const bool differ =
+              other.value_kind != change.value_kind || (is_array && other.record_size != 0 && change.record_size != 0 &&
+                                                        other.record_size != change.record_size);
+          if (!is_new && differ) co_return invalid("one call updates an akey in two shapes");
+          if (!is_new && other.record_size == 0) place->second = &change;
+          break;
+        }
+      }
+    }
+  }
+  co_return ok();
+}
+
+Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
+  if (change.conditions == 0) co_return ok();
+  Lookup lookup(*media_);
+  if (change.kind == Change::Kind::kPunchObject) {
+    CO_TRY_ASSIGN(const bool exists, co_await lookup.object_exists(change.object, epoch));
+    if (!exists) co_return Status(Code::kNotFound, "the object to punch doesn't exist");
+    co_return ok();
+  }
+  CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
+  const bool dkey_matters =
+      change.kind == Change::Kind::kPunchDkey || (change.conditions & (kDkeyInsert | kDkeyUpdate)) != 0;
+  if (dkey_matters) {
+    CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(change.dkey, epoch, object_floor));
+    if (exists && (change.conditions & kDkeyInsert) != 0) co_return Status(Code::kExists, "the dkey exists");
+    if (!exists && (change.conditions & (kDkeyUpdate | kPunchIfExists)) != 0) {
+      co_return Status(Code::kNotFound, "the dkey doesn't exist");
+    }
+  }
+  const bool akey_matters =
+      change.kind == Change::Kind::kPunchAkey ||
+      (change.kind == Change::Kind::kUpdate && (change.conditions & (kAkeyInsert | kAkeyUpdate)) != 0);
+  if (akey_matters) {
+    CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
+    CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(change.akey, epoch, floor));
+    if (exists && (change.conditions & kAkeyInsert) != 0) co_return Status(Code::kExists, "the akey exists");
+    if (!exists && (change.conditions & (kAkeyUpdate | kPunchIfExists)) != 0) {
+      co_return Status(Code::kNotFound, "the akey doesn't exist");
+    }
+  }
+  co_return ok();
+}
+
+// An akey has one shape at a time: a single value, or an array of records of one size. It may change once everything
+// of the old shape is punched. From then on a mark says that the akey holds several; without it, the first record tells
+// the shape of all, and one seek is enough. Answers whether the mark is due.
+Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
+  if (change.kind != Change::Kind::kUpdate) co_return false;
+  const bool is_single = change.value_kind == ValueKind::kSingle;
+  const Bytes mark = several_shapes_key(change.akey);
+  Bytes first = change.akey;
+  first.push_back(kSingleTag);
+  media::Cursor cursor(*media_);
+  CO_TRY(co_await cursor.seek(mark));
+  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
+  const bool is_marked = equal_bytes(cursor.key(), mark);
+  if (!is_marked) {
+    if (cursor.key()[change.akey.size()] == kPunchTag) CO_TRY(co_await cursor.seek(first));
+    if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
+    const bool holds_single = cursor.key()[change.akey.size()] == kSingleTag;
+    if (holds_single && is_single) co_return false;
+    if (!holds_single && !is_single) {
+      if (change.record_size == 0) co_return false;
+      auto shape = decode_value_shape(cursor.value());
+      if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
+      if (shape->record_size == change.record_size) co_return false;
+    }
+  }
+
+  Version floor{kEpochMax, ~uint64_t{0}};
+  if (!change.follows_punch) {
+    Lookup lookup(*media_);
+    CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
+    CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
+    CO_TRY_ASSIGN(floor, co_await lookup.floor_of(change.akey, epoch, dkey_floor));
+  }
+  bool holds_other = false;
+  CO_TRY(co_await cursor.seek(first));
+  if (cursor.valid() && starts_with(cursor.key(), change.akey, kSingleTag)) {  // The newest single value decides.
+    auto single = decode_single_key(cursor.key(), change.akey.size());
+    if (!single) co_return single.status();
+    auto shape = decode_value_shape(cursor.value());
+    if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
+    const bool is_there = single->version > floor && !shape->is_punch();
+    if (is_there && is_single) co_return holds_other;
+    if (is_there) co_return invalid("the akey holds a single value; punch it to store an array there");
+    holds_other = !is_single;
+  }
+  first.back() = kExtentTag;
+  CO_TRY(co_await cursor.seek(first));
+  while (cursor.valid() && starts_with(cursor.key(), change.akey)) {
+    auto extent = decode_extent_key(cursor.key(), change.akey.size());
+    if (!extent) co_return extent.status();
+    auto shape = decode_value_shape(cursor.value());
+    if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
+    if (!shape->is_punch()) {
+      const bool is_same = !is_single && (change.record_size == 0 || shape->record_size == change.record_size);
+      const bool is_there = extent->version > floor;
+      if (is_there && is_same) co_return holds_other;
+      if (is_there && is_single) co_return invalid("the akey holds an array; punch it to store a single value there");
+      if (is_there) {
+        co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
+                          std::to_string(change.record_size) + "; punch it to change that");
+      }
+      holds_other = holds_other || !is_same;
+    }
+    CO_TRY(co_await cursor.next());
+  }
+  co_return holds_other;
+}
+
+TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, Epoch epoch, bool is_clocked,
+                                              uint64_t next_minor, media::Batch& batch) const {
+  Raised raised;
+  // An application's own epochs are kept exactly: it reads the newest one back.
+  const bool bound_is_near = is_clocked && epoch.value + kEpochStep / 2 > container.bound.value;
+  if (epoch > container.bound || bound_is_near) {
+    raised.bound = is_clocked ? Epoch{epoch.value + kEpochStep} : epoch;
+    const ContainerInfoRecord info{.bound = *raised.bound, .aggregated_through = container.aggregated_through};
+    batch.put(container_info_key(container.number), encode_container_info(info));
+  }
+  if (next_minor > info_.minor_bound) {
+    raised.minor_bound = next_minor + kMinorStep;
+    StoreInfoRecord info = info_;
+    info.minor_bound = *raised.minor_bound;
+    batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
+  }
+  return raised;
+}
+
+Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability) {
+  if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
+  CO_TRY_ASSIGN(ContainerRef container, find_container(id));
+  if (writes.empty()) co_return invalid("a write call has no writes");
+  if (epoch > kEpochGivenMax) co_return invalid("a write's epoch is too large");
+  for (const ObjectWrite& write : writes) CO_TRY(check_write(write));
+
+  Reservation reservation(*media_);
+  std::vector<Change> changes;
+  CO_TRY(co_await prepare(container->number, writes, changes, reservation));
+  if (changes.size() > kOperationsMax) co_return Status(Code::kTooBig, "a write call has too many operations");
+
+  media::LogPosition position;
+  media::LogPosition bound_position;
+  Epoch bound;
+  const bool is_clocked = epoch == kEpochZero;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    if (is_clocked) epoch = clock_.next();
+    if (epoch <= container->aggregated_through) {
+      co_return invalid("epoch " + std::to_string(epoch.value) + " was aggregated already; writes start after epoch " +
+                        std::to_string(container->aggregated_through.value));
+    }
+    const bool is_new_epoch = is_clocked || epoch > clock_.last();
+    media::Batch batch;
+    for (const Change& change : changes) {
+      CO_TRY(co_await check_conditions(change, epoch));
+      CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(change, epoch));
+      if (mark_is_due) batch.put(several_shapes_key(change.akey), {});
+    }
+
+    const uint64_t first_minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_;
+    Version version{.epoch = epoch, .minor = first_minor};
+    Bytes key;
+    for (const Change& change : changes) {
+      if (change.kind != Change::Kind::kUpdate) {
+        key = change.kind == Change::Kind::kPunchObject ? change.object
+              : change.kind == Change::Kind::kPunchDkey ? change.dkey
+                                                        : change.akey;
+        key.push_back(kPunchTag);
+        append_version(key, version);
+        batch.put(key, {});
+        ++version.minor;
+        continue;
+      }
+      for (const PreparedValue& value : change.values) {
+        key.assign(change.akey.begin(), change.akey.end());
+        if (value.is_extent) {
+          append_extent_start(key, extent_level(value.count), value.start);
+          append_version(key, version);
+          ++version.minor;  // Extents of one update may overlap too.
+        } else {
+          key.push_back(kSingleTag);
+          append_version(key, version);
+          append_part(key, value.part);
+        }
+        batch.put(key, value.value);
+      }
+      ++version.minor;
+    }
+    const uint64_t next_minor = is_new_epoch ? next_minor_ : version.minor - kLateMinorBase;
+    const bool only_punches = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
+      return change.kind != Change::Kind::kUpdate || change.record_size == 0;
+    });
+    if (only_punches) batch.use_reserve();
+    const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
+    reservation.adopt_into(batch);
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+
+    reservation.adopted();
+    clock_.observe(epoch);
+    container->highest = std::max(container->highest, epoch);
+    next_minor_ = next_minor;
+    if (raised.minor_bound.has_value()) info_.minor_bound = *raised.minor_bound;
+    if (raised.bound.has_value()) {
+      container->bound = *raised.bound;
+      container->bound_position = position;
+    }
+    bound = container->bound;
+    bound_position = container->bound_position;  // At or before `position`.
+  }
+
+  const bool is_beyond_bound = is_clocked && epoch > container->bound_durable;
+  if (durability != Durability::kSync && !is_beyond_bound) co_return epoch;
+  CO_TRY(co_await media_->wait_durable(durability == Durability::kSync ? position : bound_position));
+  container->bound_durable = std::max(container->bound_durable, bound);
+  co_return epoch;
+}
+
+}  // namespace aeon::vos

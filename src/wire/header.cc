@@ -1,0 +1,91 @@
+#include "wire/header.h"
+
+#include "base/crc32c.h"
+#include "wire/archive.h"
+
+namespace aeon::wire {
+namespace {
+
+constexpr size_t kCrcOffset = 92;
+static_assert(kCrcOffset + sizeof(uint32_t) == kHeaderSize);
+
+Status damaged(std::string what) { return Status(Code::kCorrupt, "message is damaged: " + std::move(what)); }
+
+uint32_t checksum(ByteView header, ByteView payload) { return crc32c(payload, crc32c(header.first(kCrcOffset))); }
+
+}  // namespace
+
+void seal_message(Header& header, Buffer& buffer) {
+  CHECK(buffer.size() >= kHeaderSize);
+  CHECK(buffer.size() - kHeaderSize <= kPayloadSizeMax);
+  header.payload_size = static_cast<uint32_t>(buffer.size() - kHeaderSize);
+  std::byte* to = buffer.data();
+  store_le(to, kMagic);
+  store_le(to + 4, header.version);
+  store_le(to + 6, header.opcode);
+  store_le(to + 8, header.flags);
+  store_le(to + 12, header.payload_size);
+  store_le(to + 16, header.reply_bulk_room);
+  store_le(to + 24, uint64_t{0});
+  store_le(to + 32, header.client_id);
+  store_le(to + 40, header.server_life);
+  store_le(to + 48, header.request_id);
+  store_le(to + 56, header.acknowledged_below);
+  store_le(to + 64, header.deadline_ns);
+  store_le(to + 72, header.trace_id);
+  store_le(to + 80, header.bulk_size);
+  store_le(to + 88, header.bulk_crc);
+  const ByteView whole = buffer.view();
+  store_le(to + kCrcOffset, checksum(whole.first(kHeaderSize), whole.subspan(kHeaderSize)));
+}
+
+Result<Message> open_message(ByteView bytes) {
+  if (bytes.size() < kHeaderSize) return damaged("shorter than its header");
+  const std::byte* from = bytes.data();
+  if (load_le<uint32_t>(from) != kMagic) return damaged("it doesn't begin like one");
+  Message message;
+  Header& header = message.header;
+  header.version = load_le<uint16_t>(from + 4);
+  header.opcode = load_le<uint16_t>(from + 6);
+  header.flags = load_le<uint32_t>(from + 8);
+  header.payload_size = load_le<uint32_t>(from + 12);
+  header.reply_bulk_room = load_le<uint64_t>(from + 16);
+  header.client_id = load_le<uint64_t>(from + 32);
+  header.server_life = load_le<uint64_t>(from + 40);
+  header.request_id = load_le<uint64_t>(from + 48);
+  header.acknowledged_below = load_le<uint64_t>(from + 56);
+  header.deadline_ns = load_le<uint64_t>(from + 64);
+  header.trace_id = load_le<uint64_t>(from + 72);
+  header.bulk_size = load_le<uint64_t>(from + 80);
+  header.bulk_crc = load_le<uint32_t>(from + 88);
+  const ByteView after = bytes.subspan(kHeaderSize);
+  if (header.payload_size > after.size()) return damaged("its payload is cut off");
+  message.payload = after.first(header.payload_size);
+  if (load_le<uint32_t>(from + kCrcOffset) != checksum(bytes.first(kHeaderSize), message.payload)) {
+    return damaged("its checksum differs");
+  }
+  const ByteView rest = after.subspan(header.payload_size);
+  if ((header.flags & kFlagBulkInside) != 0) {
+    if (rest.size() != header.bulk_size) return damaged("its bulk data is cut off");
+    if (crc32c(rest) != header.bulk_crc) return damaged("the checksum of its bulk data differs");
+    message.bulk = rest;
+  } else if (!rest.empty()) {
+    return damaged("bytes follow it");
+  }
+  return message;
+}
+
+Status check_version(uint16_t version, std::string_view peer) {
+  if (version >= kProtocolVersionOldest && version <= kProtocolVersion) return ok();
+  return Status(Code::kProtocolMismatch,
+                "the " + std::string(peer) + " speaks protocol version " + std::to_string(version) +
+                    " and this program speaks " + std::to_string(kProtocolVersionOldest) + " to " +
+                    std::to_string(kProtocolVersion) + "; install the same release on both sides");
+}
+
+Status Decoder::failed(Code code) const {
+  return Status(code, std::string("malformed: ") + fault_ + " (" + std::to_string(left_at_fault_) +
+                          " bytes before the end)");
+}
+
+}  // namespace aeon::wire

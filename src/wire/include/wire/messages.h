@@ -1,0 +1,593 @@
+// Every request and its answer. Numbers and the order of fields are fixed for ever; new fields go to the end, with
+// archive.since(version, …). See docs/design/requests.md, and archive.h for the encoding.
+//
+// kMayRepeat: doing it twice is as good as once, so that a client that can't know whether a lost server did it may
+// ask its successor.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "wire/archive.h"
+#include "wire/header.h"
+
+namespace aeon::wire {
+
+enum class Opcode : uint16_t {
+  kHello = 1,
+
+  kPoolList = 16,
+  kPoolConnect = 17,
+  kPoolDisconnect = 18,
+  kPoolQuery = 19,
+  kPoolAttributes = 20,
+  kPoolChangeAttributes = 21,
+
+  kContainerCreate = 32,
+  kContainerOpen = 33,
+  kContainerClose = 34,
+  kContainerDestroy = 35,
+  kContainerList = 36,
+  kContainerQuery = 37,
+  kContainerProperties = 38,
+  kContainerSetProperties = 39,
+  kContainerAttributes = 40,
+  kContainerChangeAttributes = 41,
+  kSnapshotCreate = 42,
+  kSnapshotList = 43,
+  kSnapshotDestroy = 44,
+  kAllocateNumbers = 45,
+  kContainerAggregate = 46,
+
+  kObjectWrite = 64,
+  kObjectFetch = 65,
+  kListObjects = 66,
+  kListDkeys = 67,
+  kListAkeys = 68,
+  kListRecxs = 69,
+  kQueryKey = 70,
+  kQueryMaxEpoch = 71,
+  kFlush = 72,
+};
+inline constexpr uint16_t kOpcodeMax = 72;
+// The request's name as in docs and messages; "unknown" for numbers that aren't requests.
+std::string_view opcode_name(uint16_t opcode);
+
+enum class Access : uint8_t { kReadOnly = 1, kReadWrite = 2, kExclusive = 3 };
+template <>
+struct EnumRange<Access> {
+  static constexpr Access kFirst = Access::kReadOnly, kLast = Access::kExclusive;
+};
+
+using PropertyValue = std::variant<uint64_t, std::string>;
+using Properties = std::map<uint32_t, PropertyValue>;
+using Attributes = std::map<std::string, Bytes>;
+using AttributeChanges = std::map<std::string, std::optional<Bytes>>;
+
+// ---- Parts ----------------------------------------------------------------------------------------------------------
+
+struct PoolInfo {
+  Uuid id;
+  std::string label;
+  uint32_t target_count = 0;
+  ByteCount capacity = 0;
+  ByteCount free = 0;
+  uint32_t container_count = 0;
+  static void io(auto& archive, auto& self) {
+    archive(self.id, self.label, self.target_count, self.capacity, self.free, self.container_count);
+  }
+};
+
+struct ContainerInfo {
+  Uuid id;
+  std::string label;
+  uint64_t layout_type = 0;
+  Epoch highest_committed;
+  Epoch last_snapshot;
+  uint32_t snapshot_count = 0;
+  uint32_t handle_count = 0;
+  uint64_t opened_unix_ns = 0;
+  uint64_t modified_unix_ns = 0;
+  static void io(auto& archive, auto& self) {
+    archive(self.id, self.label, self.layout_type, self.highest_committed, self.last_snapshot, self.snapshot_count,
+            self.handle_count, self.opened_unix_ns, self.modified_unix_ns);
+  }
+};
+
+struct SnapshotInfo {
+  Epoch epoch;
+  std::string name;
+  static void io(auto& archive, auto& self) { archive(self.epoch, self.name); }
+};
+
+struct FetchAkey {
+  Bytes akey;
+  ValueKind kind = ValueKind::kSingle;
+  std::vector<Recx> recxs;
+  uint64_t out_size = 0;  // Its share of the room for bulk data, in order; 0: only sizes are wanted.
+  static void io(auto& archive, auto& self) { archive(self.akey, self.kind, self.recxs, self.out_size); }
+};
+
+struct ListLimits {
+  uint32_t count_max = 1024;
+  ByteCount bytes_max = 64 * kKiB;
+  static void io(auto& archive, auto& self) { archive(self.count_max, self.bytes_max); }
+};
+
+struct EmptyReply {
+  static void io(auto&, auto&) {}
+};
+
+// ---- Hello ----------------------------------------------------------------------------------------------------------
+
+struct HelloReply {
+  uint16_t version = 0;          // To speak from now on: the newest that both know.
+  std::string system;
+  std::string release;           // Of the server's program, for people.
+  uint32_t target_count = 0;
+  static void io(auto& archive, auto& self) { archive(self.version, self.system, self.release, self.target_count); }
+};
+struct HelloRequest {
+  static constexpr Opcode kOpcode = Opcode::kHello;
+  static constexpr bool kMayRepeat = true;
+  using Reply = HelloReply;
+  uint16_t version_oldest = kProtocolVersionOldest;
+  uint16_t version_newest = kProtocolVersion;
+  std::string release;
+  static void io(auto& archive, auto& self) { archive(self.version_oldest, self.version_newest, self.release); }
+};
+
+// ---- Pools ----------------------------------------------------------------------------------------------------------
+
+struct PoolListReply {
+  std::vector<PoolInfo> pools;
+  static void io(auto& archive, auto& self) { archive(self.pools); }
+};
+struct PoolListRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolList;
+  static constexpr bool kMayRepeat = true;
+  using Reply = PoolListReply;
+  static void io(auto&, auto&) {}
+};
+
+struct PoolConnectReply {
+  uint64_t handle = 0;
+  PoolInfo pool;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.pool); }
+};
+struct PoolConnectRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolConnect;
+  static constexpr bool kMayRepeat = true;
+  using Reply = PoolConnectReply;
+  std::string pool;  // Label or uuid.
+  Access access = Access::kReadOnly;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.access); }
+};
+
+// Also closes the pool handle's container handles.
+struct PoolDisconnectRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolDisconnect;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+struct PoolQueryReply {
+  PoolInfo pool;
+  static void io(auto& archive, auto& self) { archive(self.pool); }
+};
+struct PoolQueryRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolQuery;
+  static constexpr bool kMayRepeat = true;
+  using Reply = PoolQueryReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+struct AttributesReply {
+  Attributes attributes;
+  static void io(auto& archive, auto& self) { archive(self.attributes); }
+};
+struct PoolAttributesRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolAttributes;
+  static constexpr bool kMayRepeat = true;
+  using Reply = AttributesReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+struct PoolChangeAttributesRequest {
+  static constexpr Opcode kOpcode = Opcode::kPoolChangeAttributes;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  AttributeChanges changes;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.changes); }
+};
+
+// ---- Containers -----------------------------------------------------------------------------------------------------
+
+struct ContainerCreateReply {
+  Uuid id;
+  static void io(auto& archive, auto& self) { archive(self.id); }
+};
+struct ContainerCreateRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerCreate;
+  static constexpr bool kMayRepeat = false;
+  using Reply = ContainerCreateReply;
+  uint64_t pool = 0;
+  std::string label;
+  std::optional<Uuid> id;
+  Properties properties;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.label, self.id, self.properties); }
+};
+
+struct ContainerOpenReply {
+  uint64_t handle = 0;
+  Uuid id;
+  Properties properties;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.id, self.properties); }
+};
+struct ContainerOpenRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerOpen;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ContainerOpenReply;
+  uint64_t pool = 0;
+  std::string container;  // Label or uuid.
+  Access access = Access::kReadOnly;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.container, self.access); }
+};
+
+struct ContainerCloseRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerClose;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+struct ContainerDestroyRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerDestroy;
+  static constexpr bool kMayRepeat = false;
+  using Reply = EmptyReply;
+  uint64_t pool = 0;
+  std::string container;
+  bool force = false;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.container, self.force); }
+};
+
+// In order of uuid, those behind `after`.
+struct ContainerListReply {
+  std::vector<ContainerInfo> containers;
+  bool is_end = true;
+  static void io(auto& archive, auto& self) { archive(self.containers, self.is_end); }
+};
+struct ContainerListRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerList;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ContainerListReply;
+  uint64_t pool = 0;
+  std::optional<Uuid> after;
+  uint32_t count_max = 1024;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.after, self.count_max); }
+};
+
+struct ContainerQueryReply {
+  ContainerInfo container;
+  static void io(auto& archive, auto& self) { archive(self.container); }
+};
+struct ContainerQueryRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerQuery;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ContainerQueryReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+struct ContainerPropertiesReply {
+  Properties properties;
+  static void io(auto& archive, auto& self) { archive(self.properties); }
+};
+struct ContainerPropertiesRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerProperties;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ContainerPropertiesReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+struct ContainerSetPropertiesRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerSetProperties;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  Properties changed;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.changed); }
+};
+
+struct ContainerAttributesRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerAttributes;
+  static constexpr bool kMayRepeat = true;
+  using Reply = AttributesReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+struct ContainerChangeAttributesRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerChangeAttributes;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  AttributeChanges changes;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.changes); }
+};
+
+struct EpochReply {
+  Epoch epoch;
+  static void io(auto& archive, auto& self) { archive(self.epoch); }
+};
+struct SnapshotCreateRequest {
+  static constexpr Opcode kOpcode = Opcode::kSnapshotCreate;
+  static constexpr bool kMayRepeat = false;
+  using Reply = EpochReply;
+  uint64_t handle = 0;
+  std::string name;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.name); }
+};
+struct SnapshotListReply {
+  std::vector<SnapshotInfo> snapshots;
+  static void io(auto& archive, auto& self) { archive(self.snapshots); }
+};
+struct SnapshotListRequest {
+  static constexpr Opcode kOpcode = Opcode::kSnapshotList;
+  static constexpr bool kMayRepeat = true;
+  using Reply = SnapshotListReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+struct SnapshotDestroyRequest {
+  static constexpr Opcode kOpcode = Opcode::kSnapshotDestroy;
+  static constexpr bool kMayRepeat = false;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  Epoch epoch;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.epoch); }
+};
+
+struct AllocateNumbersReply {
+  uint64_t first = 0;
+  static void io(auto& archive, auto& self) { archive(self.first); }
+};
+struct AllocateNumbersRequest {
+  static constexpr Opcode kOpcode = Opcode::kAllocateNumbers;
+  static constexpr bool kMayRepeat = true;
+  using Reply = AllocateNumbersReply;
+  uint64_t handle = 0;
+  uint64_t count = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.count); }
+};
+
+struct ContainerAggregateRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerAggregate;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  Epoch through;  // kEpochMax: all there is now.
+  static void io(auto& archive, auto& self) { archive(self.handle, self.through); }
+};
+
+// ---- Objects --------------------------------------------------------------------------------------------------------
+
+// Bulk: the data of all updates, one after the other in the order of their recxs.
+struct ObjectWriteRequest {
+  static constexpr Opcode kOpcode = Opcode::kObjectWrite;
+  static constexpr bool kMayRepeat = false;
+  using Reply = EpochReply;
+  uint64_t handle = 0;
+  Epoch epoch;
+  std::vector<ObjectWrite> writes;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.epoch, self.writes); }
+};
+
+// The bulk data of the answer: what was found, each akey's at its place in its share of the room.
+struct ObjectFetchReply {
+  std::vector<FetchedAkey> akeys;
+  static void io(auto& archive, auto& self) { archive(self.akeys); }
+};
+struct ObjectFetchRequest {
+  static constexpr Opcode kOpcode = Opcode::kObjectFetch;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ObjectFetchReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  Bytes dkey;
+  std::vector<FetchAkey> akeys;
+  uint32_t conditions = 0;
+  Epoch epoch;
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.dkey, self.akeys, self.conditions, self.epoch);
+  }
+};
+
+struct ListObjectsReply {
+  std::vector<ObjectId> objects;
+  Anchor next;
+  static void io(auto& archive, auto& self) { archive(self.objects, self.next); }
+};
+struct ListObjectsRequest {
+  static constexpr Opcode kOpcode = Opcode::kListObjects;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ListObjectsReply;
+  uint64_t handle = 0;
+  Epoch epoch;
+  Anchor from;
+  ListLimits limits;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.epoch, self.from, self.limits); }
+};
+
+struct ListKeysReply {
+  std::vector<Bytes> keys;
+  Anchor next;
+  static void io(auto& archive, auto& self) { archive(self.keys, self.next); }
+};
+struct ListDkeysRequest {
+  static constexpr Opcode kOpcode = Opcode::kListDkeys;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ListKeysReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  Epoch epoch;
+  Anchor from;
+  ListLimits limits;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.object, self.epoch, self.from, self.limits); }
+};
+struct ListAkeysRequest {
+  static constexpr Opcode kOpcode = Opcode::kListAkeys;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ListKeysReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  Bytes dkey;
+  Epoch epoch;
+  Anchor from;
+  ListLimits limits;
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.dkey, self.epoch, self.from, self.limits);
+  }
+};
+
+struct ListRecxsReply {
+  std::vector<ListedRecx> recxs;
+  Anchor next;
+  static void io(auto& archive, auto& self) { archive(self.recxs, self.next); }
+};
+struct ListRecxsRequest {
+  static constexpr Opcode kOpcode = Opcode::kListRecxs;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ListRecxsReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  Bytes dkey;
+  Bytes akey;
+  Epoch epoch;
+  Anchor from;
+  ListLimits limits;
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.dkey, self.akey, self.epoch, self.from, self.limits);
+  }
+};
+
+struct QueryKeyReply {
+  QueriedKey key;
+  static void io(auto& archive, auto& self) { archive(self.key); }
+};
+struct QueryKeyRequest {
+  static constexpr Opcode kOpcode = Opcode::kQueryKey;
+  static constexpr bool kMayRepeat = true;
+  using Reply = QueryKeyReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  uint32_t flags = 0;
+  Bytes dkey;
+  Bytes akey;
+  Epoch epoch;
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.flags, self.dkey, self.akey, self.epoch);
+  }
+};
+
+struct QueryMaxEpochRequest {
+  static constexpr Opcode kOpcode = Opcode::kQueryMaxEpoch;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EpochReply;
+  uint64_t handle = 0;
+  ObjectId object;
+  Epoch epoch;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.object, self.epoch); }
+};
+
+struct FlushRequest {
+  static constexpr Opcode kOpcode = Opcode::kFlush;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+// ---- All of them ----------------------------------------------------------------------------------------------------
+
+// visit.template operator()<Request>() for each kind of request, in the order of their opcodes.
+template <typename Visit>
+void for_each_request(Visit&& visit) {
+  visit.template operator()<HelloRequest>();
+  visit.template operator()<PoolListRequest>();
+  visit.template operator()<PoolConnectRequest>();
+  visit.template operator()<PoolDisconnectRequest>();
+  visit.template operator()<PoolQueryRequest>();
+  visit.template operator()<PoolAttributesRequest>();
+  visit.template operator()<PoolChangeAttributesRequest>();
+  visit.template operator()<ContainerCreateRequest>();
+  visit.template operator()<ContainerOpenRequest>();
+  visit.template operator()<ContainerCloseRequest>();
+  visit.template operator()<ContainerDestroyRequest>();
+  visit.template operator()<ContainerListRequest>();
+  visit.template operator()<ContainerQueryRequest>();
+  visit.template operator()<ContainerPropertiesRequest>();
+  visit.template operator()<ContainerSetPropertiesRequest>();
+  visit.template operator()<ContainerAttributesRequest>();
+  visit.template operator()<ContainerChangeAttributesRequest>();
+  visit.template operator()<SnapshotCreateRequest>();
+  visit.template operator()<SnapshotListRequest>();
+  visit.template operator()<SnapshotDestroyRequest>();
+  visit.template operator()<AllocateNumbersRequest>();
+  visit.template operator()<ContainerAggregateRequest>();
+  visit.template operator()<ObjectWriteRequest>();
+  visit.template operator()<ObjectFetchRequest>();
+  visit.template operator()<ListObjectsRequest>();
+  visit.template operator()<ListDkeysRequest>();
+  visit.template operator()<ListAkeysRequest>();
+  visit.template operator()<ListRecxsRequest>();
+  visit.template operator()<QueryKeyRequest>();
+  visit.template operator()<QueryMaxEpochRequest>();
+  visit.template operator()<FlushRequest>();
+}
+
+// A payload alone, as rpc puts it behind the header.
+template <typename Message>
+void encode(const Message& message, uint16_t version, Buffer& out) {
+  Encoder encoder(out, version);
+  encoder(message);
+}
+// kInvalidArgument if `payload` isn't exactly one `Message`.
+template <typename Message>
+Status decode(ByteView payload, uint16_t version, Message& message) {
+  Decoder decoder(payload, version);
+  decoder(message);
+  return decoder.finish(Code::kInvalidArgument);
+}
+
+// An answer's payload: code and message, then the fields if the code is ok.
+template <typename Reply>
+void encode_reply(const Result<Reply>& reply, uint16_t version, Buffer& out) {
+  Encoder encoder(out, version);
+  if (reply.is_ok()) {
+    encoder(Code::kOk, uint32_t{0}, *reply);
+  } else {
+    encoder(reply.code(), std::string(reply.status().message()));
+  }
+}
+template <typename Reply>
+Result<Reply> decode_reply(ByteView payload, uint16_t version) {
+  Decoder decoder(payload, version);
+  Code code = Code::kOk;
+  std::string message;
+  decoder(code, message);
+  Reply reply;
+  if (code == Code::kOk) decoder(reply);
+  if (Status status = decoder.finish(Code::kCorrupt); !status.is_ok()) return status.within("answer");
+  if (code != Code::kOk) return Status(code, std::move(message));
+  return reply;
+}
+
+}  // namespace aeon::wire
