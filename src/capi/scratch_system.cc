@@ -1,6 +1,7 @@
 #include "scratch_system.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 namespace aeon::capi {

@@ -7,8 +7,6 @@ namespace aeon::dfs {
 
 namespace {
 
-constexpr int kAttemptsMax = 100;
-
 int64_t to_ns(Epoch epoch) { return static_cast<int64_t>(HybridClock::to_unix_ns(epoch)); }
 
 }  // namespace
@@ -193,7 +191,7 @@ Task<Result<Attributes>> FileSystemCore::change_attributes(EntryKey entry, std::
     if (!attributes.is_ok()) co_return attributes.status().within(printable(path));
     co_return attributes;
   }
-  co_return Status(Code::kConflict, printable(path) + " kept changing meanwhile; try again");
+  co_return too_contended(path);
 }
 
 Task<Status> FileSystemCore::access(NodePointer directory, std::string name, Caller caller, uint32_t mask) {

@@ -18,6 +18,12 @@
 
 namespace aeon::dfs {
 
+// How often an operation starts again because others changed what it looked at.
+inline constexpr int kAttemptsMax = 100;
+inline Status too_contended(std::string_view path) {
+  return Status(Code::kConflict, printable(path) + " kept changing meanwhile; try again");
+}
+
 // Where an entry is.
 struct EntryKey {
   ObjectId directory;

@@ -8,7 +8,7 @@ namespace aeon::dfs {
 namespace {
 
 // How many changes one write may hold.
-constexpr size_t kPunchesMax = 100'000;
+constexpr size_t kPunchesMax = 1'000'000;
 
 // A run of bytes in any number of pieces.
 template <typename Piece>

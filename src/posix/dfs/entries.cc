@@ -6,17 +6,6 @@
 
 namespace aeon::dfs {
 
-namespace {
-
-// How often an operation starts again because others changed what it looked at.
-constexpr int kAttemptsMax = 100;
-
-Status too_contended(std::string_view path) {
-  return Status(Code::kConflict, printable(path) + " kept changing meanwhile; try again");
-}
-
-}  // namespace
-
 FileSystemCore::Lock FileSystemCore::shared_directory(ObjectId directory) {
   Lock lock;
   lock.key.kind = LockTable::Kind::kDirectory;

@@ -8,10 +8,6 @@
 
 namespace aeon::dfs {
 
-namespace {
-constexpr int kAttemptsMax = 100;
-}
-
 Task<Result<LinkCount>> FileSystemCore::fetch_link_count(ObjectId shared) {
   Bytes dkey = to_bytes(kLinkCountDkey);
   CO_TRY_ASSIGN(const std::vector<Bytes> names, co_await list_all_akeys(shared, std::move(dkey)));
@@ -96,7 +92,7 @@ Task<Status> FileSystemCore::link(NodePointer node, NodePointer directory, std::
     const Result<ParentLink> above = co_await fetch_parent(directory->object());
     CO_TRY(above.status().within(printable(directory->path_)));
   }
-  co_return Status(Code::kConflict, printable(path) + " kept changing meanwhile; try again");
+  co_return too_contended(path);
 }
 
 }  // namespace aeon::dfs

@@ -88,9 +88,9 @@ Task<Status> FileSystem::format(std::shared_ptr<client::Container> container, Fo
   above.name = std::string(kRootName);
 
   WriteSet set;
-  set.update(superblock_object(), kSuperblockDkey, kInodeAkey, encode(info), kDkeyInsert);
-  set.update(superblock_object(), kRootName, kInodeAkey, encode(root));
-  set.update(root.object, kOwnDkey, kParentAkey, encode(above));
+  set.update(superblock_object(), kSuperblockDkey, kInodeAkey, dfs::encode(info), kDkeyInsert);
+  set.update(superblock_object(), kRootName, kInodeAkey, dfs::encode(root));
+  set.update(root.object, kOwnDkey, kParentAkey, dfs::encode(above));
   set.update(root.object, kOwnDkey, kMarkerAkey, Bytes(1));
   std::vector<ObjectWrite> writes = set.take();
   const Result<Epoch> written = co_await container->write(std::move(writes));

@@ -5,8 +5,6 @@ namespace aeon::dfs {
 
 namespace {
 
-constexpr int kAttemptsMax = 100;
-
 Status into_itself(std::string_view path) {
   return Status(Code::kInvalidArgument, "directory " + printable(path) + " can't move into itself");
 }
@@ -131,7 +129,7 @@ Task<Status> FileSystemCore::move_entry(NodePointer directory, std::string name,
     const Result<ParentLink> above = co_await fetch_parent(to.directory);
     CO_TRY(above.status().within(printable(new_directory->path_)));
   }
-  co_return Status(Code::kConflict, printable(path) + " kept changing meanwhile; try again");
+  co_return too_contended(path);
 }
 
 Task<Status> FileSystemCore::exchange(NodePointer directory_a, std::string name_a, NodePointer directory_b,
@@ -198,7 +196,7 @@ Task<Status> FileSystemCore::exchange(NodePointer directory_a, std::string name_
     if (written.is_ok()) co_return ok();
     if (written.code() != Code::kNotFound) co_return written.status().within(printable(path_a));
   }
-  co_return Status(Code::kConflict, printable(path_a) + " kept changing meanwhile; try again");
+  co_return too_contended(path_a);
 }
 
 }  // namespace aeon::dfs
