@@ -44,7 +44,19 @@ Status check_options(const CreateOptions& options) {
   return ok();
 }
 
-// Only what this, interrupted, may have left there.
+Task<Status> format_target(World& world, Disk& disk, media::FormatOptions format, pool::PoolSpec pool) {
+  CO_TRY(co_await media::KeyBlockStore::format(world, disk, std::move(format)));
+  media::OpenOptions open;
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world, disk, open));
+  CO_TRY_ASSIGN(const std::unique_ptr<vos::Store> store, co_await vos::Store::open(world, std::move(media)));
+  Status created = co_await engine::Engine::create_pool(world, *store, std::move(pool));
+  Status closed = co_await store->close();
+  CO_TRY(created);
+  co_return closed;
+}
+
+}  // namespace
+
 Status check_empty(const Directory& directory) {
   TRY_ASSIGN(const std::vector<std::string> names, directory.list());
   const bool was_begun = directory.has_file(kCreatingFile);
@@ -62,19 +74,6 @@ Status check_empty(const Directory& directory) {
   }
   return ok();
 }
-
-Task<Status> format_target(World& world, Disk& disk, media::FormatOptions format, pool::PoolSpec pool) {
-  CO_TRY(co_await media::KeyBlockStore::format(world, disk, std::move(format)));
-  media::OpenOptions open;
-  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world, disk, open));
-  CO_TRY_ASSIGN(const std::unique_ptr<vos::Store> store, co_await vos::Store::open(world, std::move(media)));
-  Status created = co_await engine::Engine::create_pool(world, *store, std::move(pool));
-  Status closed = co_await store->close();
-  CO_TRY(created);
-  co_return closed;
-}
-
-}  // namespace
 
 std::string holder_text(uint64_t now_unix_ns) {
   return "process " + std::to_string(process_id()) + " (" + program_invocation_short_name + ") on " + host_name() +

@@ -129,6 +129,12 @@ Result<Directory> hold(const std::string& path, bool create) {
                   "there is no directory " + path + "; create a system there, or name one that exists");
   }
   if (!directory.is_ok()) return directory;
+  if (!directory->has_file(kSystemFile)) {
+    // Before the lock, which is a file too: somebody else's directory stays as it is.
+    const Status found = read_superblock(*directory).status();
+    if (!create || found.code() != Code::kNotFound) return found;
+    TRY(check_empty(*directory));
+  }
   TRY(directory->lock(holder_text(SystemClock().wall_ns())));
   return directory;
 }

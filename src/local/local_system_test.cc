@@ -180,6 +180,15 @@ TEST_F(LocalSystemTest, AnotherProcessIsToldWhoHoldsIt) {
   EXPECT_NE(text.find("process " + std::to_string(getpid())), std::string::npos) << text;
 }
 
+TEST_F(LocalSystemTest, ADirectoryOfOtherThingsStaysAsItIs) {
+  fs::create_directory(directory());
+  write_file(directory() + "/precious", "data");
+  EXPECT_EQ(open_status(directory()).code(), Code::kNotFound);
+  EXPECT_EQ(open_status(directory(), creating()).code(), Code::kNotEmpty);
+  EXPECT_EQ(LocalSystem::create(directory(), small()).code(), Code::kNotEmpty);
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory()), fs::directory_iterator()), 1);
+}
+
 TEST_F(LocalSystemTest, AForeignSystemFileIsNamed) {
   fs::create_directory(directory());
   write_file(directory() + "/system", "this is no superblock");
