@@ -409,8 +409,8 @@ TEST_F(ContainerTest, PropertiesSurviveAndRelabellingFreesTheOldLabel) {
   ASSERT_TRUE(create("old", {{client::kPropLayoutType, client::kLayoutPosix}}).is_ok());
   auto container = opened("old");
   EXPECT_EQ(run(container->set_properties({{client::kPropLayoutType, uint64_t{0}}})).code(), Code::kInvalidArgument);
-  const Status changed = run(container->set_properties({{client::kPropLabel, std::string("new")},
-                                                        {client::kPropDurability, uint64_t{1}}}));
+  const Status changed = run(
+      container->set_properties({{client::kPropLabel, std::string("new")}, {client::kPropDurability, uint64_t{1}}}));
   ASSERT_TRUE(changed.is_ok()) << changed.to_string();
   container.reset();
   ASSERT_TRUE(create("old").is_ok());
@@ -704,7 +704,8 @@ TEST_F(ArrayTest, AgreesWithAPlainVector) {
       default: {
         Bytes out(count + 10, std::byte{0xee});
         const MutableBytes memory = out;
-        const auto read = run(array.read({{begin, count}, {5, 10}}, {memory.first(7 % count), memory.subspan(7 % count)}));
+        const auto read =
+            run(array.read({{begin, count}, {5, 10}}, {memory.first(7 % count), memory.subspan(7 % count)}));
         ASSERT_TRUE(read.is_ok()) << read.status().to_string();
         Bytes padded = model;
         padded.resize(std::max<size_t>(model.size(), 70'000));

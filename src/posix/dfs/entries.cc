@@ -325,6 +325,7 @@ Task<Result<NodePointer>> FileSystemCore::open(NodePointer directory, std::strin
     co_return Status(Code::kInvalidArgument, "truncating needs opening for writing");
   }
   const std::string path = path_in(*directory, name);
+  const std::string no_target;
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     if (options.creation != Creation::kMustCreate) {
       EntryKey entry;
@@ -342,7 +343,7 @@ Task<Result<NodePointer>> FileSystemCore::open(NodePointer directory, std::strin
       if (node.code() != Code::kNotFound || !creates) co_return node;
     }
     // A new file's owner may write to it, so it has no seal.
-    Result<NodePointer> made = co_await create(directory, name, NodeType::kFile, {}, 0, options.create, false);
+    Result<NodePointer> made = co_await create(directory, name, NodeType::kFile, no_target, 0, options.create, false);
     if (made.is_ok()) {
       (*made)->open_mode_ = options.mode;
       co_return made;
@@ -354,7 +355,9 @@ Task<Result<NodePointer>> FileSystemCore::open(NodePointer directory, std::strin
 
 Task<Result<NodePointer>> FileSystemCore::mkdir(NodePointer directory, std::string name, CreateOptions options) {
   directory = directory_or_root(std::move(directory));
-  co_return co_await create(std::move(directory), std::move(name), NodeType::kDirectory, {}, 0, std::move(options), false);
+  const std::string no_target;
+  co_return co_await create(std::move(directory), std::move(name), NodeType::kDirectory, no_target, 0, std::move(options),
+                            false);
 }
 
 Task<Result<NodePointer>> FileSystemCore::symlink(NodePointer directory, std::string name, std::string target,
@@ -377,8 +380,9 @@ Task<Result<NodePointer>> FileSystemCore::make_node(NodePointer directory, std::
     co_return Status(Code::kInvalidArgument, "directories are made by mkdir() and symlinks by symlink()");
   }
   const bool is_device = type == NodeType::kCharacterDevice || type == NodeType::kBlockDevice;
-  Result<NodePointer> made = co_await create(std::move(directory), std::move(name), type, {}, is_device ? device : 0,
-                                             std::move(options), type == NodeType::kFile);
+  const std::string no_target;
+  Result<NodePointer> made = co_await create(std::move(directory), std::move(name), type, no_target,
+                                             is_device ? device : 0, std::move(options), type == NodeType::kFile);
   if (made.is_ok()) (*made)->open_mode_ = OpenMode::kReadOnly;
   co_return made;
 }

@@ -30,7 +30,9 @@ Task<Result<DirectoryPage>> FileSystemCore::read_directory(NodePointer directory
       EntryKey place;
       place.directory = directory->object();
       place.name = entry.name;
-      Result<Stored> stored = detail == EntryDetail::kTypes ? co_await load_raw(place) : co_await load(place);
+      // Not `? :` with co_await in its branches: GCC 12 destroys what the branch gave twice.
+      Result<Stored> stored = co_await load_raw(place);
+      if (detail == EntryDetail::kAttributes && stored.is_ok() && stored->inode.is_shared) stored = co_await load(place);
       if (stored.code() == Code::kNotFound) continue;  // Removed meanwhile.
       CO_TRY(stored.status().within(printable(path_in(*directory, entry.name))));
       entry.type = stored->inode.type;
