@@ -16,15 +16,15 @@ struct AttributeRecord {
 Status check_attribute(const std::string& name, const std::optional<Bytes>& value) {
   if (name.empty()) return Status(Code::kInvalidArgument, "an attribute needs a name");
   if (name.size() > kAttributeNameMax) {
-    return Status(Code::kInvalidArgument, "an attribute's name has at most 511 bytes, and this one has " +
-                                              std::to_string(name.size()));
+    return Status(Code::kInvalidArgument,
+                  "an attribute's name has at most 511 bytes, and this one has " + std::to_string(name.size()));
   }
   if (name.find('\0') != std::string::npos) {
     return Status(Code::kInvalidArgument, "an attribute's name can't contain NUL");
   }
   if (value.has_value() && value->size() > kAttributeValueMax) {
-    return Status(Code::kTooBig, "attribute '" + name + "' has " + std::to_string(value->size()) +
-                                     " bytes; at most 4096 are kept");
+    return Status(Code::kTooBig,
+                  "attribute '" + name + "' has " + std::to_string(value->size()) + " bytes; at most 4096 are kept");
   }
   return ok();
 }
