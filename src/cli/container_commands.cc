@@ -90,12 +90,14 @@ Status create_container(Invocation& invocation) {
   }
   TRY_ASSIGN(const dfs::FormatOptions format, format_options(invocation));
   TRY_ASSIGN(const std::shared_ptr<client::Pool> pool, invocation.pool(client::Access::kReadWrite, IfMissing::kCreate));
-  Uuid id;
-  if (layout == client::kLayoutPosix) {
-    TRY_ASSIGN(id, invocation.run(dfs::FileSystem::create_container(pool, spec, format)));
-  } else {
-    TRY_ASSIGN(id, invocation.run(pool->create_container(spec)));
+  const auto created = layout == client::kLayoutPosix
+                           ? invocation.run(dfs::FileSystem::create_container(pool, spec, format))
+                           : invocation.run(pool->create_container(spec));
+  if (created.code() == Code::kExists) {
+    return Status(Code::kExists, fmt::format("{}; choose another label", created.status().message()));
   }
+  TRY(created.status());
+  const Uuid id = *created;
   Output& output = invocation.output();
   output.response()["uuid"] = id.to_string();
   output.response()["label"] = spec.label;
@@ -230,7 +232,7 @@ Status get_properties(Invocation& invocation) {
   Output& output = invocation.output();
   output.response()["properties"] = property_json(properties);
   for (const auto& [id, value] : properties) {
-    output.line("{:<16} {}", property_name(id), printable(property_value_text(id, value)));
+    output.line("{:<17} {}", property_name(id), printable(property_value_text(id, value)));
   }
   return ok();
 }

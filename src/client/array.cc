@@ -353,7 +353,9 @@ Task<Status> Array::punch(std::vector<CellRange> ranges) {
   return punch_all(Target{container_, object_, cell_size_, chunk_cells_, epoch_}, std::move(ranges));
 }
 
-Task<Result<uint64_t>> Array::size() { return find_size(Target{container_, object_, cell_size_, chunk_cells_, epoch_}); }
+Task<Result<uint64_t>> Array::size() {
+  return find_size(Target{container_, object_, cell_size_, chunk_cells_, epoch_});
+}
 
 Task<Status> Array::set_size(uint64_t cells) {
   return resize(Target{container_, object_, cell_size_, chunk_cells_, epoch_}, cells);

@@ -58,8 +58,8 @@ std::string printable(const Bytes& key) {
 }
 
 Status wrong_size(const AkeyUpdate& update) {
-  return Status(Code::kInvalidArgument, "the data of akey " + printable(update.akey) +
-                                            " isn't as long as its record size and extents say");
+  return Status(Code::kInvalidArgument,
+                "the data of akey " + printable(update.akey) + " isn't as long as its record size and extents say");
 }
 
 template <typename Piece>
@@ -82,7 +82,8 @@ Status add_checksums_of(AkeyUpdate& update) {
   } else {
     for (const Recx& recx : update.recxs) {
       ByteCount bytes = 0;
-      if (__builtin_mul_overflow(recx.count, update.record_size, &bytes) || __builtin_add_overflow(size, bytes, &size)) {
+      if (__builtin_mul_overflow(recx.count, update.record_size, &bytes) ||
+          __builtin_add_overflow(size, bytes, &size)) {
         return wrong_size(update);
       }
     }
@@ -111,8 +112,9 @@ Status add_checksums(std::vector<ObjectWrite>& writes) {
 }
 
 Status verify_checksums(const AkeyFetch& fetch, const FetchedAkey& fetched) {
-  const Status damaged(Code::kCorrupt, "what was read of akey " + printable(fetch.akey) +
-                                           " isn't what was written (checksum); it was damaged on its way or in memory");
+  const Status damaged(Code::kCorrupt,
+                       "what was read of akey " + printable(fetch.akey) +
+                           " isn't what was written (checksum); it was damaged on its way or in memory");
   Status first = ok();
   // Segments come in the order of memory, so one walk sees them all.
   Walk<MutableBytes> walk(fetch.out);

@@ -55,7 +55,8 @@ Task<Result<std::shared_ptr<Container>>> open(std::shared_ptr<PoolHandle> self, 
   request.pool = self->handle();
   request.container = std::move(container);
   request.access = to_wire(access);
-  CO_TRY_ASSIGN(const wire::ContainerOpenReply reply, co_await rpc::call(self->connection().channel(), std::move(request)));
+  CO_TRY_ASSIGN(const wire::ContainerOpenReply reply,
+                co_await rpc::call(self->connection().channel(), std::move(request)));
   co_return std::make_shared<ContainerHandle>(self, reply.handle, reply.id, access, has_checksums_on(reply.properties));
 }
 

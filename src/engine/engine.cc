@@ -54,12 +54,12 @@ Task<Status> Engine::stop() {
 
 Result<wire::HelloReply> Engine::hello(wire::HelloRequest request, rpc::ServerCall&) {
   if (request.version_oldest > wire::kProtocolVersion || request.version_newest < wire::kProtocolVersionOldest) {
-    return Status(Code::kProtocolMismatch,
-                  "the client (release " + request.release + ") speaks protocol versions " +
-                      std::to_string(request.version_oldest) + " to " + std::to_string(request.version_newest) +
-                      ", and this engine (release " + options_.release + ") " +
-                      std::to_string(wire::kProtocolVersionOldest) + " to " + std::to_string(wire::kProtocolVersion) +
-                      "; install the same release on both sides");
+    return Status(Code::kProtocolMismatch, "the client (release " + request.release + ") speaks protocol versions " +
+                                               std::to_string(request.version_oldest) + " to " +
+                                               std::to_string(request.version_newest) + ", and this engine (release " +
+                                               options_.release + ") " + std::to_string(wire::kProtocolVersionOldest) +
+                                               " to " + std::to_string(wire::kProtocolVersion) +
+                                               "; install the same release on both sides");
   }
   wire::HelloReply reply;
   reply.version = std::min(request.version_newest, wire::kProtocolVersion);

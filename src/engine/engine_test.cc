@@ -4,6 +4,7 @@
 
 #include "client/connection.h"
 #include "client/key_value.h"
+#include "rpc/inproc_channel.h"
 #include "rpc/network_channel.h"
 #include "rpc/network_server.h"
 #include "sim/for_each_seed.h"
@@ -26,7 +27,8 @@ struct Served {
 
 Task<Result<std::unique_ptr<vos::Store>>> open_store(World* world, Disk* disk) {
   media::OpenOptions options;
-  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, *disk, options));
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
+                co_await media::KeyBlockStore::open(*world, *disk, options));
   co_return co_await vos::Store::open(*world, std::move(media));
 }
 
@@ -141,6 +143,130 @@ SIMULATION(Engine, AcknowledgedWritesSurviveALossyNetworkAndPowerLoss) {
   EXPECT_GE(acknowledged, 20);
   EXPECT_EQ(client_process.run(count_missing(*container, acknowledged)), 0);
   connection->close();
+}
+
+// ---- Requests that no client of ours would send ---------------------------------------------------------------------
+
+class HostileRequestTest : public ::testing::Test {
+ protected:
+  HostileRequestTest() {
+    process_.add_disk({.name = "disk 0"});
+    CHECK(process_.run(format(&process_.world(), &process_.disk(0))).is_ok());
+    Served* const served = serve(process_);
+    CHECK(served != nullptr);
+    channel_ = std::make_unique<rpc::InprocChannel>(process_.executor(), served->engine->dispatcher());
+    wire::PoolConnectRequest connect_pool;
+    connect_pool.pool = "pool";
+    connect_pool.access = wire::Access::kReadWrite;
+    pool_ = ask(connect_pool)->handle;
+    wire::ContainerCreateRequest create;
+    create.pool = pool_;
+    create.label = "c";
+    CHECK(ask(create).is_ok());
+    wire::ContainerOpenRequest open;
+    open.pool = pool_;
+    open.container = "c";
+    open.access = wire::Access::kReadWrite;
+    container_ = ask(open)->handle;
+  }
+
+  template <typename Request>
+  Result<typename Request::Reply> ask(Request request, rpc::Bulk bulk = {}) {
+    return process_.run(rpc::call(*channel_, std::move(request), bulk));
+  }
+  wire::ObjectWriteRequest array_write(uint64_t record_size, std::vector<Recx> recxs) const {
+    wire::ObjectWriteRequest request;
+    request.handle = container_;
+    ObjectWrite& write = request.writes.emplace_back();
+    write.object = kObject;
+    write.dkey = to_bytes("d");
+    AkeyUpdate& update = write.akeys.emplace_back();
+    update.akey = to_bytes("a");
+    update.kind = ValueKind::kArray;
+    update.record_size = record_size;
+    update.recxs = std::move(recxs);
+    return request;
+  }
+  Code write_code(const wire::ObjectWriteRequest& request) {
+    const ByteView view = data_;
+    const rpc::Bulk bulk{.send = std::span(&view, 1), .receive = {}};
+    return ask(request, bulk).code();
+  }
+
+  SimScheduler scheduler_{1};
+  SimNetwork network_{scheduler_};
+  SimProcess process_{scheduler_, network_, "engine"};
+  std::unique_ptr<rpc::InprocChannel> channel_;
+  uint64_t pool_ = 0;
+  uint64_t container_ = 0;
+  Bytes data_ = Bytes(100);
+};
+
+TEST_F(HostileRequestTest, DataThatIsntAsLongAsItsExtentsIsInvalid) {
+  EXPECT_EQ(write_code(array_write(1, {{.index = 0, .count = 100}})), Code::kOk);
+  EXPECT_EQ(write_code(array_write(1, {{.index = 0, .count = 99}})), Code::kInvalidArgument);
+  EXPECT_EQ(write_code(array_write(1, {{.index = 0, .count = 101}})), Code::kInvalidArgument);
+  EXPECT_EQ(write_code(array_write(uint64_t{1} << 62, {{.index = 0, .count = 4}})), Code::kInvalidArgument);
+  EXPECT_EQ(write_code(array_write(1, {{.index = 0, .count = ~uint64_t{0}}, {.index = 0, .count = 101}})),
+            Code::kInvalidArgument);
+  EXPECT_EQ(write_code(array_write(1, {{.index = ~uint64_t{0} - 5, .count = 100}})), Code::kInvalidArgument);
+}
+
+TEST_F(HostileRequestTest, RoomThatIsntWhatTheFetchSaysIsInvalid) {
+  wire::ObjectFetchRequest request;
+  request.handle = container_;
+  request.object = kObject;
+  request.dkey = to_bytes("d");
+  request.epoch = kEpochMax;
+  wire::FetchAkey& akey = request.akeys.emplace_back();
+  akey.akey = to_bytes("a");
+  akey.kind = ValueKind::kArray;
+  akey.recxs = {{.index = 0, .count = 100}};
+  const MutableBytes room = data_;
+  const rpc::Bulk bulk{.send = {}, .receive = std::span(&room, 1)};
+  for (const uint64_t said : {uint64_t{0}, uint64_t{99}, uint64_t{101}, ~uint64_t{0}}) {
+    request.akeys[0].out_size = said;
+    EXPECT_EQ(ask(request, bulk).code(), Code::kInvalidArgument) << said;
+  }
+  request.akeys[0].out_size = 100;
+  EXPECT_EQ(ask(request, bulk).code(), Code::kOk);
+}
+
+TEST_F(HostileRequestTest, HandlesThatArentOpenAreStale) {
+  for (const uint64_t handle : {uint64_t{0}, pool_, container_ + 1}) {
+    wire::ContainerQueryRequest query;
+    query.handle = handle;
+    EXPECT_EQ(ask(query).code(), Code::kStaleHandle);
+    wire::ContainerCloseRequest close;
+    close.handle = handle;
+    EXPECT_EQ(ask(close).code(), Code::kStaleHandle);
+    wire::FlushRequest flush;
+    flush.handle = handle;
+    EXPECT_EQ(ask(flush).code(), Code::kStaleHandle);
+  }
+  wire::PoolQueryRequest query;
+  query.handle = container_;
+  EXPECT_EQ(ask(query).code(), Code::kStaleHandle);
+}
+
+TEST_F(HostileRequestTest, DisconnectingAPoolClosesItsContainers) {
+  wire::PoolDisconnectRequest disconnect;
+  disconnect.handle = pool_;
+  ASSERT_TRUE(ask(disconnect).is_ok());
+  wire::ContainerQueryRequest query;
+  query.handle = container_;
+  EXPECT_EQ(ask(query).code(), Code::kStaleHandle);
+}
+
+TEST_F(HostileRequestTest, VersionsThatDontMeetAreNamed) {
+  wire::HelloRequest hello;
+  hello.version_oldest = 7;
+  hello.version_newest = 9;
+  hello.release = "9.9";
+  const auto reply = ask(hello);
+  EXPECT_EQ(reply.code(), Code::kProtocolMismatch);
+  EXPECT_NE(reply.status().message().find("7 to 9"), std::string_view::npos);
+  EXPECT_NE(reply.status().message().find("1 to 1"), std::string_view::npos);
 }
 
 }  // namespace

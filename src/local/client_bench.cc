@@ -1,5 +1,6 @@
 // client_bench [DIRECTORY]: synchronous embedded calls, each through client, wire, rpc and the services, on one thread.
-// Prints JSON: a null round trip (the attributes of a pool that has none), and 64-byte key-value puts and gets, durable at once and at a flush.
+// Prints JSON: a null round trip (the attributes of a pool that has none), and 64-byte key-value puts and gets, durable
+// at once and at a flush.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -73,9 +74,10 @@ int main(int argument_count, char** arguments) {
     client::KeyValue durable(make_container(*system, *pool, 0), object);
     const double put_sync_ns =
         ns_each(3, 300, [&](int i) { must(system->run(durable.put("key " + std::to_string(i), value))); });
-    std::printf("{\"bench\":\"client\",\"null_call_ns\":%.0f,\"kv_put_64_flush_ns\":%.0f,\"kv_get_64_ns\":%.0f,"
-                "\"kv_put_64_sync_ns\":%.0f}\n",
-                null_ns, put_flush_ns, get_ns, put_sync_ns);
+    std::printf(
+        "{\"bench\":\"client\",\"null_call_ns\":%.0f,\"kv_put_64_flush_ns\":%.0f,\"kv_get_64_ns\":%.0f,"
+        "\"kv_put_64_sync_ns\":%.0f}\n",
+        null_ns, put_flush_ns, get_ns, put_sync_ns);
     must(system->close());
   }
   if (!scratch.empty()) std::filesystem::remove_all(scratch);

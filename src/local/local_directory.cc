@@ -44,23 +44,6 @@ Status check_options(const CreateOptions& options) {
   return ok();
 }
 
-// Only what this, interrupted, may have left there.
-Status check_empty(const Directory& directory) {
-  TRY_ASSIGN(const std::vector<std::string> names, directory.list());
-  const bool was_begun = directory.has_file(kCreatingFile);
-  for (const std::string& name : names) {
-    if (name == kLockFile || name == kCreatingFile || name == std::string(kCreatingFile) + ".new") continue;
-    if (was_begun && (name == kTargetFile || name == std::string(kSystemFile) + ".new")) continue;
-    if (name == kSystemFile) return Status(Code::kExists, directory.path() + " holds a system already");
-    if (name == kTargetFile) {
-      return Status(Code::kNotEmpty, directory.path() + " holds the data of a system whose file 'system' is missing; "
-                                                        "put that file back, or choose another directory");
-    }
-    return Status(Code::kNotEmpty, directory.path() + " isn't empty (there is '" + name + "'); choose another directory");
-  }
-  return ok();
-}
-
 Task<Status> format_target(World& world, Disk& disk, media::FormatOptions format, pool::PoolSpec pool) {
   CO_TRY(co_await media::KeyBlockStore::format(world, disk, std::move(format)));
   media::OpenOptions open;
@@ -73,6 +56,24 @@ Task<Status> format_target(World& world, Disk& disk, media::FormatOptions format
 }
 
 }  // namespace
+
+Status check_empty(const Directory& directory) {
+  TRY_ASSIGN(const std::vector<std::string> names, directory.list());
+  const bool was_begun = directory.has_file(kCreatingFile);
+  for (const std::string& name : names) {
+    if (name == kLockFile || name == kCreatingFile || name == std::string(kCreatingFile) + ".new") continue;
+    if (was_begun && (name == kTargetFile || name == std::string(kSystemFile) + ".new")) continue;
+    if (name == kSystemFile) return Status(Code::kExists, directory.path() + " holds a system already");
+    if (name == kTargetFile) {
+      return Status(Code::kNotEmpty, directory.path() +
+                                         " holds the data of a system whose file 'system' is missing; "
+                                         "put that file back, or choose another directory");
+    }
+    return Status(Code::kNotEmpty,
+                  directory.path() + " isn't empty (there is '" + name + "'); choose another directory");
+  }
+  return ok();
+}
 
 std::string holder_text(uint64_t now_unix_ns) {
   return "process " + std::to_string(process_id()) + " (" + program_invocation_short_name + ") on " + host_name() +
@@ -93,16 +94,14 @@ Status create_system(Directory& directory, const CreateOptions& options) {
   superblock.created_unix_ns = clock.wall_ns();
   superblock.pool = random.uuid();
   superblock.pool_label = options.pool_label;
-  superblock.targets.push_back(
-      {.index = 0, .file = kTargetFile, .store = random.uuid(), .capacity = options.capacity});
+  superblock.targets.push_back({.index = 0, .file = kTargetFile, .store = random.uuid(), .capacity = options.capacity});
   {
     Reactor reactor;
     NoNetwork network;
     Faults faults;
     World world{reactor, clock, network, random, faults};
     const FileDisk::Options file{.create = true, .read_only = false, .capacity = options.capacity};
-    TRY_ASSIGN(const std::unique_ptr<FileDisk> disk,
-               FileDisk::open(reactor, directory.path_of(kTargetFile), file));
+    TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, directory.path_of(kTargetFile), file));
     media::FormatOptions format;
     format.store = superblock.targets[0].store;
     format.log_size = options.log_size;
@@ -123,8 +122,9 @@ Result<Superblock> read_superblock(const Directory& directory) {
   TRY_ASSIGN(const Bytes bytes, directory.read_file(kSystemFile));
   TRY_ASSIGN(Superblock superblock, decode_superblock(bytes, directory.path_of(kSystemFile)));
   if (superblock.targets.size() != 1) {
-    return Status(Code::kVersionUnsupported, directory.path() + " has " + std::to_string(superblock.targets.size()) +
-                                                 " targets, and this program opens systems of one; use a newer release");
+    return Status(Code::kVersionUnsupported,
+                  directory.path() + " has " + std::to_string(superblock.targets.size()) +
+                      " targets, and this program opens systems of one; use a newer release");
   }
   const std::string& file = superblock.targets[0].file;
   if (file.empty() || file.find('/') != std::string::npos || file.find('\0') != std::string::npos) {

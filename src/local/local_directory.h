@@ -17,6 +17,9 @@ inline constexpr const char* kLockFile = "lock";
 // Who holds the directory, for the message that another opener gets: "process 123 (daos) on host since TIME".
 std::string holder_text(uint64_t now_unix_ns);
 
+// kNotEmpty or kExists unless a system may be made here: nothing is there but what create_system(), killed, leaves.
+Status check_empty(const Directory& directory);
+
 // Makes a system in a directory that is held. Killed in between, it leaves `creating` behind, and is simply begun
 // again by the next call.
 Status create_system(Directory& directory, const CreateOptions& options);

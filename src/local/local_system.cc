@@ -31,9 +31,8 @@ class EmbeddedSystem final : public LocalSystem {
   // Opens what the superblock names. Once, before anything else.
   Status start() {
     const TargetEntry& target = superblock_.targets[0];
-    const FileDisk::Options file{.create = false,
-                                 .read_only = false,
-                                 .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
+    const FileDisk::Options file{
+        .create = false, .read_only = false, .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
     Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(*reactor_, directory_.path_of(target.file), file);
     if (!disk.is_ok()) return disk.status();
     disk_ = std::move(*disk);
@@ -63,10 +62,12 @@ class EmbeddedSystem final : public LocalSystem {
  private:
   Task<Status> start_engine() {
     media::OpenOptions open;
-    CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world_, *disk_, open));
+    CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
+                  co_await media::KeyBlockStore::open(world_, *disk_, open));
     if (media->uuid() != superblock_.targets[0].store) {
-      co_return Status(Code::kInvalidArgument, std::string(disk_->name()) + " belongs to another system; put back the "
-                                                                            "file that belongs to this one");
+      co_return Status(Code::kInvalidArgument, std::string(disk_->name()) +
+                                                   " belongs to another system; put back the "
+                                                   "file that belongs to this one");
     }
     std::vector<std::unique_ptr<vos::Store>> stores(1);
     CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media)));
@@ -124,9 +125,16 @@ class EmbeddedSystem final : public LocalSystem {
 Result<Directory> hold(const std::string& path, bool create) {
   Result<Directory> directory = Directory::open(path, create);
   if (directory.code() == Code::kNotFound && !create) {
-    return Status(Code::kNotFound, "there is no directory " + path + "; create a system there, or name one that exists");
+    return Status(Code::kNotFound,
+                  "there is no directory " + path + "; create a system there, or name one that exists");
   }
   if (!directory.is_ok()) return directory;
+  if (!directory->has_file(kSystemFile)) {
+    // Before the lock, which is a file too: somebody else's directory stays as it is.
+    const Status found = read_superblock(*directory).status();
+    if (!create || found.code() != Code::kNotFound) return found;
+    TRY(check_empty(*directory));
+  }
   TRY(directory->lock(holder_text(SystemClock().wall_ns())));
   return directory;
 }
@@ -162,8 +170,9 @@ Result<std::shared_ptr<client::System>> open_system(const std::string& name, boo
                   "no system is named; set AEON_SYSTEM=local:DIRECTORY, or name it in the command");
   }
   if (!chosen.starts_with(kLocalPrefix) || chosen.size() == kLocalPrefix.size()) {
-    return Status(Code::kInvalidArgument, "'" + chosen + "' names no system; write local:DIRECTORY, for instance "
-                                                         "AEON_SYSTEM=local:/data/store");
+    return Status(Code::kInvalidArgument, "'" + chosen +
+                                              "' names no system; write local:DIRECTORY, for instance "
+                                              "AEON_SYSTEM=local:/data/store");
   }
   OpenOptions options;
   options.create_if_missing = create_if_missing;

@@ -32,15 +32,16 @@ Result<Superblock> decode_superblock(ByteView bytes, const std::string& path) {
   if (bytes.size() < kSystemMagic.size() || as_text(bytes.first(kSystemMagic.size())) != kSystemMagic) {
     return Status(Code::kInvalidArgument, path + " doesn't belong to a system; name the directory of one");
   }
-  const Status damaged(Code::kCorrupt, path + " is damaged; put back a copy of this file, the data beside it is unharmed");
+  const Status damaged(Code::kCorrupt,
+                       path + " is damaged; put back a copy of this file, the data beside it is unharmed");
   if (bytes.size() < kFieldsOffset + kCrcSize) return damaged;
   const auto version = load_le<uint32_t>(bytes.data() + 8);
   const auto fields_size = load_le<uint32_t>(bytes.data() + 12);
   if (version > kFormatVersion) {
     // Told apart from damage only if the version is what was written: later formats keep this frame.
-    const bool is_whole = bytes.size() - kFieldsOffset - kCrcSize == fields_size &&
-                          crc32c(bytes.first(bytes.size() - kCrcSize)) ==
-                              load_le<uint32_t>(bytes.data() + bytes.size() - kCrcSize);
+    const bool is_whole =
+        bytes.size() - kFieldsOffset - kCrcSize == fields_size &&
+        crc32c(bytes.first(bytes.size() - kCrcSize)) == load_le<uint32_t>(bytes.data() + bytes.size() - kCrcSize);
     if (!is_whole) return damaged;
     return Status(Code::kVersionUnsupported, path + " has format version " + std::to_string(version) +
                                                  " and this program knows " + std::to_string(kFormatVersion) +

@@ -16,18 +16,18 @@ struct Redundancy {
 };
 
 constexpr std::array kRedundancies{
-    Redundancy{1, 1, 0, false, "S", true},          Redundancy{8, 1, 1, false, "RP_2G", true},
-    Redundancy{9, 1, 2, false, "RP_3G", true},      Redundancy{10, 1, 3, false, "RP_4G", true},
-    Redundancy{11, 1, 4, false, "RP_5G", true},     Redundancy{12, 1, 5, false, "RP_6G", true},
-    Redundancy{13, 1, 7, false, "RP_8G", false},    Redundancy{14, 1, 11, false, "RP_12G", false},
-    Redundancy{15, 1, 15, false, "RP_16G", false},  Redundancy{16, 1, 23, false, "RP_24G", false},
-    Redundancy{17, 1, 31, false, "RP_32G", false},  Redundancy{18, 1, 47, false, "RP_48G", false},
-    Redundancy{19, 1, 63, false, "RP_64G", false},  Redundancy{20, 1, 127, false, "RP_128G", false},
-    Redundancy{32, 2, 1, true, "EC_2P1G", true},    Redundancy{33, 2, 2, true, "EC_2P2G", true},
-    Redundancy{34, 4, 1, true, "EC_4P1G", true},    Redundancy{35, 4, 2, true, "EC_4P2G", true},
-    Redundancy{36, 8, 1, true, "EC_8P1G", true},    Redundancy{37, 8, 2, true, "EC_8P2G", true},
-    Redundancy{38, 16, 1, true, "EC_16P1G", true},  Redundancy{39, 16, 2, true, "EC_16P2G", true},
-    Redundancy{40, 4, 3, true, "EC_4P3G", true},    Redundancy{41, 8, 3, true, "EC_8P3G", true},
+    Redundancy{1, 1, 0, false, "S", true},         Redundancy{8, 1, 1, false, "RP_2G", true},
+    Redundancy{9, 1, 2, false, "RP_3G", true},     Redundancy{10, 1, 3, false, "RP_4G", true},
+    Redundancy{11, 1, 4, false, "RP_5G", true},    Redundancy{12, 1, 5, false, "RP_6G", true},
+    Redundancy{13, 1, 7, false, "RP_8G", false},   Redundancy{14, 1, 11, false, "RP_12G", false},
+    Redundancy{15, 1, 15, false, "RP_16G", false}, Redundancy{16, 1, 23, false, "RP_24G", false},
+    Redundancy{17, 1, 31, false, "RP_32G", false}, Redundancy{18, 1, 47, false, "RP_48G", false},
+    Redundancy{19, 1, 63, false, "RP_64G", false}, Redundancy{20, 1, 127, false, "RP_128G", false},
+    Redundancy{32, 2, 1, true, "EC_2P1G", true},   Redundancy{33, 2, 2, true, "EC_2P2G", true},
+    Redundancy{34, 4, 1, true, "EC_4P1G", true},   Redundancy{35, 4, 2, true, "EC_4P2G", true},
+    Redundancy{36, 8, 1, true, "EC_8P1G", true},   Redundancy{37, 8, 2, true, "EC_8P2G", true},
+    Redundancy{38, 16, 1, true, "EC_16P1G", true}, Redundancy{39, 16, 2, true, "EC_16P2G", true},
+    Redundancy{40, 4, 3, true, "EC_4P3G", true},   Redundancy{41, 8, 3, true, "EC_8P3G", true},
     Redundancy{42, 16, 3, true, "EC_16P3G", true},
 };
 constexpr std::array<uint32_t, 9> kWidths{1, 2, 4, 6, 8, 12, 16, 32, kGroupsAll};
@@ -111,7 +111,8 @@ Status check_usable(ObjectId object, uint32_t target_count) {
   if (known->group_size() > target_count) {
     return Status(Code::kInvalidArgument, what + " has class " + class_name(id) + ", whose groups need " +
                                               std::to_string(known->group_size()) + " targets, and the system has " +
-                                              std::to_string(target_count) + "; use a class without redundancy (S1, SX)");
+                                              std::to_string(target_count) +
+                                              "; use a class without redundancy (S1, SX)");
   }
   return Status(Code::kInvalidArgument, what + " has class " + class_name(id) +
                                             ", and this system keeps no redundancy; use a class without it (S1, SX)");

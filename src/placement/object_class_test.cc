@@ -22,8 +22,8 @@ TEST(ObjectClass, NamesAndIdsAreEachOthersInverse) {
 }
 
 TEST(ObjectClass, NamesThatArentClassesAreNone) {
-  for (const std::string_view name : {"", "S", "S0", "S01", "s1", "SY", "S1 ", "S65535", "S99999999999", "RP_2", "RP_7G1",
-                                      "EC_4P2", "EC_3P1G1", "X"}) {
+  for (const std::string_view name : {"", "S", "S0", "S01", "s1", "SY", "S1 ", "S65535", "S99999999999", "RP_2",
+                                      "RP_7G1", "EC_4P2", "EC_3P1G1", "X"}) {
     EXPECT_FALSE(class_by_name(name).has_value()) << name;
   }
   EXPECT_EQ(class_name(0), "");

@@ -20,7 +20,9 @@ constexpr Address kClientAddress{.node = 2, .port = 1};
 // What one process sees of the simulation.
 struct Surroundings {
   Surroundings(SimScheduler& scheduler, SimNetwork& network, SimExecutor& process)
-      : clock(scheduler), random(scheduler.random().fork()), world{process, clock, network.port(process), random, faults} {}
+      : clock(scheduler),
+        random(scheduler.random().fork()),
+        world{process, clock, network.port(process), random, faults} {}
   SimClock clock;
   Random random;
   Faults faults;

@@ -43,8 +43,8 @@ Result<std::unique_ptr<NetworkServer>> NetworkServer::listen(World& world, Addre
                                                              Options options) {
   std::unique_ptr<NetworkServer> server(new NetworkServer(world, self, dispatcher, options));
   NetworkServer* const receiver = server.get();
-  TRY(world.network.listen(
-      self, [receiver](Address from, Bytes message) { receiver->receive(from, std::move(message)); }));
+  TRY(world.network.listen(self,
+                           [receiver](Address from, Bytes message) { receiver->receive(from, std::move(message)); }));
   server->is_listening_ = true;
   return server;
 }
@@ -137,8 +137,9 @@ void NetworkServer::receive(Address from, Bytes message) {
     if (!known->second.reply.empty()) world_.network.send(self_, from, known->second.reply);
     return;
   }
-  if (header.request_id - client->acknowledged_below >= options_.window_max || replies_size_ > options_.replies_size_max ||
-      gate_.is_closing() || header.reply_bulk_room > world_.network.message_size_max()) {
+  if (header.request_id - client->acknowledged_below >= options_.window_max ||
+      replies_size_ > options_.replies_size_max || gate_.is_closing() ||
+      header.reply_bulk_room > world_.network.message_size_max()) {
     ++counters_.dropped;
     return;
   }

@@ -84,8 +84,8 @@ Status check_version(uint16_t version, std::string_view peer) {
 }
 
 Status Decoder::failed(Code code) const {
-  return Status(code, std::string("malformed: ") + fault_ + " (" + std::to_string(left_at_fault_) +
-                          " bytes before the end)");
+  return Status(code,
+                std::string("malformed: ") + fault_ + " (" + std::to_string(left_at_fault_) + " bytes before the end)");
 }
 
 }  // namespace aeon::wire

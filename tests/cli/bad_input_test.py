@@ -105,9 +105,6 @@ class Systems(DaosTest):
 
     def test_a_directory_that_another_process_holds(self):
         self.make_container("c")
-        fifo = os.path.join(self.folder, "fifo")
-        os.mkfifo(fifo)
-        # Blocks while it reads its value, with the system open? The value is read first, so hold it by a long copy.
         self.write_file("big", os.urandom(200_000_000))
         holder = subprocess.Popen([DAOS, "--local", self.store, "fs", "copy", os.path.join(self.folder, "big"),
                                    "daos://default/c/big"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -115,11 +112,11 @@ class Systems(DaosTest):
             refused = None
             while holder.poll() is None and refused is None:
                 done = self.daos("pool", "list")
-                if done.returncode == 1:
+                # At its very beginning a holder hasn't said who it is.
+                if done.returncode == 1 and str(holder.pid) in done.stderr:
                     refused = done.stderr
             self.assertIsNotNone(refused, "the copy ended before it was met")
             self.assertEqual(len(refused.splitlines()), 1, refused)
-            self.assertIn(str(holder.pid), refused)
         finally:
             self.assertEqual(holder.wait(timeout=120), 0)
         self.ok("pool", "list")
@@ -143,12 +140,12 @@ class Names(DaosTest):
         self.fails_with("not_found", "container", "query", "default", "nowhere")
 
     def test_a_label_is_taken_once(self):
-        self.fails("container", "create", "default", "c", saying="c")
+        self.fails("container", "create", "default", "c", saying="choose another label")
         self.fails_with("exists", "container", "create", "default", "c")
 
     def test_labels_that_are_too_long_or_odd(self):
         self.fails("container", "create", "default", "x" * 128, saying="127", code=2)
-        self.fails("container", "create", "default", "a/b", saying="a/b")
+        self.fails("container", "create", "default", "a/b", saying="'/'")
         self.fails("container", "create", "default", "12345678-1234-4234-8234-123456789abc", saying="uuid")
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
 

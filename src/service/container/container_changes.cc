@@ -86,7 +86,12 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
   changes[0].name = snapshot_name(container->id, epoch);
   changes[0].value = pool::encode_record(record);
   changes.push_back(container->record_change());
-  CO_TRY(co_await store_.change_metadata(std::move(changes)));
+  Status recorded = co_await store_.change_metadata(std::move(changes));
+  if (!recorded.is_ok()) {
+    container->snapshots.erase(epoch);
+    ignore(co_await store_.destroy_snapshot(container->id, epoch), "then it stays, without its name");
+    co_return recorded;
+  }
   wire::EpochReply reply;
   reply.epoch = epoch;
   co_return reply;

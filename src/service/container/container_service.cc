@@ -170,7 +170,8 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::create(wire::Containe
   if (!request.label.empty()) {
     const std::string in_properties = text_of(request.properties, kPropLabel);
     if (!in_properties.empty() && in_properties != request.label) {
-      co_return Status(Code::kInvalidArgument, "two labels are given: '" + request.label + "' and '" + in_properties + "'");
+      co_return Status(Code::kInvalidArgument,
+                       "two labels are given: '" + request.label + "' and '" + in_properties + "'");
     }
     request.properties[kPropLabel] = request.label;
   }

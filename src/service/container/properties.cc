@@ -65,8 +65,9 @@ Status check_one(uint32_t id, const wire::PropertyValue& value, bool is_new) {
     return Status(Code::kInvalidArgument, "container property " + name + " " + why);
   };
   if (id == 0x100a) {
-    return bad("(access control list) can't be kept: this system has no accounts, and the directory's own "
-               "permissions decide who may use it");
+    return bad(
+        "(access control list) can't be kept: this system has no accounts, and the directory's own "
+        "permissions decide who may use it");
   }
   if (rule == kRules.end()) return bad("is unknown");
   if (!is_new && !rule->may_change) return bad("can't be changed after the container was created");

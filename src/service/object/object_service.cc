@@ -63,10 +63,9 @@ Status report_filled(const std::vector<wire::FetchAkey>& asked, const std::vecto
   ByteCount begin = 0;
   for (size_t i = 0; i < asked.size(); ++i) {
     if (asked[i].out_size != 0) {
-      TRY(wire::for_each_segment(asked[i].kind, asked[i].recxs, fetched[i],
-                                 [&](const FetchedSegment&, uint64_t offset, uint64_t size) {
-                                   call.filled(begin + offset, size);
-                                 }));
+      TRY(wire::for_each_segment(
+          asked[i].kind, asked[i].recxs, fetched[i],
+          [&](const FetchedSegment&, uint64_t offset, uint64_t size) { call.filled(begin + offset, size); }));
     }
     begin += asked[i].out_size;
   }

@@ -16,15 +16,15 @@ struct AttributeRecord {
 Status check_attribute(const std::string& name, const std::optional<Bytes>& value) {
   if (name.empty()) return Status(Code::kInvalidArgument, "an attribute needs a name");
   if (name.size() > kAttributeNameMax) {
-    return Status(Code::kInvalidArgument, "an attribute's name has at most 511 bytes, and this one has " +
-                                              std::to_string(name.size()));
+    return Status(Code::kInvalidArgument,
+                  "an attribute's name has at most 511 bytes, and this one has " + std::to_string(name.size()));
   }
   if (name.find('\0') != std::string::npos) {
     return Status(Code::kInvalidArgument, "an attribute's name can't contain NUL");
   }
   if (value.has_value() && value->size() > kAttributeValueMax) {
-    return Status(Code::kTooBig, "attribute '" + name + "' has " + std::to_string(value->size()) +
-                                     " bytes; at most 4096 are kept");
+    return Status(Code::kTooBig,
+                  "attribute '" + name + "' has " + std::to_string(value->size()) + " bytes; at most 4096 are kept");
   }
   return ok();
 }
@@ -66,14 +66,13 @@ Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vo
     } else if (value.has_value()) {
       slots[name] = next_slot_++;
       ++added;
-    } else {
-      co_return Status(Code::kNotFound, "there is no attribute '" + name + "'");
-    }
+    }  // Else it's gone already, which is as good: a repeated request finds it so.
   }
   if (entries_.size() + added > kAttributeCountMax) {
     co_return Status(Code::kTooBig, "more than " + std::to_string(kAttributeCountMax) + " attributes");
   }
   for (const auto& [name, value] : changes) {
+    if (!slots.contains(name)) continue;
     vos::Store::MetadataChange change;
     change.name = record_name(slots[name]);
     if (value.has_value()) {
@@ -84,7 +83,7 @@ Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vo
     }
     also.push_back(std::move(change));
   }
-  CO_TRY(co_await store_.change_metadata(std::move(also)));
+  if (!also.empty()) CO_TRY(co_await store_.change_metadata(std::move(also)));
   for (auto& [name, value] : changes) {
     if (value.has_value()) {
       Entry& entry = entries_[name];

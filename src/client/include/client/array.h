@@ -20,7 +20,11 @@ class Array {
   // Without asking the store: the caller knows the sizes (DFS files, byte arrays).
   Array(std::shared_ptr<Container> container, ObjectId object, uint64_t cell_size, uint64_t chunk_cells,
         Epoch epoch = kEpochMax)
-      : container_(std::move(container)), object_(object), cell_size_(cell_size), chunk_cells_(chunk_cells), epoch_(epoch) {}
+      : container_(std::move(container)),
+        object_(object),
+        cell_size_(cell_size),
+        chunk_cells_(chunk_cells),
+        epoch_(epoch) {}
 
   // kExists if there is one already.
   static Task<Result<Array>> create(std::shared_ptr<Container> container, ObjectId object, uint64_t cell_size,

@@ -20,12 +20,12 @@ class NetworkServer {
     uint32_t clients_max = 4096;
     uint32_t window_max = 128;                              // From a client's oldest unanswered one on.
     ByteCount replies_size_max = 256 * kMiB;                // Kept answers of all clients.
-    Duration client_idle = std::chrono::minutes(5);         // More than any deadline, so that nothing is still coming.
+    Duration client_idle = std::chrono::minutes(5);  // More than any deadline, so that nothing is still coming.
   };
   struct Counters {
     uint64_t received = 0;
-    uint64_t repeated = 0;   // Answered from memory, or in progress already.
-    uint64_t dropped = 0;    // Damaged, old, or beyond a bound: the client asks again.
+    uint64_t repeated = 0;  // Answered from memory, or in progress already.
+    uint64_t dropped = 0;  // Damaged, old, or beyond a bound: the client asks again.
   };
 
   static Result<std::unique_ptr<NetworkServer>> listen(World& world, Address self, Dispatcher& dispatcher,

@@ -61,17 +61,29 @@ struct EnumRange<Code> {
 
 // The field lists of what base/ defines.
 template <typename A>
-void io(A& archive, Is<Epoch> auto& epoch) { archive(epoch.value); }
+void io(A& archive, Is<Epoch> auto& epoch) {
+  archive(epoch.value);
+}
 template <typename A>
-void io(A& archive, Is<ObjectId> auto& id) { archive(id.hi, id.lo); }
+void io(A& archive, Is<ObjectId> auto& id) {
+  archive(id.hi, id.lo);
+}
 template <typename A>
-void io(A& archive, Is<Recx> auto& recx) { archive(recx.index, recx.count); }
+void io(A& archive, Is<Recx> auto& recx) {
+  archive(recx.index, recx.count);
+}
 template <typename A>
-void io(A& archive, Is<Anchor> auto& anchor) { archive(anchor.position, anchor.is_end); }
+void io(A& archive, Is<Anchor> auto& anchor) {
+  archive(anchor.position, anchor.is_end);
+}
 template <typename A>
-void io(A& archive, Is<ListedRecx> auto& listed) { archive(listed.recx, listed.record_size, listed.epoch); }
+void io(A& archive, Is<ListedRecx> auto& listed) {
+  archive(listed.recx, listed.record_size, listed.epoch);
+}
 template <typename A>
-void io(A& archive, Is<QueriedKey> auto& key) { archive(key.dkey, key.akey, key.recx, key.record_size); }
+void io(A& archive, Is<QueriedKey> auto& key) {
+  archive(key.dkey, key.akey, key.recx, key.record_size);
+}
 // Without the data, which travels as bulk: its size follows from record_size and recxs.
 template <typename A>
 void io(A& archive, Is<AkeyUpdate> auto& update) {
@@ -82,9 +94,13 @@ void io(A& archive, Is<ObjectWrite> auto& write) {
   archive(write.kind, write.object, write.dkey, write.akeys, write.punched_akeys, write.conditions);
 }
 template <typename A>
-void io(A& archive, Is<FetchedSegment> auto& segment) { archive(segment.recx, segment.epoch, segment.checksums); }
+void io(A& archive, Is<FetchedSegment> auto& segment) {
+  archive(segment.recx, segment.epoch, segment.checksums);
+}
 template <typename A>
-void io(A& archive, Is<FetchedAkey> auto& fetched) { archive(fetched.record_size, fetched.segments); }
+void io(A& archive, Is<FetchedAkey> auto& fetched) {
+  archive(fetched.record_size, fetched.segments);
+}
 
 namespace internal {
 

@@ -124,9 +124,9 @@ struct EmptyReply {
 // ---- Hello ----------------------------------------------------------------------------------------------------------
 
 struct HelloReply {
-  uint16_t version = 0;          // To speak from now on: the newest that both know.
+  uint16_t version = 0;  // To speak from now on: the newest that both know.
   std::string system;
-  std::string release;           // Of the server's program, for people.
+  std::string release;  // Of the server's program, for people.
   uint32_t target_count = 0;
   static void io(auto& archive, auto& self) { archive(self.version, self.system, self.release, self.target_count); }
 };
