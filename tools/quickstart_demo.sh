@@ -80,7 +80,8 @@ fi
 files=$(find "$tree" -type f | wc -l)
 links=$(find "$tree" -type l | wc -l)
 directories=$(find "$tree" -type d | wc -l)
-megabytes=$(size_mb "$tree")
+bytes=$(find "$tree" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
+megabytes=$((bytes / 1000000))
 [[ $files -gt 0 ]] || fail "$tree holds no files"
 free=$(df -Pm "$work" | awk 'NR == 2 { print $4 }')
 needed=$((megabytes * 4 + 512))  # The system, the copy out, and two by cp.
@@ -95,7 +96,7 @@ elapsed() {  # elapsed VARIABLE COMMAND...: seconds it took
   printf -v "$variable" '%s' "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }')"
 }
 rate() {  # rate SECONDS: files and MB a second
-  awk -v s="$1" -v f="$files" -v m="$megabytes" 'BEGIN { if (s < 0.001) s = 0.001; printf "%8.2f s %9.0f files/s %8.1f MB/s", s, f / s, m / s }'
+  awk -v s="$1" -v f="$files" -v b="$bytes" 'BEGIN { if (s < 0.001) s = 0.001; printf "%8.2f s %9.0f files/s %8.1f MB/s", s, f / s, b / s / 1e6 }'
 }
 cp_and_sync() { cp -a "$tree" "$1" && sync -f "$1"; }
 # Read once, so that both copies find the source in memory.
