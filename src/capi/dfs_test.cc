@@ -450,6 +450,12 @@ TEST_F(Dfs, ConnectsToPoolAndContainerByName) {
   EXPECT_EQ(dfs_fini(), 0);
 }
 
+TEST_F(Dfs, TheLibraryDoesNotEndUnderAMount) {
+  EXPECT_EQ(daos_fini(), -DER_BUSY);
+  make("file", "still there");
+  EXPECT_EQ(content("/file"), "still there");
+}
+
 TEST_F(Dfs, UpdateParentFollowsAMove) {
   ASSERT_EQ(dfs_mkdir(dfs_, nullptr, "dir", 0755, 0), 0);
   dfs_obj_t* directory = nullptr;
