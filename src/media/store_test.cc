@@ -250,5 +250,41 @@ TEST(Cursor, ReadersOfOnePageShareItsRead) {
   EXPECT_LE(once * kBlockSize, store->space().index_used);  // Each page once.
 }
 
+// A seek that waited for its page, and a change that waited for the same.
+Task<void> overwrite(KeyBlockStore* store, std::string key, bool* is_done) {
+  Batch batch;
+  batch.put(as_bytes(key), as_bytes("new"));
+  const auto applied = co_await store->apply(std::move(batch));
+  EXPECT_TRUE(applied.is_ok());
+  *is_done = true;
+}
+
+Task<std::string> seek_beside(World* world, KeyBlockStore* store, std::string key, bool* is_done) {
+  world->executor.spawn(overwrite(store, key, is_done));
+  Cursor cursor(*store);
+  const Status found = co_await cursor.seek(as_bytes(key));
+  EXPECT_TRUE(found.is_ok());
+  std::string value = cursor.valid() ? std::string(as_text(cursor.value())) : "nothing";
+  while (!*is_done) co_await yield(world->executor);
+  co_return value;
+}
+
+TEST(KeyBlockStore, ASeekThatLoadedItsPageHoldsWhenItReturnsThoughOthersChangeThePage) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    TestMachine machine(seed);
+    ASSERT_TRUE(machine.format().is_ok());
+    Result<KeyBlockStore*> store = machine.open();
+    ASSERT_TRUE(store.is_ok());
+    ASSERT_TRUE(machine.run(put_durable(*store, "key", "old")).is_ok());
+    ASSERT_TRUE(machine.run((*store)->close()).is_ok());
+    machine.boot();
+    store = machine.open();
+    ASSERT_TRUE(store.is_ok());
+    bool is_done = false;
+    const std::string value = machine.run(seek_beside(machine.world.get(), *store, "key", &is_done));
+    EXPECT_TRUE(value == "old" || value == "new") << value;
+  }
+}
+
 }  // namespace
 }  // namespace aeon::media
