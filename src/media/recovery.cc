@@ -325,6 +325,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   }
   core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
 
+  core->ledger.grow(disk_end);  // Before the replay: batches since the checkpoint may have adopted some of it.
   LogReader reader(disk, superblock);
   Replayed replayed;
   Status status = co_await replay_log(core, &reader, &replayed);
@@ -337,7 +338,6 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
     }
   }
   core->counts.replayed_batches = replayed.batch_count;
-  core->ledger.grow(disk_end);
 
   // A life of its own, before the first frame of it: what an earlier life left behind the end is never taken for
   // this one's.

@@ -286,5 +286,53 @@ TEST(KeyBlockStore, ASeekThatLoadedItsPageHoldsWhenItReturnsThoughOthersChangeTh
   }
 }
 
+TEST(KeyBlockStore, BlocksOfADiskThatGrewAreReadAndSurviveACrash) {
+  SimDiskOptions options;
+  options.capacity = 2 * kMiB;
+  options.latency = SimDiskLatency::none();
+  TestMachine machine(1, options);
+  ASSERT_TRUE(machine.format().is_ok());
+  Result<KeyBlockStore*> store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+  ASSERT_TRUE(machine.run((*store)->close()).is_ok());
+  machine.boot();
+  machine.disk.options().capacity = 8 * kMiB;
+  store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+
+  constexpr uint64_t kBlocks = 1000;  // More than the disk had.
+  const Result<std::vector<BlockRange>> reserved = (*store)->reserve(kBlocks);
+  ASSERT_TRUE(reserved.is_ok()) << reserved.status().to_string();
+  DiskBuffer data(kBlocks * kBlockSize);
+  std::memset(data.data(), 7, data.size());
+  DiskBuffer read(kBlocks * kBlockSize);
+  Batch batch;
+  uint64_t at = 0;
+  for (const BlockRange& range : *reserved) {
+    const uint64_t size = range.count * kBlockSize;
+    ASSERT_TRUE(machine.run((*store)->write_blocks(range, ByteView(data.bytes()).subspan(at, size))).is_ok());
+    batch.adopt(range);
+    at += size;
+  }
+  const Result<LogPosition> applied = machine.run((*store)->apply(std::move(batch)));
+  ASSERT_TRUE(applied.is_ok());
+  ASSERT_TRUE(machine.run((*store)->wait_durable(*applied)).is_ok());
+  for (const bool crashes : {false, true}) {
+    if (crashes) {
+      machine.crash();
+      store = machine.open();
+      ASSERT_TRUE(store.is_ok()) << store.status().to_string();
+    }
+    at = 0;
+    for (const BlockRange& range : *reserved) {
+      const uint64_t size = range.count * kBlockSize;
+      const Status status = machine.run((*store)->read_blocks(range, read.bytes().subspan(at, size)));
+      ASSERT_TRUE(status.is_ok()) << status.to_string();
+      at += size;
+    }
+    EXPECT_TRUE(equal_bytes(read.bytes(), data.bytes()));
+  }
+}
+
 }  // namespace
 }  // namespace aeon::media
