@@ -174,8 +174,8 @@ Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_
 Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
   out->end = core->superblock.replay_from;
   out->life = core->superblock.life;
-  // Frames from the checkpoint's life or a later one: an earlier life ended before the checkpoint's began.
-  uint64_t life = 0;
+  // What an earlier life left behind its end may lie where this checkpoint's first frame would.
+  uint64_t life = core->superblock.replay_life;
   Bytes stream;
   while (out->end.position - core->superblock.replay_from.position < reader->size()) {
     co_await reader->load(out->end.position, kFrameBytesMax);
