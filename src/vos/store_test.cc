@@ -438,5 +438,24 @@ TEST(Store, DiscardDropsOneRangeOfEpochs) {
   EXPECT_EQ(target.run(target.store().discard(target.container(), Epoch{3}, Epoch{2})).code(), Code::kInvalidArgument);
 }
 
+TEST(Store, AggregationDropsAnyNumberOfPunches) {
+  TestStore target;
+  const Bytes dkey(kUserKeySizeMax, std::byte{'d'});
+  Epoch last;
+  for (int call = 0; call < 20; ++call) {
+    std::vector<ObjectWrite> writes(1);
+    writes[0].kind = Kind::kPunchAkeys;
+    writes[0].object = kObject;
+    writes[0].dkey = dkey;
+    writes[0].punched_akeys.assign(100, text("a"));
+    const auto written = target.write(std::move(writes));
+    ASSERT_TRUE(written.is_ok()) << written.status().to_string();
+    last = *written;
+  }
+  const auto aggregated = target.run(target.store().aggregate(target.container(), kEpochMax));
+  ASSERT_TRUE(aggregated.is_ok()) << aggregated.status().to_string();
+  EXPECT_EQ(aggregated->entries_dropped, 2000u);
+}
+
 }  // namespace
 }  // namespace aeon::vos
