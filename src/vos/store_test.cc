@@ -457,5 +457,15 @@ TEST(Store, AggregationDropsAnyNumberOfPunches) {
   EXPECT_EQ(aggregated->entries_dropped, 2000u);
 }
 
+TEST(Store, SnapshotsAreTakenAlsoBehindTheLargestEpochGiven) {
+  TestStore target;
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one"), Epoch{(uint64_t{1} << 63) - 1}).is_ok());
+  const auto taken = target.run(target.store().create_snapshot(target.container(), kEpochZero));
+  ASSERT_TRUE(taken.is_ok()) << taken.status().to_string();
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("two")).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a"), *taken), text("one"));
+  EXPECT_TRUE(target.run(target.store().destroy_snapshot(target.container(), *taken)).is_ok());
+}
+
 }  // namespace
 }  // namespace aeon::vos
