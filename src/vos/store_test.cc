@@ -467,5 +467,45 @@ TEST(Store, SnapshotsAreTakenAlsoBehindTheLargestEpochGiven) {
   EXPECT_TRUE(target.run(target.store().destroy_snapshot(target.container(), *taken)).is_ok());
 }
 
+Task<void> fetch_large(Store& store, Uuid container, MutableBytes out, Result<std::vector<FetchedAkey>>& result,
+                       bool& is_done) {
+  std::vector<AkeyFetch> akeys(1);
+  akeys[0].akey = text("a");
+  akeys[0].out.push_back(out);
+  result = co_await store.fetch(container, kObject, text("d"), std::move(akeys), 0, kEpochMax);
+  is_done = true;
+}
+
+Task<Status> discard_beside(World& world, Store& store, Uuid container, MutableBytes out, Duration pause, Epoch begin,
+                            Result<std::vector<FetchedAkey>>& result) {
+  bool is_done = false;
+  world.executor.spawn(fetch_large(store, container, out, result, is_done));
+  co_await sleep_for(world.executor, pause);
+  const Status discarded = co_await store.discard(container, begin, kEpochMax);
+  while (!is_done) co_await sleep_for(world.executor, std::chrono::microseconds(50));
+  co_return discarded;
+}
+
+TEST(Store, AReaderOfAValueThatIsDiscardedSeesTheOneBeforeOrIt) {
+  for (int pause_us = 0; pause_us < 1500; pause_us += 150) {
+    TestStore target(1, SimDiskOptions{});
+    const Bytes before = pattern(3 * kMiB, 1);
+    const Bytes discarded = pattern(4 * kMiB, 2);
+    ASSERT_TRUE(target.put(kObject, text("d"), text("a"), before).is_ok());
+    const auto epoch = target.put(kObject, text("d"), text("a"), discarded);
+    ASSERT_TRUE(epoch.is_ok());
+    Bytes out(4 * kMiB);
+    Result<std::vector<FetchedAkey>> result(std::vector<FetchedAkey>{});
+    World& world = target.process().world();
+    ASSERT_TRUE(target
+                    .run(discard_beside(world, target.store(), target.container(), out,
+                                        std::chrono::microseconds(pause_us), *epoch, result))
+                    .is_ok());
+    ASSERT_TRUE(result.is_ok()) << result.status().to_string();
+    out.resize(result->at(0).record_size);
+    ASSERT_TRUE(out == before || out == discarded);
+  }
+}
+
 }  // namespace
 }  // namespace aeon::vos
