@@ -507,5 +507,18 @@ TEST(Store, AReaderOfAValueThatIsDiscardedSeesTheOneBeforeOrIt) {
   }
 }
 
+TEST(Store, ALateWriteKeepsTheShapeOfItsOwnTime) {
+  TestStore target;
+  const Bytes data = pattern(400);
+  ASSERT_TRUE(
+      target.put_extent(kObject, text("d"), text("a"), {100, 100}, 1, ByteView(data).first(100), Epoch{10}).is_ok());
+  ASSERT_TRUE(target.punch(Kind::kPunchAkeys, kObject, text("d"), text("a"), Epoch{20}).is_ok());
+  ASSERT_TRUE(target.put_extent(kObject, text("d"), text("a"), {0, 100}, 4, data, Epoch{30}).is_ok());
+  const auto late = target.put_extent(kObject, text("d"), text("a"), {0, 100}, 4, data, Epoch{15});
+  EXPECT_EQ(late.code(), Code::kInvalidArgument);
+  const auto seen = target.get_extent(kObject, text("d"), text("a"), {0, 200}, 1, Epoch{15});
+  EXPECT_TRUE(seen.is_ok()) << seen.status().to_string();
+}
+
 }  // namespace
 }  // namespace aeon::vos

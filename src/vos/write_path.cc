@@ -209,9 +209,11 @@ Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
     if (!shape->is_punch()) {
       const bool is_same = !is_single && (change.record_size == 0 || shape->record_size == change.record_size);
       const bool is_there = extent->version > floor;
-      if (is_there && is_same) co_return holds_other;
-      if (is_there && is_single) co_return invalid("the akey holds an array; punch it to store a single value there");
-      if (is_there) {
+      // One that is newer says nothing of what a late write meets: a punch may lie between them.
+      if (is_there && is_same && extent->version.epoch <= epoch) co_return holds_other;
+      if (is_there && !is_same && is_single)
+        co_return invalid("the akey holds an array; punch it to store a single value there");
+      if (is_there && !is_same) {
         co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
                           std::to_string(change.record_size) + "; punch it to change that");
       }
