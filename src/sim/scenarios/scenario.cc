@@ -9,6 +9,8 @@ const std::vector<Scenario>& scenarios() {
        run_media_store},
       {"vos_store", "writers, punches, snapshots, aggregation and discards on one target; all ends, errors, decay",
        run_vos_store},
+      {"system", "clients of an engine over a bad network: keys, arrays, snapshots, containers; crashes and restarts",
+       run_system},
   };
   return all;
 }

@@ -35,5 +35,6 @@ ScenarioOutcome outcome_of(SimScheduler& scheduler);
 ScenarioOutcome run_journal(uint64_t seed);
 ScenarioOutcome run_media_store(uint64_t seed);
 ScenarioOutcome run_vos_store(uint64_t seed);
+ScenarioOutcome run_system(uint64_t seed);
 
 }  // namespace aeon
