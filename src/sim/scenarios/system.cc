@@ -58,11 +58,20 @@ struct ArrayOf {
 
 // A snapshot of the sync place: what it may hold, until somebody looked and it is known.
 struct Snapshot {
+  struct OfKey {
+    const Key* key;
+    VersionWindow window;
+    std::optional<std::optional<Bytes>> seen;
+  };
+  struct OfArray {
+    const ArrayOf* array;
+    std::vector<uint64_t> floors;
+    uint64_t newest = 0;
+    std::optional<Bytes> seen;
+  };
   Epoch epoch;
-  std::map<const Key*, VersionWindow> keys;
-  std::map<const Key*, std::optional<Bytes>> keys_seen;
-  std::map<const ArrayOf*, std::pair<std::vector<uint64_t>, uint64_t>> arrays;  // Floors and newest.
-  std::map<const ArrayOf*, Bytes> arrays_seen;
+  std::vector<OfKey> keys;
+  std::vector<OfArray> arrays;
   bool is_going = false;
 };
 
@@ -163,11 +172,17 @@ class Session {
     if (pool_ == nullptr) {
       CO_TRY_ASSIGN(pool_, co_await connection_->connect_pool(SimSystem::kPoolLabel, Access::kReadWrite));
     }
+    const std::shared_ptr<Pool> pool = pool_;
     for (size_t place = 0; place < kPlaceCount; ++place) {
       if (places_[place] != nullptr) continue;
-      CO_TRY_ASSIGN(places_[place], co_await pool_->open_container(kPlaceLabels[place], Access::kReadWrite));
+      CO_TRY_ASSIGN(places_[place], co_await pool->open_container(kPlaceLabels[place], Access::kReadWrite));
     }
+    // read_along() may have found them stale meanwhile.
+    if (!is_open()) co_return Status(Code::kStaleHandle, "opened in an earlier life of the engine");
     co_return ok();
+  }
+  bool is_open() const {
+    return pool_ != nullptr && std::ranges::all_of(places_, [](const auto& place) { return place != nullptr; });
   }
   void forget() {
     for (std::shared_ptr<Container>& place : places_) place.reset();
@@ -179,7 +194,7 @@ class Session {
     reading_along_ = true;
     while (!known_.is_stopping && known_.fault.empty()) {
       co_await sleep_for(executor_, std::chrono::microseconds(random_.below(10'000)));
-      if (std::ranges::any_of(places_, [](const auto& place) { return place == nullptr; })) continue;
+      if (!is_open()) continue;
       const uint64_t kind = random_.below(3);
       if (kind == 0)
         co_await read_key(*known_.keys[random_.below(known_.keys.size())]);
@@ -204,7 +219,7 @@ class Session {
     for (size_t place = 0; place < kPlaceCount; ++place) {
       for (uint64_t i = 0; i < kKeysOfClient; ++i) {
         Key& key = *known_.keys.emplace_back(std::make_unique<Key>());
-        key.name = name_ + "key " + std::to_string(i);
+        key.name = name_ + kPlaceLabels[place] + " key " + std::to_string(i);
         key.place = static_cast<Place>(place);
         my_keys_.push_back(&key);
       }
@@ -307,6 +322,7 @@ class Session {
     my_array_->is_quiet = false;
     const Status status = co_await array.write(ranges, pieces);
     my_array_->is_quiet = true;
+    if (getenv("DBG")) fprintf(stderr, "W array %lu v %lu [%lu,%lu) %s at %ld engine life %zu\n", my_array_->number, version, range.index, range.index+range.count, status.to_string().c_str(), (long)executor_.now().time_since_epoch().count(), system_.engine().life_count());
     if (status.is_ok()) ++known_.acknowledged_count;
     cells.end_write(version, outcome(status));
     handle(status, "array write");
@@ -324,6 +340,10 @@ class Session {
       co_return;
     }
     if (!of.cells.may_find(floors, of.cells.newest(), found, is_calm_)) {
+      if (getenv("DBG")) for (uint64_t i = 0; i < kCellCount; ++i) {
+        auto v = load_le<uint64_t>(found.data() + 16*i);
+        if (v < floors[i] || v > of.cells.newest()) fprintf(stderr, "reader %s now %ld cell %lu found %lu floor before %lu now %lu newest %lu life %zu\n", name_.c_str(), (long)executor_.now().time_since_epoch().count(), i, v, floors[i], of.cells.floors()[i], of.cells.newest(), system_.engine().life_count());
+      }
       known_.blame("a read of array " + std::to_string(of.number) + " found what wasn't to be found then");
     }
   }
@@ -358,16 +378,23 @@ class Session {
     if (known_.snapshots.size() > 12) co_return;
     auto made = std::make_unique<Snapshot>();
     for (const auto& key : known_.keys) {
-      if (key->place == kSyncPlace) made->keys[key.get()].oldest = key->value.floor();
+      if (key->place != kSyncPlace) continue;
+      Snapshot::OfKey& of = made->keys.emplace_back();
+      of.key = key.get();
+      of.window.oldest = key->value.floor();
     }
-    for (const auto& array : known_.arrays) made->arrays[array.get()].first = array->cells.floors();
+    for (const auto& array : known_.arrays) {
+      Snapshot::OfArray& of = made->arrays.emplace_back();
+      of.array = array.get();
+      of.floors = array->cells.floors();
+    }
     const std::string name = name_ + "snapshot " + std::to_string(++snapshot_number_);
     const Result<Epoch> epoch = co_await places_[kSyncPlace]->create_snapshot(name);
     handle(epoch.status(), "create_snapshot");
     if (!epoch.is_ok()) co_return;
     made->epoch = *epoch;
-    for (auto& [key, window] : made->keys) window.newest = key->value.newest();
-    for (auto& [array, window] : made->arrays) window.second = array->cells.newest();
+    for (Snapshot::OfKey& of : made->keys) of.window.newest = of.key->value.newest();
+    for (Snapshot::OfArray& of : made->arrays) of.newest = of.array->cells.newest();
     known_.snapshots.push_back(std::move(made));
   }
 
@@ -379,36 +406,35 @@ class Session {
 
   // All of it, or one key and one array.
   Task<void> read_snapshot(Snapshot& snapshot, bool all) {
-    const uint64_t key_index = random_.below(snapshot.keys.size());
-    uint64_t index = 0;
-    for (const auto& [key, window] : snapshot.keys) {
-      if (all || index++ == key_index) co_await read_key_at(snapshot, *key, window);
+    if (!all) {
+      co_await read_key_at(snapshot, snapshot.keys[random_.below(snapshot.keys.size())]);
+      co_await read_array_at(snapshot, snapshot.arrays[random_.below(snapshot.arrays.size())]);
+      co_return;
     }
-    const uint64_t array_index = random_.below(snapshot.arrays.size());
-    index = 0;
-    for (const auto& [array, window] : snapshot.arrays) {
-      if (all || index++ == array_index) co_await read_array_at(snapshot, *array, window.first, window.second);
-    }
+    for (size_t i = 0; i < snapshot.keys.size(); ++i) co_await read_key_at(snapshot, snapshot.keys[i]);
+    for (size_t i = 0; i < snapshot.arrays.size(); ++i) co_await read_array_at(snapshot, snapshot.arrays[i]);
   }
 
-  Task<void> read_key_at(Snapshot& snapshot, const Key& key, VersionWindow window) {
+  Task<void> read_key_at(Snapshot& snapshot, Snapshot::OfKey& of) {
     if (places_[kSyncPlace] == nullptr) co_return;  // A read before this one found the handle stale.
     client::KeyValue keys(places_[kSyncPlace], kKeysObject, snapshot.epoch);
-    const Result<Bytes> found = co_await keys.get(key.name);
+    const Result<Bytes> found = co_await keys.get(of.key->name);
     if (!found.is_ok() && found.code() != Code::kNotFound) {
       handle(found.status(), "read at a snapshot");
       co_return;
     }
     if (snapshot.is_going) co_return;
     const std::optional<Bytes> value = found.is_ok() ? std::optional<Bytes>(*found) : std::nullopt;
-    if (!key.value.may_find(window, value)) known_.blame("a snapshot has another '" + key.name + "' than was there");
-    const auto seen = snapshot.keys_seen.emplace(&key, value).first;
-    if (seen->second != value) known_.blame("'" + key.name + "' changed in a snapshot");
+    if (!of.key->value.may_find(of.window, value)) {
+      known_.blame("a snapshot has another '" + of.key->name + "' than was there");
+    }
+    if (!of.seen.has_value()) of.seen = value;
+    if (*of.seen != value) known_.blame("'" + of.key->name + "' changed in a snapshot");
   }
 
-  Task<void> read_array_at(Snapshot& snapshot, const ArrayOf& of, std::vector<uint64_t> floors, uint64_t newest) {
+  Task<void> read_array_at(Snapshot& snapshot, Snapshot::OfArray& of) {
     if (places_[kSyncPlace] == nullptr) co_return;
-    client::Array array = array_at(of, snapshot.epoch);
+    client::Array array = array_at(*of.array, snapshot.epoch);
     Bytes found(kCellCount * sizeof(SingleWriterCells::Cell));
     const std::vector<client::CellRange> ranges(1, client::CellRange{.index = 0, .count = kCellCount});
     const std::vector<MutableBytes> pieces(1, MutableBytes(found));
@@ -418,11 +444,12 @@ class Session {
       co_return;
     }
     if (snapshot.is_going) co_return;
-    if (!of.cells.may_find(floors, newest, found, true)) {
-      known_.blame("a snapshot has another array " + std::to_string(of.number) + " than was there");
+    const std::string name = "array " + std::to_string(of.array->number);
+    if (!of.array->cells.may_find(of.floors, of.newest, found, true)) {
+      known_.blame("a snapshot has another " + name + " than was there");
     }
-    const auto seen = snapshot.arrays_seen.emplace(&of, found).first;
-    if (seen->second != found) known_.blame("array " + std::to_string(of.number) + " changed in a snapshot");
+    if (!of.seen.has_value()) of.seen = found;
+    if (*of.seen != found) known_.blame(name + " changed in a snapshot");
   }
 
   // --- Containers and the rest ---
