@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 
 #include "base/log.h"
 
@@ -17,6 +18,8 @@ class ScenarioTest : public ::testing::TestWithParam<Scenario> {
   // The faults are meant, and so are the events about them.
   void SetUp() override { log::set_level(log::Level::kOff); }
 };
+
+std::string name_of(const ::testing::TestParamInfo<Scenario>& tested) { return std::string(tested.param.name); }
 
 TEST_P(ScenarioTest, OfOneSeedRunsTheSameTwice) {
   std::set<uint64_t> hashes;
@@ -34,8 +37,7 @@ TEST_P(ScenarioTest, OfOneSeedRunsTheSameTwice) {
   EXPECT_EQ(hashes.size(), kSeedCount);  // Other seeds are other runs.
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, ::testing::ValuesIn(scenarios()),
-                         [](const ::testing::TestParamInfo<Scenario>& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, ::testing::ValuesIn(scenarios()), name_of);
 
 }  // namespace
 }  // namespace aeon

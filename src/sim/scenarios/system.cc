@@ -109,8 +109,8 @@ class Session {
  public:
   Session(SimSystem& system, SimSystem::Client& client, Random random, Knowledge& known)
       : system_(system), client_(client), executor_(client.process.executor()), random_(random), known_(known) {
-    const std::string name = "client " + std::to_string(client.node) + " life " +
-                             std::to_string(client.process.life_count()) + " ";
+    const std::string name =
+        "client " + std::to_string(client.node) + " life " + std::to_string(client.process.life_count()) + " ";
     name_ = name;
   }
 
@@ -272,7 +272,8 @@ class Session {
     if (key.place == kSyncPlace) {
       key.value.end_write(version, outcome(status));
     } else if (!status.is_ok()) {
-      key.value.end_write(version, outcome(status) == WriteOutcome::kNotDone ? outcome(status) : WriteOutcome::kUnknown);
+      key.value.end_write(version,
+                          outcome(status) == WriteOutcome::kNotDone ? outcome(status) : WriteOutcome::kUnknown);
     } else if (life == system_.engine().life_count()) {
       key.applied = version;
       key.applied_life = life;
@@ -322,7 +323,6 @@ class Session {
     my_array_->is_quiet = false;
     const Status status = co_await array.write(ranges, pieces);
     my_array_->is_quiet = true;
-    if (getenv("DBG")) fprintf(stderr, "W array %lu v %lu [%lu,%lu) %s at %ld engine life %zu\n", my_array_->number, version, range.index, range.index+range.count, status.to_string().c_str(), (long)executor_.now().time_since_epoch().count(), system_.engine().life_count());
     if (status.is_ok()) ++known_.acknowledged_count;
     cells.end_write(version, outcome(status));
     handle(status, "array write");
@@ -340,10 +340,6 @@ class Session {
       co_return;
     }
     if (!of.cells.may_find(floors, of.cells.newest(), found, is_calm_)) {
-      if (getenv("DBG")) for (uint64_t i = 0; i < kCellCount; ++i) {
-        auto v = load_le<uint64_t>(found.data() + 16*i);
-        if (v < floors[i] || v > of.cells.newest()) fprintf(stderr, "reader %s now %ld cell %lu found %lu floor before %lu now %lu newest %lu life %zu\n", name_.c_str(), (long)executor_.now().time_since_epoch().count(), i, v, floors[i], of.cells.floors()[i], of.cells.newest(), system_.engine().life_count());
-      }
       known_.blame("a read of array " + std::to_string(of.number) + " found what wasn't to be found then");
     }
   }
@@ -562,7 +558,6 @@ class SystemRun {
     if (!scheduler_.run_until(all_done, std::chrono::minutes(3))) scheduler_.fail("a client is stuck after the faults");
     look();
     // Calm: nothing is lost any more, and everything is read.
-    if (getenv("DBG")) fprintf(stderr, "acks %lu keys %zu snaps %zu conts %zu numbers %zu lives %zu\n", known_.acknowledged_count, known_.keys.size(), known_.snapshots.size(), known_.containers.size(), known_.numbers.size(), system_.engine().life_count());
     system_.network().set_link(SimLink());
     check_everything();
     must(system_.stop_engine(), "stop");

@@ -282,8 +282,7 @@ class StoreWorkload {
     const uint64_t first = theirs.calls.newest_returned();
     const uint64_t rewritten = theirs.rewritten;
     const bool was_discarding = theirs.discarding.has_value();
-    const Found found =
-        co_await fetch(&store_, theirs.container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
+    const Found found = co_await fetch(&store_, theirs.container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
     note("fetch", found.status);
     if (!found.status.is_ok() || was_discarding || rewritten != theirs.rewritten) co_return;
     if (epoch != kEpochMax && std::ranges::find(theirs.snapshots, epoch) == theirs.snapshots.end()) co_return;
@@ -295,8 +294,8 @@ class StoreWorkload {
       if (number >= theirs.calls.newest_number()) break;
     }
     if (!single_is_right || !array_is_right) {
-      blame("a read of dkey " + std::to_string(dkey) + (epoch == kEpochMax ? "" : " at a snapshot") +
-            " gave another " + (single_is_right ? "array" : "single value") + " than was written");
+      blame("a read of dkey " + std::to_string(dkey) + (epoch == kEpochMax ? "" : " at a snapshot") + " gave another " +
+            (single_is_right ? "array" : "single value") + " than was written");
     }
   }
 
@@ -306,8 +305,8 @@ class StoreWorkload {
   const uint64_t failed_flush_count_;  // Before this life.
   vos::Store& store_;
   std::vector<Owned>& owned_;
-  const bool disk_fails_;     // kIo and kReadOnly are answers like others then,
-  const bool rots_;           // and kCorrupt too.
+  const bool disk_fails_;  // kIo and kReadOnly are answers like others then,
+  const bool rots_;  // and kCorrupt too.
   uint64_t& order_;
   std::string* const fault_;  // The first broken promise; outlives a crash.
 };
@@ -443,8 +442,7 @@ class VosStoreRun {
     for (Owned& mine : *owned) {
       co_await finish_discard(store, &mine, fault);
       co_await check_snapshots(store, &mine, fault);
-      const Found count =
-          co_await fetch(store, mine.container, kCountObject, kCountKey, kCountKey, kEpochMax);
+      const Found count = co_await fetch(store, mine.container, kCountObject, kCountKey, kCountKey, kEpochMax);
       if (!count.status.is_ok()) *fault = count.status.to_string();
       if (!fault->empty()) co_return;
       const uint64_t number = count.state.single.empty() ? 0 : load_le<uint64_t>(count.state.single.data());
