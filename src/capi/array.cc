@@ -42,8 +42,8 @@ int read_ranges(const daos_array_iod_t* iod, uint64_t cell_size, std::vector<cli
 }
 
 Task<int> create(std::shared_ptr<ArrayHandle> handle, daos_handle_t* oh) {
-  const auto array = co_await client::Array::create(handle->container->container, handle->id, handle->cell_size,
-                                                    handle->chunk_cells);
+  const auto array =
+      co_await client::Array::create(handle->container->container, handle->id, handle->cell_size, handle->chunk_cells);
   if (!array) co_return to_der(array);
   co_return give_handle(std::move(handle), oh);
 }

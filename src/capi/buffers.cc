@@ -7,9 +7,7 @@
 namespace aeon::capi {
 namespace {
 
-bool is_well_formed(const d_sg_list_t* sgl) {
-  return sgl != nullptr && (sgl->sg_nr == 0 || sgl->sg_iovs != nullptr);
-}
+bool is_well_formed(const d_sg_list_t* sgl) { return sgl != nullptr && (sgl->sg_nr == 0 || sgl->sg_iovs != nullptr); }
 
 // Lengths that no address space has would only overflow sums.
 constexpr uint64_t kSizeMax = uint64_t{1} << 48;
@@ -56,7 +54,8 @@ int read_wanted_room(const d_sg_list_t* sgl, std::vector<MutableBytes>* pieces, 
   for (uint32_t i = 0; is_well_formed(sgl) && i < sgl->sg_nr; ++i) {
     if (sgl->sg_iovs[i].iov_len > sgl->sg_iovs[i].iov_buf_len) return -DER_INVAL;
   }
-  return read_pieces(sgl, pieces, size, [](const d_iov_t& iov) { return iov.iov_len != 0 ? iov.iov_len : iov.iov_buf_len; });
+  return read_pieces(sgl, pieces, size,
+                     [](const d_iov_t& iov) { return iov.iov_len != 0 ? iov.iov_len : iov.iov_buf_len; });
 }
 
 void cut_room(std::vector<MutableBytes>* pieces, uint64_t size) {

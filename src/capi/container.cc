@@ -175,8 +175,8 @@ int daos_cont_create_with_label(daos_handle_t poh, const char* label, daos_prop_
   return create_labelled(poh, label, uuid, cont_prop, ev);
 }
 
-int daos_cont_open2(daos_handle_t poh, const char* cont, unsigned int flags, daos_handle_t* coh,
-                    daos_cont_info_t* info, daos_event_t* ev) {
+int daos_cont_open2(daos_handle_t poh, const char* cont, unsigned int flags, daos_handle_t* coh, daos_cont_info_t* info,
+                    daos_event_t* ev) {
   const Inside inside;
   if (!inside) return -DER_UNINIT;
   std::shared_ptr<PoolHandle> pool;

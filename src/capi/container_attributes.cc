@@ -63,6 +63,19 @@ Task<int> change(std::shared_ptr<ContainerHandle> handle, Changes changes) {
   co_return to_der(co_await handle->container->change_attributes(std::move(changes)));
 }
 
+// Without those that don't exist, which are no fault here.
+Task<int> remove(std::shared_ptr<ContainerHandle> handle, std::vector<std::string> names) {
+  const auto attributes = co_await handle->container->attributes();
+  if (!attributes) co_return to_der(attributes);
+  Changes changes;
+  for (const std::string& name : names) {
+    if (attributes->contains(name)) changes[name] = std::nullopt;
+  }
+  if (changes.empty()) co_return 0;
+  const Status status = co_await handle->container->change_attributes(std::move(changes));
+  co_return status.code() == Code::kNotFound ? 0 : to_der(status);  // Somebody else was faster.
+}
+
 int find_for_change(daos_handle_t coh, std::shared_ptr<ContainerHandle>* container) {
   const int rc = find_open(coh, container);
   if (rc != 0) return rc;
@@ -122,7 +135,5 @@ int daos_cont_del_attr(daos_handle_t coh, int n, char const* const names[], daos
   if (rc != 0) return rc;
   std::vector<std::string> unwanted;
   if (!read_names(n, names, &unwanted)) return -DER_INVAL;
-  Changes changes;
-  for (std::string& name : unwanted) changes[std::move(name)] = std::nullopt;
-  return run_operation(container->system(), ev, change(container, std::move(changes)));
+  return run_operation(container->system(), ev, remove(container, std::move(unwanted)));
 }

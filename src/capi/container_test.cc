@@ -92,10 +92,10 @@ TEST_F(Container, HasThePropertiesItWasCreatedWith) {
 TEST_F(Container, RefusesPropertiesItCannotHonour) {
   daos_prop_t* prop = daos_prop_alloc(1);
   daos_prop_entry& entry = prop->dpp_entries[0];
-  for (const auto& [type, value] : std::vector<std::pair<uint32_t, uint64_t>>{
-           {DAOS_PROP_CO_ENCRYPT, DAOS_PROP_CO_ENCRYPT_AES_XTS128},
-           {DAOS_PROP_CO_COMPRESS, DAOS_PROP_CO_COMPRESS_LZ4},
-           {DAOS_PROP_CO_REDUN_FAC, DAOS_PROP_CO_REDUN_RF2}}) {
+  for (const auto& [type, value] :
+       std::vector<std::pair<uint32_t, uint64_t>>{{DAOS_PROP_CO_ENCRYPT, DAOS_PROP_CO_ENCRYPT_AES_XTS128},
+                                                  {DAOS_PROP_CO_COMPRESS, DAOS_PROP_CO_COMPRESS_LZ4},
+                                                  {DAOS_PROP_CO_REDUN_FAC, DAOS_PROP_CO_REDUN_RF2}}) {
     entry.dpe_type = type;
     entry.dpe_val = value;
     EXPECT_EQ(daos_cont_create(poh_, nullptr, prop, nullptr), -DER_NOTSUPPORTED) << type;

@@ -96,8 +96,7 @@ dfs::Caller this_process() {
 }
 
 Task<int> check_access(std::shared_ptr<dfs::FileSystem> files, Entry entry, uint32_t mask) {
-  const Status status =
-      co_await files->access(std::move(entry.directory), std::move(entry.name), this_process(), mask);
+  const Status status = co_await files->access(std::move(entry.directory), std::move(entry.name), this_process(), mask);
   co_return to_errno(status);
 }
 

@@ -59,8 +59,8 @@ Task<int> read_directory(std::shared_ptr<dfs::FileSystem> files, dfs::NodePointe
 
 Task<int> read_names(std::shared_ptr<dfs::FileSystem> files, dfs::NodePointer node, Anchor from, uint32_t count_max,
                      dfs::DirectoryPage* out) {
-  auto page = co_await read_entries(std::move(files), std::move(node), std::move(from), count_max,
-                                    dfs::EntryDetail::kNames);
+  auto page =
+      co_await read_entries(std::move(files), std::move(node), std::move(from), count_max, dfs::EntryDetail::kNames);
   if (page) *out = std::move(*page);
   co_return to_errno(page);
 }
@@ -129,8 +129,8 @@ Task<int> move_entry(std::shared_ptr<dfs::FileSystem> files, Entry from, Entry t
 }
 
 Task<int> exchange_entries(std::shared_ptr<dfs::FileSystem> files, Entry a, Entry b) {
-  const Status status = co_await files->exchange(std::move(a.directory), std::move(a.name), std::move(b.directory),
-                                                 std::move(b.name));
+  const Status status =
+      co_await files->exchange(std::move(a.directory), std::move(a.name), std::move(b.directory), std::move(b.name));
   co_return to_errno(status);
 }
 

@@ -9,7 +9,7 @@
 #error "say how this processor jumps to another function"
 #endif
 
-#define AEON_DOOR(name)                   \
+#define AEON_DOOR(name) \
   __asm__(".pushsection .text\n"          \
           "\t.globl " #name "\n"          \
           "\t.type " #name ", %function\n" \

@@ -25,7 +25,8 @@ int check_writable_file(const dfs_t* dfs, const dfs_obj_t* obj) {
 }
 
 int read_file_ranges(const dfs_iod_t* iod, std::vector<dfs::FileExtent>* extents, uint64_t* size) {
-  if (iod == nullptr || iod->iod_nr > kFileRangesInACall || (iod->iod_nr != 0 && iod->iod_rgs == nullptr)) return EINVAL;
+  if (iod == nullptr || iod->iod_nr > kFileRangesInACall || (iod->iod_nr != 0 && iod->iod_rgs == nullptr))
+    return EINVAL;
   *size = 0;
   for (daos_size_t i = 0; i < iod->iod_nr; ++i) {
     const daos_range_t& range = iod->iod_rgs[i];

@@ -21,6 +21,7 @@ struct dfs {
   static constexpr uint64_t kMark = 0xae0e'd15c'0000'0001;
 
   uint64_t mark = kMark;
+  aeon::capi::Inside inside;  // It has the system in use, so the library can't end before it.
   std::shared_ptr<aeon::capi::ContainerHandle> container;
   daos_handle_t poh{};
   daos_handle_t coh{};

@@ -262,7 +262,8 @@ int dfs_obj_set_chunk_size(dfs_t* dfs, dfs_obj_t* obj, int flags, daos_size_t cs
 }
 
 int dfs_suggest_oclass(dfs_t* dfs, const char* hint, daos_oclass_id_t* cid) {
-  if (!is_mount(dfs) || hint == nullptr || cid == nullptr || strnlen(hint, DAOS_CONT_HINT_MAX_LEN) == DAOS_CONT_HINT_MAX_LEN) {
+  if (!is_mount(dfs) || hint == nullptr || cid == nullptr ||
+      strnlen(hint, DAOS_CONT_HINT_MAX_LEN) == DAOS_CONT_HINT_MAX_LEN) {
     return EINVAL;
   }
   const auto chosen = aeon::dfs::FileSystem::suggest_class(hint);
@@ -305,6 +306,5 @@ int dfs_update_parent(dfs_obj_t* obj, dfs_obj_t* src_obj, const char* name) {
     if (rc != 0) return rc;
     new_name = name;
   }
-  return run_files(obj->mount,
-                   move_to(obj->mount, obj, src_obj->directory, src_obj->is_in_root, std::move(new_name)));
+  return run_files(obj->mount, move_to(obj->mount, obj, src_obj->directory, src_obj->is_in_root, std::move(new_name)));
 }

@@ -20,7 +20,7 @@ class Dfs : public ScratchSystem {
     ASSERT_EQ(dfs_cont_create_with_label(poh_, "files", nullptr, nullptr, &coh_, &dfs_), 0);
   }
   void TearDown() override {
-    if (dfs_ != nullptr) EXPECT_EQ(dfs_umount(dfs_), 0);
+    EXPECT_EQ(dfs_umount(dfs_), 0);
     EXPECT_EQ(daos_cont_close(coh_, nullptr), 0);
     EXPECT_EQ(daos_pool_disconnect(poh_, nullptr), 0);
     ScratchSystem::TearDown();
@@ -33,7 +33,9 @@ class Dfs : public ScratchSystem {
   }
   void make(const char* name, const std::string& content = "", dfs_obj_t* parent = nullptr) {
     dfs_obj_t* file = open(name, O_CREAT | O_RDWR, parent);
-    if (!content.empty()) EXPECT_EQ(write(file, 0, content), 0);
+    if (!content.empty()) {
+      EXPECT_EQ(write(file, 0, content), 0);
+    }
     EXPECT_EQ(dfs_release(file), 0);
   }
   int write(dfs_obj_t* file, daos_off_t offset, std::string data, daos_event_t* ev = nullptr) {
@@ -446,6 +448,12 @@ TEST_F(Dfs, ConnectsToPoolAndContainerByName) {
   EXPECT_EQ(dfs_disconnect(other), 0);
   EXPECT_EQ(dfs_destroy("default", nullptr, "fresh", 0, nullptr), 0);
   EXPECT_EQ(dfs_fini(), 0);
+}
+
+TEST_F(Dfs, TheLibraryDoesNotEndUnderAMount) {
+  EXPECT_EQ(daos_fini(), -DER_BUSY);
+  make("file", "still there");
+  EXPECT_EQ(content("/file"), "still there");
 }
 
 TEST_F(Dfs, UpdateParentFollowsAMove) {

@@ -54,7 +54,8 @@ bool all_children_completed(const EventState& state) {
 }
 
 bool can_finish(const EventState& state) {
-  return state.status == DAOS_EVS_RUNNING && !state.is_operating && !state.is_finishing && all_children_completed(state);
+  return state.status == DAOS_EVS_RUNNING && !state.is_operating && !state.is_finishing &&
+         all_children_completed(state);
 }
 
 // Callbacks run without the lock, since they may use events themselves.

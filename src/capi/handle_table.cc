@@ -14,7 +14,9 @@ constexpr int kIndexBits = 24;
 uint32_t index_of(daos_handle_t handle) {
   return static_cast<uint32_t>(handle.cookie >> kKindBits) & ((1u << kIndexBits) - 1);
 }
-uint32_t generation_of(daos_handle_t handle) { return static_cast<uint32_t>(handle.cookie >> (kKindBits + kIndexBits)); }
+uint32_t generation_of(daos_handle_t handle) {
+  return static_cast<uint32_t>(handle.cookie >> (kKindBits + kIndexBits));
+}
 HandleKind kind_of(daos_handle_t handle) { return static_cast<HandleKind>(handle.cookie & ((1u << kKindBits) - 1)); }
 
 }  // namespace

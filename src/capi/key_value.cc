@@ -55,7 +55,7 @@ Task<int> get(std::shared_ptr<KeyValueHandle> handle, std::string key, MutableBy
 Task<int> remove(std::shared_ptr<KeyValueHandle> handle, std::string key, uint32_t conditions) {
   client::KeyValue key_value = open_key_value(*handle);
   const Status status = co_await key_value.remove(std::move(key), conditions);
-  co_return status.code() == Code::kNotFound && conditions == 0 ? 0 : to_der(status);
+  co_return status.code() == Code::kNotFound&& conditions == 0 ? 0 : to_der(status);
 }
 
 Task<int> destroy(std::shared_ptr<KeyValueHandle> handle) {

@@ -23,7 +23,9 @@ Task<void> drop_all(std::vector<std::shared_ptr<void>> objects) {
   co_return;
 }
 
-bool is_understood(const char* system) { return system == nullptr || system[0] == '\0' || std::strncmp(system, "local:", 6) == 0; }
+bool is_understood(const char* system) {
+  return system == nullptr || system[0] == '\0' || std::strncmp(system, "local:", 6) == 0;
+}
 
 }  // namespace
 

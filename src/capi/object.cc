@@ -181,5 +181,5 @@ int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_
 
 // The plain name, for programs that look it up by itself.
 #undef daos_obj_generate_oid
-extern "C" __attribute__((weak, alias("daos_obj_generate_oid2"))) decltype(daos_obj_generate_oid2)
-    daos_obj_generate_oid;
+extern "C"
+    __attribute__((weak, alias("daos_obj_generate_oid2"))) decltype(daos_obj_generate_oid2) daos_obj_generate_oid;

@@ -174,8 +174,10 @@ void answer(const Fetch& fetch, const std::vector<FetchedAkey>& found) {
   for (size_t i = 0; i < fetch.akeys.size(); ++i) {
     const Wanted& wanted = fetch.akeys[i];
     wanted.iod->iod_size = found[i].record_size;
-    if (wanted.has_buffers()) mark_filled(wanted.sgl, filled_bytes(wanted, found[i]));
-    else if (wanted.sgl != nullptr) wanted.sgl->sg_nr_out = 0;
+    if (wanted.has_buffers())
+      mark_filled(wanted.sgl, filled_bytes(wanted, found[i]));
+    else if (wanted.sgl != nullptr)
+      wanted.sgl->sg_nr_out = 0;
     if (wanted.iom != nullptr) fill_map(wanted, found[i]);
   }
 }

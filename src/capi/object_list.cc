@@ -58,7 +58,7 @@ Task<Result<client::KeyPage>> list_page(std::shared_ptr<OpenObject> object, cons
   co_return page;
 }
 
-// Beyond this, a page would only hold memory.
+// Beyond this, a page would only hold memory. Any key fits.
 constexpr uint32_t kPageKeysMax = 64 * 1024;
 constexpr uint64_t kPageBytesMax = 4 * kMiB;
 
@@ -103,14 +103,16 @@ Task<int> list_keys(std::shared_ptr<OpenObject> object, std::unique_ptr<Bytes> d
   limits.bytes_max = std::min(room_size, kPageBytesMax);
   while (true) {
     const auto page = co_await list_page(object, dkey.get(), epoch, from, limits);
+    if (page.code() == Code::kTooBig && limits.bytes_max < kPageBytesMax) {
+      limits.count_max = 1;  // The first key doesn't fit: find out how long it is.
+      limits.bytes_max = kPageBytesMax;
+      continue;
+    }
     if (!page) co_return to_der(page);
     const uint32_t fitting = fitting_count(page->keys, room_size, wanted);
     if (fitting == page->keys.size() && (fitting > 0 || page->next.is_end)) co_return give_page(*page, room, target);
     if (page->keys.empty()) {
-      // Either the first key doesn't fit, or there was only something passed over: one key of any size tells.
-      if (limits.count_max == 1 && limits.bytes_max == kPageBytesMax) from = page->next;
-      limits.count_max = 1;
-      limits.bytes_max = kPageBytesMax;
+      from = page->next;  // Nothing on the way there.
     } else if (fitting == 0) {
       target.kds[0] = {};
       target.kds[0].kd_key_len = page->keys.front().size();
@@ -267,7 +269,7 @@ int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t* dkey, dao
   const RecxListTarget target{.size = size, .nr = nr, .recxs = recxs, .eprs = eprs, .anchor = anchor};
   aeon::client::System& system = array->object->container->system();
   if (incr_order) return run_operation(system, ev, list_rising(std::move(array), std::move(*from), target));
-  const uint64_t bound = from->is_end  ? 0
+  const uint64_t bound = from->is_end ? 0
                          : has_fallen ? aeon::load_le<uint64_t>(from->position.data() + sizeof kFallingMark)
                                       : ~uint64_t{0};
   return run_operation(system, ev, list_falling(std::move(array), bound, target));

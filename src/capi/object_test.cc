@@ -285,9 +285,9 @@ TEST_F(Object, ListsExtentsBothWays) {
       daos_epoch_range_t epochs[3];
       uint32_t count = 3;
       daos_size_t size = 0;
-      ASSERT_EQ(daos_obj_list_recx(oh_, DAOS_TX_NONE, &dkey, &akey, &size, &count, page, epochs, &anchor, rising,
-                                   nullptr),
-                0);
+      ASSERT_EQ(
+          daos_obj_list_recx(oh_, DAOS_TX_NONE, &dkey, &akey, &size, &count, page, epochs, &anchor, rising, nullptr),
+          0);
       for (uint32_t i = 0; i < count; ++i) {
         indices.push_back(page[i].rx_idx);
         EXPECT_EQ(page[i].rx_nr, 3u);

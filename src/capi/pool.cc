@@ -17,10 +17,6 @@
 namespace aeon::capi {
 namespace {
 
-
-
-
-
 d_rank_list_t* make_ranks(bool with_the_engine) {
   auto* list = static_cast<d_rank_list_t*>(std::calloc(1, sizeof(d_rank_list_t)));
   if (list == nullptr || !with_the_engine) return list;

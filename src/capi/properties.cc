@@ -95,8 +95,7 @@ bool asks_for_what_there_is_not(const daos_prop_entry& entry) {
     case DAOS_PROP_CO_COMPRESS: return entry.dpe_val != DAOS_PROP_CO_COMPRESS_OFF;
     case DAOS_PROP_CO_ENCRYPT: return entry.dpe_val != DAOS_PROP_CO_ENCRYPT_OFF;
     case DAOS_PROP_CO_DEDUP: return entry.dpe_val != DAOS_PROP_CO_DEDUP_OFF;
-    case DAOS_PROP_CO_CSUM:
-      return entry.dpe_val != DAOS_PROP_CO_CSUM_OFF && entry.dpe_val != DAOS_PROP_CO_CSUM_CRC32;
+    case DAOS_PROP_CO_CSUM: return entry.dpe_val != DAOS_PROP_CO_CSUM_OFF && entry.dpe_val != DAOS_PROP_CO_CSUM_CRC32;
     case DAOS_PROP_CO_REDUN_FAC: return entry.dpe_val != DAOS_PROP_CO_REDUN_RF0;
     case DAOS_PROP_CO_ACL: return true;
     default: return false;

@@ -2,9 +2,23 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
+
+#include "runtime/directory.h"
 
 namespace aeon::capi {
+namespace {
+
+// A system's directory has files only.
+void remove_directory(const std::string& path) {
+  auto directory = Directory::open(path, false);
+  ASSERT_TRUE(directory.is_ok());
+  const auto names = directory->list();
+  ASSERT_TRUE(names.is_ok());
+  for (const std::string& name : *names) EXPECT_TRUE(directory->remove_file(name).is_ok()) << name;
+  EXPECT_EQ(rmdir(path.c_str()), 0);
+}
+
+}  // namespace
 
 void ScratchSystem::SetUp() {
   char path[] = "/tmp/capi_test_XXXXXX";
@@ -17,7 +31,7 @@ void ScratchSystem::SetUp() {
 void ScratchSystem::TearDown() {
   EXPECT_EQ(daos_fini(), 0);
   unsetenv("AEON_SYSTEM");
-  if (!directory_.empty()) std::filesystem::remove_all(directory_);
+  if (!directory_.empty()) remove_directory(directory_);
 }
 
 d_iov_t ScratchSystem::iov_of(std::string& buffer) {

@@ -33,7 +33,8 @@ TEST(StatusCodes, AgreeOnWhatProgramsAskFor) {
   EXPECT_EQ(to_der(Code::kStaleHandle), -DER_NO_HDL);
   EXPECT_EQ(to_errno(Code::kNotEmpty), ENOTEMPTY);
   EXPECT_EQ(to_errno(Code::kReadOnly), EPERM);
-  for (const Code code : {Code::kNotFound, Code::kExists, Code::kNoSpace, Code::kBusy, Code::kCorrupt, Code::kConflict}) {
+  for (const Code code :
+       {Code::kNotFound, Code::kExists, Code::kNoSpace, Code::kBusy, Code::kCorrupt, Code::kConflict}) {
     EXPECT_EQ(daos_der2errno(to_der(code)), to_errno(code)) << code_name(code);
   }
 }

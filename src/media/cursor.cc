@@ -12,7 +12,21 @@ struct Cursor::State {
 
   // One attempt at a move. What it returns must be in memory before the next.
   Tree::Missing step(Move::Kind kind, ByteView target);
+  // Where `target` is, or would be, if that is inside the leaf at hand: moves close to the last one are the rule, and
+  // so don't start at the root again.
+  bool find_nearby(ByteView target, bool before, Tree::Path& next) const;
 };
+
+bool Cursor::State::find_nearby(ByteView target, bool before, Tree::Path& next) const {
+  if (!is_at_entry || change_count != core->change_count) return false;
+  const Page& page = path.leaf().node->page;
+  const Page::Position position = page.find(target);
+  const bool is_inside = position.exact || (position.index > 0 && position.index < page.count());
+  if (!is_inside || (before && position.index == 0)) return false;
+  next = path;
+  next.steps[next.depth - 1].index = position.index - (before ? 1 : 0);
+  return true;
+}
 
 Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
   Tree::Path next = {};
@@ -20,8 +34,12 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
   const Tree& tree = core->tree;
   const bool is_path_good = change_count == core->change_count;
   switch (kind) {
-    case Move::Kind::kSeek: missing = tree.seek(target, next); break;
-    case Move::Kind::kSeekBefore: missing = tree.seek_before(target, next); break;
+    case Move::Kind::kSeek:
+      if (!find_nearby(target, false, next)) missing = tree.seek(target, next);
+      break;
+    case Move::Kind::kSeekBefore:
+      if (!find_nearby(target, true, next)) missing = tree.seek_before(target, next);
+      break;
     case Move::Kind::kNext:
       if (!is_at_entry) return std::nullopt;
       if (is_path_good) {

@@ -246,7 +246,7 @@ class FullDisk(DaosTest):
 
     def test_a_full_pool_loses_nothing(self):
         if self.is_mounted:
-            self.store = os.path.join(self.folder, "small")
+            self.store = os.path.join(self.folder, "small-store")
         self.ok("system", "create", self.store, "--capacity", "160M")
         self.fill()
 

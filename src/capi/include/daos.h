@@ -29,7 +29,7 @@ extern "C" {
 int daos_init(void);
 
 // The last one of these ends the library and closes what is still open. -DER_UNINIT without a
-// daos_init() before it, -DER_BUSY while operations are in flight.
+// daos_init() before it, -DER_BUSY while operations are in flight or a file system is mounted.
 int daos_fini(void);
 
 #ifdef __cplusplus

@@ -59,9 +59,9 @@ int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_
 // Closes the handle.
 int daos_array_close(daos_handle_t oh, daos_event_t* ev);
 
-// Reads the ranges of `iod`, in their order, into the buffers of `sgl`, which together have exactly
-// their size in bytes (-DER_INVAL otherwise). Cells that were never written leave their part of the
-// buffers as it was.
+// Reads the ranges of `iod`, in their order, into the buffers of `sgl`, whose iov_len (or where that is
+// 0, iov_buf_len) together are exactly their size in bytes (-DER_INVAL otherwise). Cells that were never
+// written read as zeroes.
 int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t* iod, d_sg_list_t* sgl, daos_event_t* ev);
 
 // Writes the buffers of `sgl` into the ranges of `iod`, shaped as for reading. The array grows as

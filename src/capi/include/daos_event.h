@@ -60,7 +60,8 @@ daos_event_t* daos_event_next(daos_event_t* parent, daos_event_t* child);
 int daos_event_test(struct daos_event* ev, int64_t timeout, bool* flag);
 
 // Called once with (arg, the event, its result), on the thread that finishes the operation, before the
-// event is reported. What it returns becomes ev_error.
+// event is reported. What it returns becomes ev_error. It may start operations, but not block: calls
+// without an event return -DER_NO_PERM there.
 typedef int (*daos_event_comp_cb_t)(void*, daos_event_t*, int);
 
 // Registers a callback for the next completion of `ev`. Allowed before the event is in flight;

@@ -157,8 +157,9 @@ int dfs_release(dfs_obj_t* obj);
 
 // ---- Reading and writing files -------------------------------------------------------------------
 
-// Reads from byte `off` on into the buffers of `sgl`, and sets *read_size to the bytes read, which is
-// less than there is room for only at the end of the file. Holes read as zeroes.
+// Reads from byte `off` on into the buffers of `sgl`, iov_len bytes each or where that is 0 iov_buf_len,
+// and sets *read_size to the bytes read, which is less than asked for only at the end of the file.
+// Holes read as zeroes. The lengths in `sgl` stay as they are.
 int dfs_read(dfs_t* dfs, dfs_obj_t* obj, d_sg_list_t* sgl, daos_off_t off, daos_size_t* read_size, daos_event_t* ev);
 
 // Reads several ranges, in their order, into the buffers of `sgl`, which together have their size.
@@ -222,7 +223,7 @@ int dfs_stat(dfs_t* dfs, dfs_obj_t* parent, const char* name, struct stat* stbuf
 // The same of an open one.
 int dfs_ostat(dfs_t* dfs, dfs_obj_t* obj, struct stat* stbuf);
 
-// Which attributes to set. The access time is the later of the other two, and cannot be set.
+// Which attributes to set. Reading does not change the access time.
 #define DFS_SET_ATTR_MODE (1 << 0)
 #define DFS_SET_ATTR_ATIME (1 << 1)
 #define DFS_SET_ATTR_MTIME (1 << 2)

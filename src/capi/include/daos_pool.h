@@ -98,8 +98,9 @@ struct daos_pool_cont_info {
   char pci_label[DAOS_PROP_LABEL_MAX_LEN + 1];
 };
 
-// Connects to the pool of that label or UUID in system `sys`; NULL is the default, which AEON_SYSTEM
-// sets. `flags` is one of DAOS_PC_. `info` may be NULL; it is filled in as by daos_pool_query().
+// Connects to the pool of that label or UUID in system `sys`, such as "local:/data/store"; NULL is the
+// default, which AEON_SYSTEM sets. Unless it is for reading, a local system is made in a directory that
+// is empty or missing. `flags` is one of DAOS_PC_. `info` may be NULL; it is filled in as by daos_pool_query().
 // -DER_NONEXIST (no such pool or system), -DER_NO_PERM, -DER_BUSY (connected exclusively elsewhere, or
 // the other way round), -DER_INVAL, -DER_DF_INCOMPT and -DER_DF_INVAL (stored in a format that this
 // version cannot read, or damaged).

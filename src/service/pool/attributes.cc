@@ -66,14 +66,13 @@ Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vo
     } else if (value.has_value()) {
       slots[name] = next_slot_++;
       ++added;
-    } else {
-      co_return Status(Code::kNotFound, "there is no attribute '" + name + "'");
-    }
+    }  // Else it's gone already, which is as good: a repeated request finds it so.
   }
   if (entries_.size() + added > kAttributeCountMax) {
     co_return Status(Code::kTooBig, "more than " + std::to_string(kAttributeCountMax) + " attributes");
   }
   for (const auto& [name, value] : changes) {
+    if (!slots.contains(name)) continue;
     vos::Store::MetadataChange change;
     change.name = record_name(slots[name]);
     if (value.has_value()) {
@@ -84,7 +83,7 @@ Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vo
     }
     also.push_back(std::move(change));
   }
-  CO_TRY(co_await store_.change_metadata(std::move(also)));
+  if (!also.empty()) CO_TRY(co_await store_.change_metadata(std::move(also)));
   for (auto& [name, value] : changes) {
     if (value.has_value()) {
       Entry& entry = entries_[name];

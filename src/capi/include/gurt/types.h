@@ -23,7 +23,8 @@ extern "C" {
 #endif
 
 // A piece of the caller's memory: `iov_len` bytes in use of `iov_buf_len`.
-// Input buffers are read up to iov_len; calls that fill a buffer set iov_len to what they wrote.
+// Input buffers are read up to iov_len; calls that fill a buffer set iov_len to what they wrote, unless
+// they say otherwise.
 typedef struct {
   void* iov_buf;
   size_t iov_buf_len;
