@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <thread>
 
 #include "runtime/directory.h"
+#include "runtime/sync.h"
 
 namespace aeon {
 namespace {
@@ -60,6 +62,36 @@ TEST_P(FileDiskTest, RefusesWhatIsNotAlignedOrBehindTheCapacity) {
   EXPECT_EQ(reactor_.run(write_at(disk->get(), 100, buffer.bytes())).code(), Code::kInvalidArgument);
   EXPECT_EQ(reactor_.run(write_at(disk->get(), 60 * kKiB, buffer.bytes())).code(), Code::kNoSpace);
   EXPECT_EQ(reactor_.run(read_at(disk->get(), 64 * kKiB, buffer.bytes())).code(), Code::kInvalidArgument);
+}
+
+Task<void> read_and_tell(Disk* disk, MutableBytes out, bool* is_read, Signal* told) {
+  ignore(co_await disk->read(0, out), "only that it ends matters");
+  *is_read = true;
+  told->notify_all();
+}
+Task<void> wait_until(const bool* is_read, Signal* told) {
+  while (!*is_read) co_await told->wait();
+}
+Task<void> nothing() { co_return; }
+
+// The other thread often takes the read's completion off just before the waiting one falls asleep in the ring.
+TEST_P(FileDiskTest, AWaiterIsWokenWhateverOthersTakeOffTheRing) {
+  Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, folder_ + "/disk", {.create = true});
+  ASSERT_TRUE(disk.is_ok());
+  DiskBuffer buffer(4096);
+  ASSERT_TRUE(reactor_.run(write_at(disk->get(), 0, buffer.bytes())).is_ok());
+  Signal told(reactor_);
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    while (!stop) reactor_.run(nothing());
+  });
+  for (int i = 0; i < 2000; ++i) {
+    bool is_read = false;
+    reactor_.submit(read_and_tell(disk->get(), buffer.bytes(), &is_read, &told));
+    reactor_.run(wait_until(&is_read, &told));
+  }
+  stop = true;
+  other.join();
 }
 
 TEST_P(FileDiskTest, NamesThePathItCannotOpen) {

@@ -141,12 +141,21 @@ void Reactor::leave() {
 // Who posts to the inbox tries to enter afterwards; so who leaves looks at the inbox afterwards. One of both sees
 // the other.
 void Reactor::release_and_recheck() {
+  wake_finished_sleeper();
   running_.store(false, std::memory_order_seq_cst);
   while (inbox_.load(std::memory_order_seq_cst) != nullptr && try_enter()) {
     turn_until_quiet(nullptr);
     cover_leftovers();
+    wake_finished_sleeper();
     running_.store(false, std::memory_order_seq_cst);
   }
+}
+
+// The sleeper may still be on its way into the ring, and sleeps there however many completions were taken off before.
+// So as long as its call is done and it hasn't come back, whoever stops running leaves one for it.
+void Reactor::wake_finished_sleeper() {
+  if (!sleeper_is_finished_ || !ring_sleeper_.load(std::memory_order_seq_cst)) return;
+  if (!ring_->has_completions()) ring_->kick();
 }
 
 void Reactor::push_inbound(Inbound& item) {
@@ -199,7 +208,7 @@ void Reactor::finish_calls() {
     const bool in_ring = call->in_ring;
     const uint32_t before = call->state.exchange(Call::kDone, std::memory_order_acq_rel);
     if (in_ring)
-      ring_->kick();
+      sleeper_is_finished_ = true;  // Woken by wake_finished_sleeper(): nothing may be reaped after that.
     else if (before == Call::kAsleep)
       futex_wake(&call->state);
   }
@@ -282,6 +291,7 @@ bool Reactor::sleep_in_ring(Call& call) {
   // or not. Runners don't sleep while they run, so this is short.
   while (!try_enter()) pause_briefly();
   call.in_ring = false;
+  sleeper_is_finished_ = false;
   return true;
 }
 

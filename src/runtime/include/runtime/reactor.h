@@ -106,6 +106,7 @@ class Reactor final : public Executor {
   bool turn();
   void turn_until_quiet(const Call* own);
   void release_and_recheck();
+  void wake_finished_sleeper();
   void start_inbound();
   void finish_calls();
   void push_inbound(Inbound& item);
@@ -119,6 +120,7 @@ class Reactor final : public Executor {
   std::atomic<bool> running_{false};
   std::atomic<Inbound*> inbox_{nullptr};
   std::atomic<bool> ring_sleeper_{false};
+  bool sleeper_is_finished_ = false;  // The sleeper's call is done, and it hasn't come back yet. Under the run lock.
   std::atomic<size_t> tasks_alive_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> background_deadline_ns_;
