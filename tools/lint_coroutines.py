@@ -257,6 +257,14 @@ def lint(path, text, trivial=frozenset()):
                 break
             around = parsed.parent[around]
         first, last = parsed.full_expression(index)
+        enclosing = set()
+        around = parsed.parent[index]
+        while around is not None:
+            enclosing.add(around)
+            around = parsed.parent[around]
+        if any(parsed.text(at) == "?" and (parsed.parent[at] is None or parsed.parent[at] in enclosing)
+               for at in range(first, index)):
+            add(index, "conditional", f"{token.text} in a branch of ?:, whose result GCC 12 destroys twice; use if")
         if (first, last) in seen:
             continue
         seen.add((first, last))

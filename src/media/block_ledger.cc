@@ -13,7 +13,12 @@ std::string describe(BlockRange range) {
   return std::to_string(range.count) + " blocks at " + std::to_string(range.first);
 }
 
-bool intersect(BlockRange a, BlockRange b) { return a.first < b.first + b.count && b.first < a.first + a.count; }
+// Whether two of them have a block in common.
+bool any_overlap(std::vector<BlockRange> ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  const auto meet = [](BlockRange left, BlockRange right) { return right.first - left.first < left.count; };
+  return std::adjacent_find(ranges.begin(), ranges.end(), meet) != ranges.end();
+}
 
 }  // namespace
 
@@ -54,7 +59,9 @@ bool BlockLedger::cancel(BlockRange range) {
 }
 
 bool BlockLedger::is_held(BlockRange range) const {
-  return std::any_of(held_.begin(), held_.end(), [range](const BlockRange& held) { return intersect(held, range); });
+  const auto begins_before = [](const BlockRange& held, uint64_t block) { return held.first < block; };
+  const auto behind = std::lower_bound(held_.begin(), held_.end(), range.first + range.count, begins_before);
+  return behind != held_.begin() && std::prev(behind)->first + std::prev(behind)->count > range.first;
 }
 
 bool BlockLedger::is_unused(BlockRange range) const {
@@ -62,15 +69,16 @@ bool BlockLedger::is_unused(BlockRange range) const {
 }
 
 Status BlockLedger::check(const std::vector<BlockRange>& adopted, const std::vector<BlockRange>& freed) const {
-  for (size_t i = 0; i < adopted.size(); ++i) {
-    bool is_good = is_inside(adopted[i]) && adopted[i].count != 0 && reserved_.contains(adopted[i]);
-    for (size_t j = 0; j < i; ++j) is_good = is_good && !intersect(adopted[i], adopted[j]);
-    if (!is_good) return Status(Code::kInvalidArgument, "adopting " + describe(adopted[i]) + ", which aren't reserved");
+  for (const BlockRange& range : adopted) {
+    if (is_inside(range) && range.count != 0 && reserved_.contains(range)) continue;
+    return Status(Code::kInvalidArgument, "adopting " + describe(range) + ", which aren't reserved");
   }
-  for (size_t i = 0; i < freed.size(); ++i) {
-    bool is_good = is_inside(freed[i]) && freed[i].count != 0 && !is_unused(freed[i]);
-    for (size_t j = 0; j < i; ++j) is_good = is_good && !intersect(freed[i], freed[j]);
-    if (!is_good) return Status(Code::kInvalidArgument, "freeing " + describe(freed[i]) + ", which aren't stored");
+  for (const BlockRange& range : freed) {
+    if (is_inside(range) && range.count != 0 && !is_unused(range)) continue;
+    return Status(Code::kInvalidArgument, "freeing " + describe(range) + ", which aren't stored");
+  }
+  if (any_overlap(adopted) || any_overlap(freed)) {
+    return Status(Code::kInvalidArgument, "a batch adopts or frees blocks twice");
   }
   return ok();
 }

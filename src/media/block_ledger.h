@@ -76,7 +76,7 @@ class BlockLedger {
   ExtentSet reserved_;
   ExtentSet waiting_set_;
   std::deque<Freed> waiting_;
-  std::vector<BlockRange> held_;
+  std::vector<BlockRange> held_;  // In order.
   std::map<uint64_t, uint64_t> pins_;  // Generation → count.
   uint64_t pin_generation_ = 0;
   uint64_t adopted_count_ = 0;

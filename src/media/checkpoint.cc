@@ -216,6 +216,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   superblock.root = unchanged;
   if (checkpoint.root) superblock.root.address = checkpoint.root->address;
   superblock.replay_from = checkpoint.boundary;
+  superblock.replay_life = superblock.life;
   superblock.adopted_blocks = checkpoint.adopted_blocks;
   superblock.allocator = checkpoint.allocator_ranges.front();
   status = co_await write_superblock(core, superblock);

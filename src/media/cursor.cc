@@ -84,12 +84,9 @@ ByteView Cursor::value() const {
 bool Cursor::Move::await_ready() { return !cursor_.state_->step(kind_, key_); }
 
 bool Cursor::Move::await_suspend(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
+  // The waiter goes on right where the move ends: were it posted, others could change the tree before it looks.
   load_ = finish(this);
-  load_.start();
-  if (load_.done()) return false;
-  is_suspended_ = true;
-  return true;
+  return load_.operator co_await().await_suspend(waiter);
 }
 
 Status Cursor::Move::await_resume() { return status_; }
@@ -103,7 +100,6 @@ Task<void> Cursor::finish(Move* move) {
       break;
     }
   }
-  if (move->is_suspended_) state.core->world.executor.post(move->waiter_);
 }
 
 }  // namespace aeon::media

@@ -174,8 +174,8 @@ Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_
 Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
   out->end = core->superblock.replay_from;
   out->life = core->superblock.life;
-  // Frames from the checkpoint's life or a later one: an earlier life ended before the checkpoint's began.
-  uint64_t life = 0;
+  // What an earlier life left behind its end may lie where this checkpoint's first frame would.
+  uint64_t life = core->superblock.replay_life;
   Bytes stream;
   while (out->end.position - core->superblock.replay_from.position < reader->size()) {
     co_await reader->load(out->end.position, kFrameBytesMax);
@@ -325,6 +325,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   }
   core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
 
+  core->ledger.grow(disk_end);  // Before the replay: batches since the checkpoint may have adopted some of it.
   LogReader reader(disk, superblock);
   Replayed replayed;
   Status status = co_await replay_log(core, &reader, &replayed);
@@ -337,7 +338,6 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
     }
   }
   core->counts.replayed_batches = replayed.batch_count;
-  core->ledger.grow(disk_end);
 
   // A life of its own, before the first frame of it: what an earlier life left behind the end is never taken for
   // this one's.

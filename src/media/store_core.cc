@@ -194,9 +194,9 @@ Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data)
 }
 
 Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes out) {
-  const Superblock& superblock = core->superblock;
-  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || blocks.first < superblock.data_first ||
-      blocks.first >= superblock.data_end || blocks.count > superblock.data_end - blocks.first) {
+  const BlockLedger& ledger = core->ledger;  // The disk may be larger than it was for the superblock.
+  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || blocks.first < ledger.data_first() ||
+      blocks.first >= ledger.data_end() || blocks.count > ledger.data_end() - blocks.first) {
     co_return Status(Code::kInvalidArgument, "reading blocks beyond the data area, or into memory of another size");
   }
   co_return co_await core->disk.read(blocks.first * kBlockSize, out);

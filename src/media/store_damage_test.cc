@@ -1,5 +1,6 @@
 // Stores that aren't as they were written: each fault is named or harmless.
 #include "base/crc32c.h"
+#include "log_frame.h"
 #include "store_workload_test.h"
 #include "superblock.h"
 
@@ -211,6 +212,69 @@ TEST(StoreDamageProperty, LyingDisksNeverMakeWrongData) {
         ASSERT_NE(std::find(history.states.begin(), history.states.end(), *found), history.states.end());
       },
       200);
+}
+
+Task<void> wait_for(KeyBlockStore* store, LogPosition position) {
+  const Status status = co_await store->wait_durable(position);
+  EXPECT_TRUE(status.is_ok());
+}
+
+// Two frames that are on their way at the same time.
+Task<Status> put_two_at_once(World* world, KeyBlockStore* store, std::string first, std::string second) {
+  Batch one;
+  one.put(as_bytes(first), as_bytes("value"));
+  CO_TRY_ASSIGN(const LogPosition first_end, co_await store->apply(std::move(one)));
+  world->executor.spawn(wait_for(store, first_end));
+  co_await sleep_for(world->executor, std::chrono::microseconds(10));
+  Batch two;
+  two.put(as_bytes(second), as_bytes("value"));
+  CO_TRY_ASSIGN(const LogPosition second_end, co_await store->apply(std::move(two)));
+  co_return co_await store->wait_durable(second_end);
+}
+
+// The frame with this sequence: where it lies on the disk, and what it says.
+std::pair<uint64_t, FrameHeader> find_frame(const DiskImage& image, uint64_t sequence) {
+  for (uint64_t block = kLogFirstBlock; block < kLogFirstBlock + 64; ++block) {
+    Bytes bytes(kBlockSize);
+    image.read(block * kBlockSize, bytes);
+    const Result<FrameHeader> frame = decode_frame(bytes, store_hash(kTestStore));
+    if (frame.is_ok() && (*frame).sequence == sequence) return {block, *frame};
+  }
+  ADD_FAILURE() << "no frame " << sequence;
+  return {};
+}
+
+TEST(StoreDamage, AFrameLeftBehindACutIsNotTakenForOneBehindALaterCheckpoint) {
+  SimDiskOptions options = Sample::small_disk();
+  options.latency = {.write_min = std::chrono::milliseconds(1), .write_max = std::chrono::milliseconds(1)};
+  options.latency.inline_probability = 0;
+  TestMachine machine(1, options);
+  ASSERT_TRUE(machine.format().is_ok());
+  Result<KeyBlockStore*> store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+  ASSERT_TRUE(machine.run(put_two_at_once(machine.world.get(), *store, "lost", "left")).is_ok());
+  machine.crash();
+
+  // The crash lost the first of them, and so both, though the second is there.
+  DiskImage image = machine.disk.image();
+  ASSERT_EQ(find_frame(image, 2).second.durable_through, 0u);
+  image.write(find_frame(image, 1).first * kBlockSize, Bytes(kBlockSize));
+  machine.disk.load(image);
+  store = machine.open();
+  ASSERT_TRUE(store.is_ok()) << store.status().to_string();
+  ASSERT_EQ(*machine.run(read_all(*store)), StoreModel());
+
+  // Now a frame of the same size is in the place of the lost one, and a checkpoint ends right there.
+  ASSERT_TRUE(machine.run(put_durable(*store, "kept", "value")).is_ok());
+  ASSERT_TRUE(machine.run((*store)->checkpoint()).is_ok());
+  machine.crash();
+  const StoreModel kept = {{"kept", "value"}};
+  for (int opening = 0; opening < 3; ++opening) {
+    store = machine.open();
+    ASSERT_TRUE(store.is_ok()) << store.status().to_string();
+    EXPECT_EQ(*machine.run(read_all(*store)), kept);
+    machine.crash();
+  }
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ TEST(Superblock, KeepsEveryField) {
   superblock.replay_from = {8192, 4, 777};
   superblock.adopted_blocks = 31;
   superblock.allocator = {300, 2};
+  superblock.replay_life = 2;
   Bytes block(kBlockSize);
   encode_superblock(superblock, 1, block);
   const Result<Superblock> decoded = decode_superblock(block, 1);

@@ -250,5 +250,89 @@ TEST(Cursor, ReadersOfOnePageShareItsRead) {
   EXPECT_LE(once * kBlockSize, store->space().index_used);  // Each page once.
 }
 
+// A seek that waited for its page, and a change that waited for the same.
+Task<void> overwrite(KeyBlockStore* store, std::string key, bool* is_done) {
+  Batch batch;
+  batch.put(as_bytes(key), as_bytes("new"));
+  const auto applied = co_await store->apply(std::move(batch));
+  EXPECT_TRUE(applied.is_ok());
+  *is_done = true;
+}
+
+Task<std::string> seek_beside(World* world, KeyBlockStore* store, std::string key, bool* is_done) {
+  world->executor.spawn(overwrite(store, key, is_done));
+  Cursor cursor(*store);
+  const Status found = co_await cursor.seek(as_bytes(key));
+  EXPECT_TRUE(found.is_ok());
+  std::string value = cursor.valid() ? std::string(as_text(cursor.value())) : "nothing";
+  while (!*is_done) co_await yield(world->executor);
+  co_return value;
+}
+
+TEST(KeyBlockStore, ASeekThatLoadedItsPageHoldsWhenItReturnsThoughOthersChangeThePage) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    TestMachine machine(seed);
+    ASSERT_TRUE(machine.format().is_ok());
+    Result<KeyBlockStore*> store = machine.open();
+    ASSERT_TRUE(store.is_ok());
+    ASSERT_TRUE(machine.run(put_durable(*store, "key", "old")).is_ok());
+    ASSERT_TRUE(machine.run((*store)->close()).is_ok());
+    machine.boot();
+    store = machine.open();
+    ASSERT_TRUE(store.is_ok());
+    bool is_done = false;
+    const std::string value = machine.run(seek_beside(machine.world.get(), *store, "key", &is_done));
+    EXPECT_TRUE(value == "old" || value == "new") << value;
+  }
+}
+
+TEST(KeyBlockStore, BlocksOfADiskThatGrewAreReadAndSurviveACrash) {
+  SimDiskOptions options;
+  options.capacity = 2 * kMiB;
+  options.latency = SimDiskLatency::none();
+  TestMachine machine(1, options);
+  ASSERT_TRUE(machine.format().is_ok());
+  Result<KeyBlockStore*> store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+  ASSERT_TRUE(machine.run((*store)->close()).is_ok());
+  machine.boot();
+  machine.disk.options().capacity = 8 * kMiB;
+  store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+
+  constexpr uint64_t kBlocks = 1000;  // More than the disk had.
+  const Result<std::vector<BlockRange>> reserved = (*store)->reserve(kBlocks);
+  ASSERT_TRUE(reserved.is_ok()) << reserved.status().to_string();
+  DiskBuffer data(kBlocks * kBlockSize);
+  std::memset(data.data(), 7, data.size());
+  DiskBuffer read(kBlocks * kBlockSize);
+  Batch batch;
+  uint64_t at = 0;
+  for (const BlockRange& range : *reserved) {
+    const uint64_t size = range.count * kBlockSize;
+    ASSERT_TRUE(machine.run((*store)->write_blocks(range, ByteView(data.bytes()).subspan(at, size))).is_ok());
+    batch.adopt(range);
+    at += size;
+  }
+  const Result<LogPosition> applied = machine.run((*store)->apply(std::move(batch)));
+  ASSERT_TRUE(applied.is_ok());
+  ASSERT_TRUE(machine.run((*store)->wait_durable(*applied)).is_ok());
+  for (const bool crashes : {false, true}) {
+    if (crashes) {
+      machine.crash();
+      store = machine.open();
+      ASSERT_TRUE(store.is_ok()) << store.status().to_string();
+    }
+    at = 0;
+    for (const BlockRange& range : *reserved) {
+      const uint64_t size = range.count * kBlockSize;
+      const Status status = machine.run((*store)->read_blocks(range, read.bytes().subspan(at, size)));
+      ASSERT_TRUE(status.is_ok()) << status.to_string();
+      at += size;
+    }
+    EXPECT_TRUE(equal_bytes(read.bytes(), data.bytes()));
+  }
+}
+
 }  // namespace
 }  // namespace aeon::media

@@ -33,6 +33,7 @@ void each_field(Archive& archive, Fields& s) {
   archive.u64(s.adopted_blocks);
   archive.u64(s.allocator.first);
   archive.u64(s.allocator.count);
+  archive.u64(s.replay_life);
 }
 
 struct Writer {

@@ -33,6 +33,7 @@ struct Superblock {
   LogPoint replay_from;
   uint64_t adopted_blocks = 0;
   BlockRange allocator;      // The first segment (allocator_blob.h).
+  uint64_t replay_life = 0;  // Of the opening that made the checkpoint: no frame behind `replay_from` is earlier.
 
   friend bool operator==(const Superblock&, const Superblock&) = default;
 };

@@ -89,7 +89,9 @@ void NetworkChannel::receive(Bytes message) {
 
 void NetworkChannel::send(Exchange& exchange) {
   exchange.header.client_id = client_id_;
-  exchange.header.server_life = server_life_;
+  // A copy of what was sent to one life must not be done by the next, which has forgotten the first: so it keeps its
+  // stamp, also when other requests have heard of a new life meanwhile. Without a stamp it was refused.
+  if (exchange.may_repeat || exchange.header.server_life == 0) exchange.header.server_life = server_life_;
   exchange.header.acknowledged_below = pending_.begin()->first;
   exchange.header.flags = exchange.header.bulk_size != 0 ? uint32_t{wire::kFlagBulkInside} : 0;
   wire::seal_message(exchange.header, exchange.request);
@@ -105,7 +107,8 @@ void NetworkChannel::send(Exchange& exchange) {
 // Moves the answer, and the data with it, to the caller.
 Status NetworkChannel::take_answer(Exchange& exchange, const Bytes& message) {
   TRY_ASSIGN(const wire::Message opened, wire::open_message(message));
-  server_life_ = opened.header.server_life;
+  // Later on only refusals tell of a new life: an answer may be late, and from an old one.
+  if (server_life_ == 0) server_life_ = opened.header.server_life;
   TRY(copy_filled(opened.bulk, exchange.bulk.receive));
   exchange.reply.clear();
   exchange.reply.append(ByteView(message).first(wire::kHeaderSize + opened.payload.size()));
@@ -145,10 +148,10 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
       if ((opened.header.flags & wire::kFlagOtherLife) == 0) co_return take_answer(exchange, *message);
       // From the server that the request is for by now: an answer to an earlier copy, still underway.
       if (opened.header.server_life == exchange.header.server_life) continue;
+      server_life_ = opened.header.server_life;
       if (exchange.header.server_life != 0 && !exchange.may_repeat) {
         co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
       }
-      server_life_ = opened.header.server_life;
       send(exchange);  // Anew, to the engine as it is now.
       continue;
     }

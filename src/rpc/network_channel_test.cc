@@ -182,5 +182,35 @@ TEST(NetworkChannel, AfterARestartRepeatableRequestsGoOnAndOthersSayThatTheyDont
   scheduler.kill(second.process);
 }
 
+Task<void> ask_and_keep(Channel* channel, std::string name, Status* answer) {
+  const auto reply = co_await ask(channel, std::move(name));
+  *answer = reply.status();
+}
+
+// Found by the scenario `system`, seed 54: a write was done and then refused as if it hadn't been.
+TEST(NetworkChannel, ARequestIsntDoneAgainByANewLifeThatAnotherRequestHeardOf) {
+  SimScheduler scheduler(6);
+  SimNetwork network(scheduler);
+  auto first = std::make_unique<ServerProcess>(scheduler, network);
+  ClientProcess client(scheduler, network);
+  ASSERT_EQ(scheduler.run(client.process, ask_many(&client.process, client.channel.get(), 1)), 0);
+
+  network.cut(kServerAddress.node, kClientAddress.node);
+  Status answer;
+  client.process.spawn(ask_and_keep(client.channel.get(), "done before", &answer));
+  scheduler.run_for(20ms);
+  ASSERT_EQ(first->service.asked().count("done before"), 1u);
+  scheduler.kill(first->process);
+  ServerProcess second(scheduler, network);
+  network.heal_all();
+
+  ASSERT_TRUE(scheduler.run(client.process, hello(client.channel.get())).is_ok());
+  scheduler.run_for(10s);
+  EXPECT_EQ(answer.code(), Code::kTimedOut);
+  EXPECT_TRUE(second.service.asked().empty());
+  scheduler.kill(client.process);
+  scheduler.kill(second.process);
+}
+
 }  // namespace
 }  // namespace aeon::rpc

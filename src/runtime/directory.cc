@@ -147,7 +147,7 @@ Status Directory::remove_file(const std::string& name) {
 }
 
 Result<ByteCount> Directory::free_space() const {
-  struct statvfs space {};
+  struct statvfs space{};
   if (::fstatvfs(descriptor_, &space) != 0) return failed("can't ask for the space left in " + path_, errno);
   return ByteCount{space.f_bavail} * space.f_frsize;
 }

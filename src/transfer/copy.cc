@@ -110,7 +110,8 @@ class Copier {
   Status prepare(const std::string& to) {
     TRY(status_of(destination_.make_directory(to)));
     TRY_ASSIGN(const std::vector<Listed> there, destination_.list(to));
-    const bool is_marked = std::any_of(there.begin(), there.end(), [](const Listed& e) { return e.name == kUnfinishedName; });
+    const bool is_marked =
+        std::any_of(there.begin(), there.end(), [](const Listed& e) { return e.name == kUnfinishedName; });
     if (!there.empty() && !is_marked && !options_.into_existing) {
       return Status(Code::kNotEmpty, to + " isn't empty; name a new directory, or allow copying into it");
     }
@@ -203,15 +204,18 @@ class Copier {
   }
 
   // What an interrupted copy left of large files.
-  void clear_partials(const std::string& to, const std::vector<Listed>& entries, std::map<std::string, Meta>& existing) {
+  void clear_partials(const std::string& to, const std::vector<Listed>& entries,
+                      std::map<std::string, Meta>& existing) {
     for (auto entry = existing.begin(); entry != existing.end();) {
-      const bool is_ours = is_partial_name(entry->first) && entry->second.type == dfs::NodeType::kFile &&
-                           std::none_of(entries.begin(), entries.end(), [&](const Listed& e) { return e.name == entry->first; });
+      const bool is_ours =
+          is_partial_name(entry->first) && entry->second.type == dfs::NodeType::kFile &&
+          std::none_of(entries.begin(), entries.end(), [&](const Listed& e) { return e.name == entry->first; });
       if (!is_ours) {
         ++entry;
         continue;
       }
-      if (const Status removed = destination_.remove(to, entry->first); !removed.is_ok()) add_error(join(to, entry->first), removed);
+      if (const Status removed = destination_.remove(to, entry->first); !removed.is_ok())
+        add_error(join(to, entry->first), removed);
       entry = existing.erase(entry);
     }
   }

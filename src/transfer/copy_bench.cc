@@ -65,11 +65,12 @@ int main(int argument_count, char** arguments) {
       for (const auto& error : summary.errors) std::fprintf(stderr, "%s: %s\n", error.path.c_str(), error.what.c_str());
       for (const auto& d : verification.differences) std::fprintf(stderr, "%s: %s\n", d.path.c_str(), d.what.c_str());
       const double out_s = seconds([&] { must(transfer::copy_tree(stored, back)); });
-      std::printf("{\"bench\":\"copy\",\"nodes\":%lu,\"mb\":%.1f,\"in_s\":%.2f,\"cp_s\":%.2f,\"in_over_cp\":%.2f,"
-                  "\"verify_s\":%.2f,\"differences\":%lu,\"errors\":%lu,\"out_s\":%.2f}\n",
-                  static_cast<unsigned long>(warm_up.nodes), warm_up.bytes / 1e6, in_s, cp_s, cp_s / in_s, verify_s,
-                  static_cast<unsigned long>(verification.difference_count), static_cast<unsigned long>(summary.error_count),
-                  out_s);
+      std::printf(
+          "{\"bench\":\"copy\",\"nodes\":%lu,\"mb\":%.1f,\"in_s\":%.2f,\"cp_s\":%.2f,\"in_over_cp\":%.2f,"
+          "\"verify_s\":%.2f,\"differences\":%lu,\"errors\":%lu,\"out_s\":%.2f}\n",
+          static_cast<unsigned long>(warm_up.nodes), warm_up.bytes / 1e6, in_s, cp_s, cp_s / in_s, verify_s,
+          static_cast<unsigned long>(verification.difference_count), static_cast<unsigned long>(summary.error_count),
+          out_s);
     }
     const Status closed = system->close();
     if (!closed.is_ok()) std::fprintf(stderr, "copy_bench: %s\n", closed.to_string().c_str());

@@ -15,9 +15,9 @@ namespace {
 
 namespace stdfs = std::filesystem;
 
-#define ASSERT_OK(expression)                                                     \
-  do {                                                                            \
-    const auto ok_status_ = ::aeon::status_of(expression);                        \
+#define ASSERT_OK(expression)                                                         \
+  do {                                                                                \
+    const auto ok_status_ = ::aeon::status_of(expression);                            \
     ASSERT_TRUE(ok_status_.is_ok()) << #expression << ": " << ok_status_.to_string(); \
   } while (false)
 
@@ -27,7 +27,9 @@ class Copy : public ::testing::Test {
     base = stdfs::temp_directory_path() / ("aeon-copy-test-" + std::to_string(::getpid()));
     stdfs::remove_all(base);
     stdfs::create_directories(base / "src");
-    auto opened = local::LocalSystem::open((base / "store").string(), {.create_if_missing = true, .create = {.system_name = "local", .pool_label = "default", .capacity = 0}});
+    auto opened = local::LocalSystem::open(
+        (base / "store").string(),
+        {.create_if_missing = true, .create = {.system_name = "local", .pool_label = "default", .capacity = 0}});
     ASSERT_OK(opened);
     system = *opened;
     auto pool = system->run(system->connect_pool("default", client::Access::kReadWrite));
@@ -90,8 +92,8 @@ class Copy : public ::testing::Test {
     ASSERT_EQ(::chmod((base / "src/dir").c_str(), 01750), 0);
     has_xattrs = ::setxattr((base / "src/file").c_str(), "user.note", "value", 5, 0) == 0;
     int64_t seconds = 1'000'000'000;
-    for (const char* path : {"src/file", "src/empty", "src/dir/deep/file", "src/big", "src/link", "src/fifo", "src/sparse",
-                             "src/dir/deep", "src/dir", "src/hollow", "src"}) {
+    for (const char* path : {"src/file", "src/empty", "src/dir/deep/file", "src/big", "src/link", "src/fifo",
+                             "src/sparse", "src/dir/deep", "src/dir", "src/hollow", "src"}) {
       set_time(path, ++seconds, 123'456'789);
     }
   }
@@ -162,7 +164,8 @@ TEST_F(Copy, ASecondCopyOnlyTakesWhatChanged) {
 }
 
 TEST_F(Copy, GoesOnAfterBeingStopped) {
-  for (int i = 0; i < 60; ++i) put("src/d" + std::to_string(i % 6) + "/f" + std::to_string(i), std::string(300'000, 'x'));
+  for (int i = 0; i < 60; ++i)
+    put("src/d" + std::to_string(i % 6) + "/f" + std::to_string(i), std::string(300'000, 'x'));
   put("src/large", std::string(200'000'000, 'l'));
   const auto stopped = copy_tree(host("src"), stored("/tree"), {.into_existing = false},
                                  [&](const Progress& progress) { return progress.nodes_done == 0; });
@@ -232,7 +235,8 @@ TEST_F(Copy, WithinADfsAndAtASnapshot) {
   auto old = system->run(dfs::FileSystem::mount(fs->container(), options));
   ASSERT_OK(old);
   expect_same(host("src"), {.path = "/tree", .file_system = *old, .system = system.get()});
-  EXPECT_EQ(copy_tree(host("src"), {.path = "/x", .file_system = *old, .system = system.get()}).code(), Code::kReadOnly);
+  EXPECT_EQ(copy_tree(host("src"), {.path = "/x", .file_system = *old, .system = system.get()}).code(),
+            Code::kReadOnly);
 }
 
 TEST_F(Copy, VerifyFindsEachKindOfDifference) {

@@ -379,7 +379,8 @@ Result<std::unique_ptr<Reader>> DfsTree::open_reader(const std::string& path) {
   return std::unique_ptr<Reader>(std::make_unique<DfsReader>(*this, std::move(file)));
 }
 
-Result<std::unique_ptr<Writer>> DfsTree::open_writer(const std::string& directory, const std::string& name, const Meta&) {
+Result<std::unique_ptr<Writer>> DfsTree::open_writer(const std::string& directory, const std::string& name,
+                                                     const Meta&) {
   TRY_ASSIGN(dfs::NodePointer parent, find_directory(directory));
   dfs::OpenOptions options;
   options.mode = dfs::OpenMode::kReadWrite;

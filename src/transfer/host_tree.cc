@@ -200,9 +200,8 @@ class HostTree final : public Tree {
     }
     ::closedir(stream);
     if (!status.is_ok()) return status;
-    std::sort(all.begin(), all.end(), [](const Listed& a, const Listed& b) {
-      return compare_bytes(as_bytes(a.name), as_bytes(b.name)) < 0;
-    });
+    std::sort(all.begin(), all.end(),
+              [](const Listed& a, const Listed& b) { return compare_bytes(as_bytes(a.name), as_bytes(b.name)) < 0; });
     return all;
   }
 
@@ -322,7 +321,8 @@ class HostTree final : public Tree {
       }
     }
     const timespec times[2] = {to_timespec(meta.access_ns), to_timespec(meta.modify_ns)};
-    const int result = fd >= 0 ? ::futimens(fd, times) : ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
+    const int result =
+        fd >= 0 ? ::futimens(fd, times) : ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
     return result == 0 ? ok() : failed(path, "set the times");
   }
 
@@ -365,7 +365,8 @@ class HostTree final : public Tree {
         end = piece.offset + piece.data.size();
       }
       const bool ends_in_data = end == meta.size && !is_zero_tail(item);
-      if (!ends_in_data && ::ftruncate(fd.get(), static_cast<off_t>(meta.size)) != 0) return failed(path, "set the size");
+      if (!ends_in_data && ::ftruncate(fd.get(), static_cast<off_t>(meta.size)) != 0)
+        return failed(path, "set the size");
       TRY(set_meta(fd.get(), path, item));
     } else {
       ::unlink(partial.c_str());

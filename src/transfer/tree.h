@@ -122,7 +122,7 @@ std::string partial_name(const std::string& name);
 bool is_partial_name(const std::string& name);
 inline constexpr const char* kUnfinishedName = ".aeon-copy-unfinished";  // In a destination until all is copied.
 
-inline constexpr ByteCount kWholeMax = 4 * kMiB;   // Larger files are copied in parts.
+inline constexpr ByteCount kWholeMax = 4 * kMiB;  // Larger files are copied in parts.
 inline constexpr ByteCount kPartSize = 4 * kMiB;
 
 }  // namespace aeon::transfer

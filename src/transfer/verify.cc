@@ -41,7 +41,8 @@ class Verifier {
 
   void differ(const std::string& path, std::string what) {
     ++result_.difference_count;
-    if (result_.differences.size() < options_.differences_named_max) result_.differences.push_back({path, std::move(what)});
+    if (result_.differences.size() < options_.differences_named_max)
+      result_.differences.push_back({path, std::move(what)});
   }
 
   bool report_progress(bool is_last) {
@@ -155,7 +156,8 @@ class Verifier {
         }
         if (std::memcmp(memory_a_.data(), memory_b_.data(), size) != 0) {
           const auto place = std::mismatch(memory_a_.begin(), memory_a_.end(), memory_b_.begin()).first;
-          differ(pair.path_a, "bytes differ from byte " + std::to_string(at + static_cast<uint64_t>(place - memory_a_.begin())));
+          differ(pair.path_a,
+                 "bytes differ from byte " + std::to_string(at + static_cast<uint64_t>(place - memory_a_.begin())));
           return ok();
         }
         at += size;

@@ -8,7 +8,8 @@ namespace aeon::vos {
 
 namespace {
 constexpr uint64_t kYieldEveryEntries = 512;
-}
+constexpr uint64_t kYieldEveryLookups = 64;
+}  // namespace
 
 Version Aggregation::floor_at(Epoch epoch) const {
   Version floor;
@@ -67,6 +68,13 @@ Task<Status> Aggregation::run(const Gate& gate) {
   co_return co_await dropper_.flush();
 }
 
+Task<Status> Aggregation::flush_if_full() {
+  if (!dropper_.is_full()) co_return ok();
+  CO_TRY(co_await dropper_.flush());
+  co_await yield(world_.executor);
+  co_return ok();
+}
+
 // Leaves the scopes that the key isn't in, and enters those it is in.
 Task<Status> Aggregation::enter(const Bytes& key, const RecordKey& record) {
   const size_t ends[kLevelCount] = {kObjectPrefixSize, record.dkey_end, record.akey_end};
@@ -95,6 +103,7 @@ Task<Status> Aggregation::leave(size_t level) {
       key.push_back(kPunchTag);
       append_version(key, punch);
       dropper_.drop(key);
+      CO_TRY(co_await flush_if_full());
     }
     if (depth_ == kAkey + 1 && std::exchange(several_shapes_, false)) CO_TRY(co_await drop_mark());
     --depth_;
@@ -119,16 +128,25 @@ Task<Status> Aggregation::drop_mark() {
 }
 
 Task<Status> Aggregation::leave_akey() {
-  for (const Bytes& key : single_punches_) dropper_.drop(key);
+  for (const Bytes& key : single_punches_) {
+    dropper_.drop(key);
+    CO_TRY(co_await flush_if_full());
+  }
   single_punches_.clear();
   has_single_ = false;
   extent_before_ = {};
+  const Version oldest_kept = std::exchange(oldest_extent_kept_, kNothingKept);
   if (extent_punches_.empty()) co_return ok();
   CO_TRY(co_await dropper_.flush());  // What went is no reason any more to keep its punch.
   for (const ExtentPunch& punch : extent_punches_) {
-    CO_TRY_ASSIGN(const bool hides,
-                  co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end, punch.version));
+    bool hides = oldest_kept < punch.version;
+    if (hides) {
+      CO_TRY_ASSIGN(hides,
+                    co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end, punch.version));
+      if (++lookups_ % kYieldEveryLookups == 0) co_await yield(world_.executor);
+    }
     if (!hides) dropper_.drop(punch.key);
+    CO_TRY(co_await flush_if_full());
   }
   extent_punches_.clear();
   co_return ok();
@@ -181,10 +199,12 @@ Task<Status> Aggregation::look_at_extent(const Bytes& key, const RecordKey& reco
     if (is_old) {
       CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(record, shape));
     }
-    if (is_kept)
+    if (is_kept) {
       keep(record.version);
-    else
+      oldest_extent_kept_ = std::min(oldest_extent_kept_, record.version);
+    } else {
       dropper_.drop(key);
+    }
   }
   extent_before_.is_set = true;
   extent_before_.level = record.level;

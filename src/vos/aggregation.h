@@ -60,6 +60,7 @@ class Aggregation {
   // Whether a kept epoch from `version` to before `until` doesn't see it punched.
   bool is_seen_between(Version version, Epoch until) const;
 
+  Task<Status> flush_if_full();  // Lets others run too.
   Task<Status> enter(const Bytes& key, const RecordKey& record);
   Task<Status> leave(size_t level);  // This level and those below.
   Task<Status> leave_akey();
@@ -94,6 +95,8 @@ class Aggregation {
     Epoch epoch;
   } extent_before_;
   std::vector<ExtentPunch> extent_punches_;
+  Version oldest_extent_kept_ = kNothingKept;
+  uint64_t lookups_ = 0;
 };
 
 }  // namespace aeon::vos

@@ -1,6 +1,7 @@
 #include "lookup.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace aeon::vos {
 
@@ -13,6 +14,9 @@ Bytes with_tag(ByteView prefix, std::byte tag) {
   key.push_back(tag);
   return key;
 }
+
+// Versions at one start that are passed one by one, before a seek passes the others.
+constexpr unsigned kStepsBeforeSeek = 8;
 
 Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
   Bytes key;
@@ -105,6 +109,13 @@ Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floo
   while (true) {
     CO_TRY_ASSIGN(const Slice slice, co_await slice_after(akey, from, count));
     if (slice.first_start == kNoExtent) co_return false;
+    // Its first record mostly answers already, and what hides there is skipped however long the history is.
+    const uint64_t first = std::max(from, slice.first_start);
+    set.clear();
+    CO_TRY(co_await overlapping(akey, first, first + 1, epoch, floor, Values::kLeaveOut, set));
+    for (const VisiblePart& part : visible_parts(set.candidates, first, first + 1)) {
+      if (!set.candidates[part.candidate].is_punch) co_return true;
+    }
     set.clear();
     CO_TRY(co_await overlapping(akey, from, slice.end, epoch, floor, Values::kLeaveOut, set));
     for (const VisiblePart& part : visible_parts(set.candidates, from, slice.end)) {
@@ -117,7 +128,7 @@ Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floo
 }
 
 template <typename Visit>
-Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Visit& visit) {
+Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit) {
   unsigned level = 0;
   Bytes key = level_start(akey, 0, 0);
   while (level <= kExtentLevelMax) {
@@ -130,11 +141,24 @@ Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t e
       key = level_start(akey, level, first);
       CO_TRY(co_await probe_.seek(key));
     }
+    uint64_t start = extent.start;
+    unsigned passed = 0;  // At `start`.
     while (probe_.valid() && starts_with(probe_.key(), akey, kExtentTag)) {
       auto decoded = decode_extent_key(probe_.key(), akey.size());
       if (!decoded) co_return decoded.status();
       extent = *decoded;
       if (extent.level != level || extent.start >= end) break;  // What comes behind in this level starts too late.
+      if (std::exchange(start, extent.start) != extent.start) passed = 0;
+      if (extent.version.epoch > epoch) {
+        if (++passed < kStepsBeforeSeek) {
+          CO_TRY(co_await probe_.next());
+        } else {
+          key = level_start(akey, level, start);
+          append_epoch(key, epoch);
+          CO_TRY(co_await probe_.seek(key));
+        }
+        continue;
+      }
       auto shape = decode_value_shape(probe_.value());
       if (!shape) co_return shape.status().within(describe_record_key(probe_.key()));
       const bool is_extent =
@@ -144,8 +168,14 @@ Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t e
         co_return Status(Code::kCorrupt, "an extent's value doesn't fit its key")
             .within(describe_record_key(probe_.key()));
       }
-      if (extent.start + shape->count > begin && !visit(extent, *shape)) co_return ok();
-      CO_TRY(co_await probe_.next());
+      const GoOn go_on = extent.start + shape->count > begin ? visit(extent, *shape) : GoOn::kOlder;
+      if (go_on == GoOn::kStop) co_return ok();
+      if (go_on == GoOn::kNextStart && ++passed >= kStepsBeforeSeek) {
+        key = level_start(akey, level, start + 1);
+        CO_TRY(co_await probe_.seek(key));
+      } else {
+        CO_TRY(co_await probe_.next());
+      }
     }
     key = level_start(akey, ++level, 0);
   }
@@ -159,8 +189,13 @@ Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Ep
   uint64_t hidden_start = 0;
   uint64_t hidden_count = 0;
   const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
-    if (extent.version.epoch > epoch || extent.version < floor) return true;
-    if (extent.level == hidden_level && extent.start == hidden_start && shape.count <= hidden_count) return true;
+    // Those behind are older still, and no longer than the level allows.
+    const uint64_t longest = extent.level >= 64 ? ~uint64_t{0} : uint64_t{1} << extent.level;
+    const bool hides_older = shape.count == longest || extent.start + shape.count >= end;
+    if (extent.version < floor) return GoOn::kNextStart;
+    if (extent.level == hidden_level && extent.start == hidden_start && shape.count <= hidden_count) {
+      return hidden_count == longest || hidden_start + hidden_count >= end ? GoOn::kNextStart : GoOn::kOlder;
+    }
     hidden_level = extent.level;
     hidden_start = extent.start;
     hidden_count = shape.count;
@@ -171,18 +206,18 @@ Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Ep
                               .source = static_cast<uint32_t>(set.found.size())});
     set.found.push_back({.record_size = shape.record_size, .level = extent.level, .value = {}});
     if (values == Values::kCopy && !shape.is_punch()) set.found.back().value = to_bytes(probe_.value());
-    return true;
+    return hides_older ? GoOn::kNextStart : GoOn::kOlder;
   };
-  co_return co_await visit_overlapping(akey, begin, end, visit);
+  co_return co_await visit_overlapping(akey, begin, end, epoch, visit);
 }
 
 Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_t end, Version version) {
   bool found = false;
   const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
     found = extent.version < version && !shape.is_punch();
-    return !found;
+    return found ? GoOn::kStop : GoOn::kOlder;
   };
-  CO_TRY(co_await visit_overlapping(akey, begin, end, visit));
+  CO_TRY(co_await visit_overlapping(akey, begin, end, version.epoch, visit));
   co_return found;
 }
 
@@ -201,6 +236,8 @@ Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, ui
       CO_TRY(co_await probe_.seek(key));
     }
     uint32_t seen = 0;
+    uint64_t start = extent.start;
+    unsigned passed = 0;  // At `start`.
     while (probe_.valid() && starts_with(probe_.key(), akey, kExtentTag)) {
       auto decoded = decode_extent_key(probe_.key(), akey.size());
       if (!decoded) co_return decoded.status();
@@ -210,7 +247,13 @@ Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, ui
         slice.end = decoded->start;
         break;
       }
-      CO_TRY(co_await probe_.next());
+      if (std::exchange(start, decoded->start) != decoded->start) passed = 0;
+      if (++passed < kStepsBeforeSeek) {
+        CO_TRY(co_await probe_.next());
+      } else {
+        key = level_start(akey, level, start + 1);
+        CO_TRY(co_await probe_.seek(key));
+      }
     }
     key = level_start(akey, ++level, 0);
   }

@@ -70,10 +70,12 @@ class Lookup {
   Task<Result<uint64_t>> slice_before(ByteView akey, uint64_t before, uint32_t count);
 
  private:
-  // Calls visit(key, shape) for the extents that overlap [begin, end), by level and start and newest first, until it
-  // answers false.
+  // What a visit wants to see next: older extents that start there, only those that start behind, or nothing more.
+  enum class GoOn : uint8_t { kOlder, kNextStart, kStop };
+  // Calls visit(key, shape) for the extents up to `epoch` that overlap [begin, end), by level and start and newest
+  // first. May still show a few that the visit didn't want. Long histories at one start are skipped by a seek.
   template <typename Visit>
-  Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Visit& visit);
+  Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit);
 
   media::Cursor scan_;  // Walks; the calls it makes on the way use probe_.
   media::Cursor probe_;

@@ -1,5 +1,6 @@
 // TargetStore::fetch.
 #include <algorithm>
+#include <optional>
 
 #include "target_store.h"
 #include "value_reader.h"
@@ -41,6 +42,13 @@ Status too_small(const AkeyFetch& fetch, uint64_t wanted, uint64_t given) {
                                    " bytes and the memory given for it " + std::to_string(given));
 }
 
+void append_single(Bytes& key, const Bytes& akey, Version version, uint16_t part) {
+  key.assign(akey.begin(), akey.end());
+  key.push_back(kSingleTag);
+  append_version(key, version);
+  append_part(key, part);
+}
+
 // What describe_record_key() says of a record that was seen under this prefix.
 std::string place_of(const Bytes& akey, Version version, bool is_extent, uint64_t start, uint8_t level, uint16_t part) {
   Bytes key = akey;
@@ -48,15 +56,15 @@ std::string place_of(const Bytes& akey, Version version, bool is_extent, uint64_
     append_extent_start(key, level, start);
     append_version(key, version);
   } else {
-    key.push_back(kSingleTag);
-    append_version(key, version);
-    append_part(key, part);
+    append_single(key, akey, version, part);
   }
   return describe_record_key(key);
 }
 
-Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
-                                       Epoch epoch, Version floor) {
+// Nothing if the value was dropped while its parts were read (discarded, its container destroyed, or aggregated though
+// no snapshot is at the read's epoch): then the reader looks again.
+Task<Result<std::optional<FetchedAkey>>> try_fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch,
+                                                          const Bytes& akey, Epoch epoch, Version floor) {
   FetchedAkey fetched;
   media::Cursor cursor(media);
   Bytes key = akey;
@@ -93,18 +101,24 @@ Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFe
     if (!read.is_ok()) co_return read.within(place_of(akey, newest.version, false, 0, 0, part));
     done += value->count;
     if (done == size) break;
-    CO_TRY(co_await cursor.next());
-    const bool goes_on = cursor.valid() && starts_with(cursor.key(), akey, kSingleTag);
-    if (!goes_on)
-      co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
-    auto next = decode_single_key(cursor.key(), akey.size());
-    if (!next) co_return next.status();
-    if (next->version != newest.version || next->part != part + 1) {
-      co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
-    }
+    append_single(key, akey, newest.version, static_cast<uint16_t>(part + 1));
+    CO_TRY(co_await cursor.seek(key));
+    if (cursor.valid() && equal_bytes(cursor.key(), key)) continue;
+    append_single(key, akey, newest.version, 0);  // The parts go in order.
+    CO_TRY(co_await cursor.seek(key));
+    if (!cursor.valid() || !equal_bytes(cursor.key(), key)) co_return std::optional<FetchedAkey>();
+    co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
   }
   fetched.segments.push_back(std::move(segment));
   co_return fetched;
+}
+
+Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
+                                       Epoch epoch, Version floor) {
+  while (true) {
+    CO_TRY_ASSIGN(std::optional<FetchedAkey> fetched, co_await try_fetch_single(media, fetch, akey, epoch, floor));
+    if (fetched.has_value()) co_return *std::move(fetched);
+  }
 }
 
 Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,

@@ -9,9 +9,10 @@
 namespace aeon::vos {
 
 Task<Status> RecordDropper::flush() {
-  // All at once, unless the store is so full that there is no room to change so many pages at a time. In order: a
-  // punch is dropped behind what it hides, which a crash between two batches must not uncover.
-  size_t count = keys_.size();
+  // A slice at once, unless the store is so full that there is no room to change so many pages at a time, or the log
+  // too small for so many long keys. In order: a punch is dropped behind what it hides, which a crash between two
+  // batches must not uncover.
+  size_t count = kSliceRecords;
   bool is_checkpointed = false;
   while (!keys_.empty()) {
     count = std::min(count, keys_.size());
@@ -19,6 +20,10 @@ Task<Status> RecordDropper::flush() {
     if (status.is_ok()) {
       keys_.erase(keys_.begin(), keys_.begin() + static_cast<ptrdiff_t>(count));
       is_checkpointed = false;
+      continue;
+    }
+    if (status.code() == Code::kTooBig && count > 1) {
+      count = (count + 7) / 8;
       continue;
     }
     if (status.code() != Code::kNoSpace || (is_checkpointed && count == 1)) co_return status;

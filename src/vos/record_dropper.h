@@ -16,9 +16,9 @@ class RecordDropper {
   bool is_empty() const { return keys_.empty(); }
   bool is_full() const { return keys_.size() >= kSliceRecords; }
 
-  // Erases what was dropped since, in one batch if there is room for it. Nobody else may erase the same records
-  // meanwhile. A record whose value is damaged is erased too; its blocks stay in use, since nobody knows which they
-  // are.
+  // Erases what was dropped since, in batches of a slice, or smaller ones if there is no room for it. Nobody else may
+  // erase the same records meanwhile. A record whose value is damaged is erased too; its blocks stay in use, since
+  // nobody knows which they are.
   Task<Status> flush();
 
   uint64_t dropped() const { return dropped_; }

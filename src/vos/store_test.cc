@@ -438,5 +438,87 @@ TEST(Store, DiscardDropsOneRangeOfEpochs) {
   EXPECT_EQ(target.run(target.store().discard(target.container(), Epoch{3}, Epoch{2})).code(), Code::kInvalidArgument);
 }
 
+TEST(Store, AggregationDropsAnyNumberOfPunches) {
+  TestStore target;
+  const Bytes dkey(kUserKeySizeMax, std::byte{'d'});
+  Epoch last;
+  for (int call = 0; call < 20; ++call) {
+    std::vector<ObjectWrite> writes(1);
+    writes[0].kind = Kind::kPunchAkeys;
+    writes[0].object = kObject;
+    writes[0].dkey = dkey;
+    writes[0].punched_akeys.assign(100, text("a"));
+    const auto written = target.write(std::move(writes));
+    ASSERT_TRUE(written.is_ok()) << written.status().to_string();
+    last = *written;
+  }
+  const auto aggregated = target.run(target.store().aggregate(target.container(), kEpochMax));
+  ASSERT_TRUE(aggregated.is_ok()) << aggregated.status().to_string();
+  EXPECT_EQ(aggregated->entries_dropped, 2000u);
+}
+
+TEST(Store, SnapshotsAreTakenAlsoBehindTheLargestEpochGiven) {
+  TestStore target;
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one"), Epoch{(uint64_t{1} << 63) - 1}).is_ok());
+  const auto taken = target.run(target.store().create_snapshot(target.container(), kEpochZero));
+  ASSERT_TRUE(taken.is_ok()) << taken.status().to_string();
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("two")).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a"), *taken), text("one"));
+  EXPECT_TRUE(target.run(target.store().destroy_snapshot(target.container(), *taken)).is_ok());
+}
+
+Task<void> fetch_large(Store& store, Uuid container, MutableBytes out, Result<std::vector<FetchedAkey>>& result,
+                       bool& is_done) {
+  std::vector<AkeyFetch> akeys(1);
+  akeys[0].akey = text("a");
+  akeys[0].out.push_back(out);
+  result = co_await store.fetch(container, kObject, text("d"), std::move(akeys), 0, kEpochMax);
+  is_done = true;
+}
+
+Task<Status> discard_beside(World& world, Store& store, Uuid container, MutableBytes out, Duration pause, Epoch begin,
+                            Result<std::vector<FetchedAkey>>& result) {
+  bool is_done = false;
+  world.executor.spawn(fetch_large(store, container, out, result, is_done));
+  co_await sleep_for(world.executor, pause);
+  const Status discarded = co_await store.discard(container, begin, kEpochMax);
+  while (!is_done) co_await sleep_for(world.executor, std::chrono::microseconds(50));
+  co_return discarded;
+}
+
+TEST(Store, AReaderOfAValueThatIsDiscardedSeesTheOneBeforeOrIt) {
+  for (int pause_us = 0; pause_us < 1500; pause_us += 150) {
+    TestStore target(1, SimDiskOptions{});
+    const Bytes before = pattern(3 * kMiB, 1);
+    const Bytes discarded = pattern(4 * kMiB, 2);
+    ASSERT_TRUE(target.put(kObject, text("d"), text("a"), before).is_ok());
+    const auto epoch = target.put(kObject, text("d"), text("a"), discarded);
+    ASSERT_TRUE(epoch.is_ok());
+    Bytes out(4 * kMiB);
+    Result<std::vector<FetchedAkey>> result(std::vector<FetchedAkey>{});
+    World& world = target.process().world();
+    ASSERT_TRUE(target
+                    .run(discard_beside(world, target.store(), target.container(), out,
+                                        std::chrono::microseconds(pause_us), *epoch, result))
+                    .is_ok());
+    ASSERT_TRUE(result.is_ok()) << result.status().to_string();
+    out.resize(result->at(0).record_size);
+    ASSERT_TRUE(out == before || out == discarded);
+  }
+}
+
+TEST(Store, ALateWriteKeepsTheShapeOfItsOwnTime) {
+  TestStore target;
+  const Bytes data = pattern(400);
+  ASSERT_TRUE(
+      target.put_extent(kObject, text("d"), text("a"), {100, 100}, 1, ByteView(data).first(100), Epoch{10}).is_ok());
+  ASSERT_TRUE(target.punch(Kind::kPunchAkeys, kObject, text("d"), text("a"), Epoch{20}).is_ok());
+  ASSERT_TRUE(target.put_extent(kObject, text("d"), text("a"), {0, 100}, 4, data, Epoch{30}).is_ok());
+  const auto late = target.put_extent(kObject, text("d"), text("a"), {0, 100}, 4, data, Epoch{15});
+  EXPECT_EQ(late.code(), Code::kInvalidArgument);
+  const auto seen = target.get_extent(kObject, text("d"), text("a"), {0, 200}, 1, Epoch{15});
+  EXPECT_TRUE(seen.is_ok()) << seen.status().to_string();
+}
+
 }  // namespace
 }  // namespace aeon::vos

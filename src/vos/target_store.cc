@@ -252,8 +252,8 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
     co_await turn_.acquire();  // So that no write with an earlier epoch is still on its way.
     const Permit turn(turn_, 1);
     CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
-    if (epoch == kEpochZero) epoch = clock_.next();
     if (epoch > kEpochGivenMax) co_return Status(Code::kInvalidArgument, "a snapshot's epoch is too large");
+    if (epoch == kEpochZero) epoch = clock_.next();  // Behind all that were given, and so perhaps behind the largest.
     if (epoch < container->aggregated_through) {
       co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
                                                    " was aggregated already; snapshots start at epoch " +

@@ -1,5 +1,6 @@
 // TargetStore::write: updates and punches, all or none.
 #include <algorithm>
+#include <set>
 
 #include "target_store.h"
 
@@ -19,8 +20,6 @@ constexpr size_t kOperationsMax = 1 << 20;
 constexpr uint32_t kUpdateConditions = kDkeyInsert | kDkeyUpdate | kAkeyInsert | kAkeyUpdate;
 
 Status invalid(std::string message) { return Status(Code::kInvalidArgument, std::move(message)); }
-
-bool is_below(ByteView prefix, ByteView punched) { return starts_with(prefix, punched); }
 
 }  // namespace
 
@@ -96,17 +95,17 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
 
   // Operations of one call that meet.
   if (changes.size() > 1) {
-    std::vector<const Bytes*> punched;
-    std::map<ByteView, const Change*, decltype([](ByteView a, ByteView b) { return compare_bytes(a, b) < 0; })> updated;
+    const auto sorts_before = [](ByteView a, ByteView b) { return compare_bytes(a, b) < 0; };
+    std::set<ByteView, decltype(sorts_before)> punched(sorts_before);
+    std::map<ByteView, const Change*, decltype(sorts_before)> updated(sorts_before);
     for (Change& change : changes) {
       switch (change.kind) {
-        case Change::Kind::kPunchObject: punched.push_back(&change.object); break;
-        case Change::Kind::kPunchDkey: punched.push_back(&change.dkey); break;
-        case Change::Kind::kPunchAkey: punched.push_back(&change.akey); break;
+        case Change::Kind::kPunchObject: punched.insert(change.object); break;
+        case Change::Kind::kPunchDkey: punched.insert(change.dkey); break;
+        case Change::Kind::kPunchAkey: punched.insert(change.akey); break;
         case Change::Kind::kUpdate: {
-          for (const Bytes* prefix : punched) {
-            change.follows_punch = change.follows_punch || is_below(change.akey, *prefix);
-          }
+          change.follows_punch =
+              punched.contains(change.object) || punched.contains(change.dkey) || punched.contains(change.akey);
           const auto [place, is_new] = updated.try_emplace(change.akey, &change);
           const Change& other = *place->second;
           const bool is_array = change.value_kind == ValueKind::kArray;
@@ -210,9 +209,11 @@ Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
     if (!shape->is_punch()) {
       const bool is_same = !is_single && (change.record_size == 0 || shape->record_size == change.record_size);
       const bool is_there = extent->version > floor;
-      if (is_there && is_same) co_return holds_other;
-      if (is_there && is_single) co_return invalid("the akey holds an array; punch it to store a single value there");
-      if (is_there) {
+      // One that is newer says nothing of what a late write meets: a punch may lie between them.
+      if (is_there && is_same && extent->version.epoch <= epoch) co_return holds_other;
+      if (is_there && !is_same && is_single)
+        co_return invalid("the akey holds an array; punch it to store a single value there");
+      if (is_there && !is_same) {
         co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
                           std::to_string(change.record_size) + "; punch it to change that");
       }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Wrong input is one line that names the way out and an exit code; what was stored before is still there."""
 
-import fcntl
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 
 from daos_tool import DAOS, DaosTest, main
@@ -104,16 +104,27 @@ class Systems(DaosTest):
                 self.assertIn(store, done.stderr)
         self.assertEqual(self.ok("kv", "get", "default", "c", "1", "key"), "kept")
 
+    def is_held_by(self, lock, pid):
+        with open(lock, encoding="utf-8") as file:
+            return f"process {pid} " in file.read()
+
     def test_a_directory_that_another_process_holds(self):
         self.make_container("c")
-        with open(os.path.join(self.store, "lock"), "r+", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            lock.truncate(0)
-            lock.write("process 4711 (other) on here\n")
-            lock.flush()
-            self.fails("pool", "list", saying=[self.store, "process 4711 (other)"])
-            self.fails("kv", "put", "default", "c", "1", "k", "v", saying="process 4711 (other)")
-            self.fails_with("busy", "pool", "list")
+        self.write_file("big", os.urandom(200_000_000))
+        holder = subprocess.Popen([DAOS, "--local", self.store, "fs", "copy", os.path.join(self.folder, "big"),
+                                   "daos://default/c/big"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            # Only then: a command that came before it would hold the directory itself.
+            lock = os.path.join(self.store, "lock")
+            while holder.poll() is None and not self.is_held_by(lock, holder.pid):
+                time.sleep(0.001)
+            done = self.daos("pool", "list")
+            refused = done.stderr if done.returncode == 1 else None
+            self.assertIsNotNone(refused, "the copy ended before it was met")
+            self.assertEqual(len(refused.splitlines()), 1, refused)
+            self.assertIn(str(holder.pid), refused)
+        finally:
+            self.assertEqual(holder.wait(timeout=120), 0)
         self.ok("pool", "list")
 
 

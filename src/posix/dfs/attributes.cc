@@ -36,8 +36,8 @@ Task<Result<Attributes>> FileSystemCore::attributes_of(Stored stored) {
       attributes.size = *stored.sealed_size;
     } else {
       CO_TRY_ASSIGN(marker, co_await fetch_marker(inode.object, marker_dkey()));
-      // Without the marker nothing was ever written, but for those who used the array directly; array() sets it.
-      if (marker != kEpochZero) {
+      // Otherwise nothing was ever written.
+      if (marker != kEpochZero || inode.had_data_at_birth) {
         CO_TRY_ASSIGN(attributes.size, co_await size_of_object(inode.object, inode.chunk_size));
       }
     }
@@ -96,7 +96,8 @@ Task<Result<Attributes>> FileSystemCore::set_attributes(NodePointer node, Attrib
     CO_TRY_ASSIGN(const Stored stored, co_await load_node(node));
     EntryKey entry = stored.entry;
     std::string path = node->path_;
-    Result<Attributes> attributes = co_await change_attributes(std::move(entry), std::move(path), node->object(), changes);
+    Result<Attributes> attributes =
+        co_await change_attributes(std::move(entry), std::move(path), node->object(), changes);
     if (attributes.is_ok()) node->mode_ = attributes->mode;
     if (attributes.code() != Code::kStaleHandle) co_return attributes;
   }
@@ -169,7 +170,8 @@ Task<Result<Attributes>> FileSystemCore::change_attributes(EntryKey entry, std::
       set.update(stored.home_object, stored.home_dkey, kTimesAkey, dfs::encode(times), kDkeyUpdate);
     }
     if (changes.size) {
-      if (stored.inode.type == NodeType::kDirectory) co_return Status(Code::kIsDirectory, printable(path) + " is a directory");
+      if (stored.inode.type == NodeType::kDirectory)
+        co_return Status(Code::kIsDirectory, printable(path) + " is a directory");
       if (stored.inode.type != NodeType::kFile) {
         co_return Status(Code::kInvalidArgument, printable(path) + " isn't a regular file");
       }
@@ -204,7 +206,8 @@ Task<Status> FileSystemCore::access(NodePointer directory, std::string name, Cal
   attributes.user = stored.inode.user;
   attributes.group = stored.inode.group;
   if (!may_access(attributes, caller, mask)) {
-    co_return Status(Code::kPermission, "user " + std::to_string(caller.user) + " may not do this to " + printable(path));
+    co_return Status(Code::kPermission,
+                     "user " + std::to_string(caller.user) + " may not do this to " + printable(path));
   }
   if ((mask & kMayWrite) != 0) CO_TRY(check_writable());
   co_return ok();

@@ -79,8 +79,8 @@ Status FileSystemCore::check_data_node(const NodePointer& file, bool for_writing
 Task<Result<uint64_t>> FileSystemCore::size_of_object(ObjectId object, ByteCount chunk_size) {
   Bytes no_dkey;
   Bytes akey = to_bytes(kDataAkey);
-  const Result<QueriedKey> last = co_await container_->query_key(object, kGetMax | kGetDkey | kGetRecx, std::move(no_dkey),
-                                                                 std::move(akey), epoch_);
+  const Result<QueriedKey> last = co_await container_->query_key(object, kGetMax | kGetDkey | kGetRecx,
+                                                                 std::move(no_dkey), std::move(akey), epoch_);
   if (last.code() == Code::kNotFound) co_return uint64_t{0};
   CO_TRY(last.status());
   if (last->dkey.size() != sizeof(uint64_t)) co_return Status(Code::kCorrupt, "a file's data has a strange key");
@@ -99,7 +99,8 @@ Task<Result<uint64_t>> FileSystemCore::size(NodePointer file) {
 }
 
 // Reads one extent, zeros where holes are; returns how far data reaches in it, relative to its start.
-Task<Result<ByteCount>> FileSystemCore::read_chunks(NodePointer file, FileExtent extent, std::vector<MutableBytes> out) {
+Task<Result<ByteCount>> FileSystemCore::read_chunks(NodePointer file, FileExtent extent,
+                                                    std::vector<MutableBytes> out) {
   const ByteCount chunk_size = file->chunk_size();
   Scattered<MutableBytes> scattered(out);
   uint64_t done = 0;
@@ -275,17 +276,20 @@ Task<Status> FileSystemCore::punch(NodePointer file, uint64_t offset, uint64_t s
   if (offset >= file_size || size == 0) co_return ok();
   size = std::min(size, file_size - offset);
   if (size / file->chunk_size() > kPunchesMax) {
-    co_return Status(Code::kTooBig, "the hole takes too many changes at once; make it in steps").within(printable(file->path_));
+    co_return Status(Code::kTooBig, "the hole takes too many changes at once; make it in steps")
+        .within(printable(file->path_));
   }
   WriteSet set;
   set.punch_data(file->object(), file->chunk_size(), offset, size);
-  if (offset + size == file_size) set.write_data(file->object(), file->chunk_size(), file_size - 1, ByteView(kZeroByte));
+  if (offset + size == file_size)
+    set.write_data(file->object(), file->chunk_size(), file_size - 1, ByteView(kZeroByte));
   set.update(file->object(), ByteView(marker_dkey()), kMarkerAkey, Bytes(1));
   const Result<Epoch> written = co_await commit(set);
   co_return written.status().within(printable(file->path_));
 }
 
-Task<Result<std::vector<FileExtent>>> FileSystemCore::data_extents(NodePointer file, uint64_t offset, uint32_t count_max) {
+Task<Result<std::vector<FileExtent>>> FileSystemCore::data_extents(NodePointer file, uint64_t offset,
+                                                                   uint32_t count_max) {
   CO_TRY(check_data_node(file, false));
   const ByteCount chunk_size = file->chunk_size();
   const uint64_t first_chunk = offset / chunk_size;

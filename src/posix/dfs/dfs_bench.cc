@@ -66,7 +66,8 @@ int main(int argument_count, char** arguments) {
 
       const dfs::OpenOptions create{
           .mode = dfs::OpenMode::kReadWrite, .creation = dfs::Creation::kMustCreate, .create = {}};
-      const double creates = per_second(count, [&](int i) { must(system->run(fs->open(dir, name_of(i), create)).status()); });
+      const double creates =
+          per_second(count, [&](int i) { must(system->run(fs->open(dir, name_of(i), create)).status()); });
       const double stats = per_second(count, [&](int i) { must(system->run(fs->stat(dir, name_of(i))).status()); });
       const double lookups =
           per_second(count, [&](int i) { must(system->run(fs->lookup("/dir/" + name_of(i))).status()); });
@@ -75,18 +76,19 @@ int main(int argument_count, char** arguments) {
         const auto file = must(system->run(fs->lookup_in(dir, name_of(i), dfs::OpenMode::kReadWrite)));
         must(system->run(fs->write(file, 0, {ByteView(data)})));
       });
-      const double stats_written = per_second(count, [&](int i) { must(system->run(fs->stat(dir, name_of(i))).status()); });
+      const double stats_written =
+          per_second(count, [&](int i) { must(system->run(fs->stat(dir, name_of(i))).status()); });
       const double unlinks = per_second(count, [&](int i) { must(system->run(fs->remove(dir, name_of(i)))); });
 
       const int batch = 64;
       const double whole_creates = batch * per_second(count / batch, [&](int i) {
-        std::vector<dfs::NewNode> nodes(batch);
-        for (int j = 0; j < batch; ++j) {
-          nodes[j].name = name_of(i * batch + j);
-          nodes[j].content.push_back({.offset = 0, .data = data});
-        }
-        must(system->run(fs->create_nodes(dir, std::move(nodes))));
-      });
+                                     std::vector<dfs::NewNode> nodes(batch);
+                                     for (int j = 0; j < batch; ++j) {
+                                       nodes[j].name = name_of(i * batch + j);
+                                       nodes[j].content.push_back({.offset = 0, .data = data});
+                                     }
+                                     must(system->run(fs->create_nodes(dir, std::move(nodes))));
+                                   });
       const double whole_stats =
           per_second(count / batch * batch, [&](int i) { must(system->run(fs->stat(dir, name_of(i))).status()); });
       must(system->run(fs->sync()));
@@ -99,16 +101,17 @@ int main(int argument_count, char** arguments) {
         ::close(fd);
       });
       struct stat status;
-      const double host_stats = per_second(
-          count, [&](int i) { must_be(::stat((host + "/" + name_of(i)).c_str(), &status) == 0, "stat"); });
+      const double host_stats =
+          per_second(count, [&](int i) { must_be(::stat((host + "/" + name_of(i)).c_str(), &status) == 0, "stat"); });
       const double host_unlinks =
           per_second(count, [&](int i) { must_be(::unlink((host + "/" + name_of(i)).c_str()) == 0, "unlink"); });
-      std::printf("{\"bench\":\"dfs\",\"files\":%d,\"create_per_s\":%.0f,\"stat_per_s\":%.0f,\"lookup_per_s\":%.0f,"
-                  "\"open_write_4k_per_s\":%.0f,\"stat_written_per_s\":%.0f,\"unlink_per_s\":%.0f,"
-                  "\"create_whole_4k_batch64_per_s\":%.0f,\"stat_whole_per_s\":%.0f,"
-                  "\"host_create_per_s\":%.0f,\"host_stat_per_s\":%.0f,\"host_unlink_per_s\":%.0f}\n",
-                  count, creates, stats, lookups, writes, stats_written, unlinks, whole_creates, whole_stats, host_creates,
-                  host_stats, host_unlinks);
+      std::printf(
+          "{\"bench\":\"dfs\",\"files\":%d,\"create_per_s\":%.0f,\"stat_per_s\":%.0f,\"lookup_per_s\":%.0f,"
+          "\"open_write_4k_per_s\":%.0f,\"stat_written_per_s\":%.0f,\"unlink_per_s\":%.0f,"
+          "\"create_whole_4k_batch64_per_s\":%.0f,\"stat_whole_per_s\":%.0f,"
+          "\"host_create_per_s\":%.0f,\"host_stat_per_s\":%.0f,\"host_unlink_per_s\":%.0f}\n",
+          count, creates, stats, lookups, writes, stats_written, unlinks, whole_creates, whole_stats, host_creates,
+          host_stats, host_unlinks);
     }
     must(system->close());
   }

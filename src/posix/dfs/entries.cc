@@ -356,8 +356,8 @@ Task<Result<NodePointer>> FileSystemCore::open(NodePointer directory, std::strin
 Task<Result<NodePointer>> FileSystemCore::mkdir(NodePointer directory, std::string name, CreateOptions options) {
   directory = directory_or_root(std::move(directory));
   const std::string no_target;
-  co_return co_await create(std::move(directory), std::move(name), NodeType::kDirectory, no_target, 0, std::move(options),
-                            false);
+  co_return co_await create(std::move(directory), std::move(name), NodeType::kDirectory, no_target, 0,
+                            std::move(options), false);
 }
 
 Task<Result<NodePointer>> FileSystemCore::symlink(NodePointer directory, std::string name, std::string target,
@@ -365,9 +365,11 @@ Task<Result<NodePointer>> FileSystemCore::symlink(NodePointer directory, std::st
   directory = directory_or_root(std::move(directory));
   if (target.empty()) co_return Status(Code::kInvalidArgument, "a symlink needs a target");
   if (target.size() > kSymlinkTargetSizeMax) {
-    co_return Status(Code::kTooBig, "a symlink's target has at most " + std::to_string(kSymlinkTargetSizeMax) + " bytes");
+    co_return Status(Code::kTooBig,
+                     "a symlink's target has at most " + std::to_string(kSymlinkTargetSizeMax) + " bytes");
   }
-  if (target.find('\0') != std::string::npos) co_return Status(Code::kInvalidArgument, "a symlink's target has NUL in it");
+  if (target.find('\0') != std::string::npos)
+    co_return Status(Code::kInvalidArgument, "a symlink's target has NUL in it");
   options.mode = 0777;
   co_return co_await create(std::move(directory), std::move(name), NodeType::kSymlink, std::move(target), 0,
                             std::move(options), false);
@@ -397,12 +399,23 @@ Status FileSystemCore::append_new_node(WriteSet& set, const Node& directory, con
   if (node.type == NodeType::kSymlink) {
     const std::string& target = node.symlink_target;
     if (target.empty() || target.size() > kSymlinkTargetSizeMax || target.find('\0') != std::string::npos) {
-      return Status(Code::kInvalidArgument, "a symlink's target has 1 to " + std::to_string(kSymlinkTargetSizeMax) +
-                                                " bytes, without NUL");
+      return Status(Code::kInvalidArgument,
+                    "a symlink's target has 1 to " + std::to_string(kSymlinkTargetSizeMax) + " bytes, without NUL");
     }
     inode.target_size = static_cast<uint32_t>(target.size());
     if (target.size() <= kInlineTargetMax) inode.target = target;
   }
+  uint64_t end = 0;  // Of what isn't a hole.
+  for (const NewNode::Piece& piece : node.content) {
+    if (piece.data.empty()) continue;
+    if (piece.offset < end || piece.offset > kFileSizeMax - piece.data.size()) {
+      return Status(Code::kInvalidArgument, "pieces of a new file's content are out of order or too far");
+    }
+    end = piece.offset + piece.data.size();
+  }
+  const uint64_t size = std::max(end, node.size);
+  if (size > kFileSizeMax) return Status(Code::kTooBig, "the file would be too large");
+  inode.had_data_at_birth = node.type == NodeType::kFile && size != 0;
   set.update(home, node.name, kInodeAkey, dfs::encode(inode), conditions);
   if (inode.target_size > kInlineTargetMax) {
     set.update(home, node.name, kTargetAkey, to_bytes(node.symlink_target), conditions);
@@ -421,18 +434,9 @@ Status FileSystemCore::append_new_node(WriteSet& set, const Node& directory, con
   }
   if (node.type != NodeType::kFile) return ok();
 
-  uint64_t end = 0;  // Of what isn't a hole.
-  for (const NewNode::Piece& piece : node.content) {
-    if (piece.data.empty()) continue;
-    if (piece.offset < end || piece.offset > kFileSizeMax - piece.data.size()) {
-      return Status(Code::kInvalidArgument, "pieces of a new file's content are out of order or too far");
-    }
-    end = piece.offset + piece.data.size();
-  }
-  const uint64_t size = std::max(end, node.size);
-  if (size > kFileSizeMax) return Status(Code::kTooBig, "the file would be too large");
   set.update(home, node.name, kSealAkey, encode_seal(size), conditions);
-  for (const NewNode::Piece& piece : node.content) set.write_data(inode.object, inode.chunk_size, piece.offset, piece.data);
+  for (const NewNode::Piece& piece : node.content)
+    set.write_data(inode.object, inode.chunk_size, piece.offset, piece.data);
   if (size > end) set.write_data(inode.object, inode.chunk_size, size - 1, ByteView(kZeroByte));
   return ok();
 }
@@ -483,8 +487,9 @@ Task<Status> FileSystemCore::create_nodes(NodePointer directory, std::vector<New
     const Result<Epoch> written = co_await commit(set);
     if (written.is_ok()) co_return ok();
     if (written.code() == Code::kExists && !replace) {
-      const std::string what = nodes.size() == 1 ? printable(path_in(*directory, nodes[0].name)) + " exists already"
-                                                 : "one of the names in " + printable(directory->path_) + " exists already";
+      const std::string what = nodes.size() == 1
+                                   ? printable(path_in(*directory, nodes[0].name)) + " exists already"
+                                   : "one of the names in " + printable(directory->path_) + " exists already";
       co_return Status(Code::kExists, what);
     }
     const bool looks_again = replace && (written.code() == Code::kExists || written.code() == Code::kNotFound);

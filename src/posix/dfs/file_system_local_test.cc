@@ -24,7 +24,9 @@ class PosixOnAStore : public ::testing::Test {
     std::filesystem::remove_all(directory);
   }
   void open(bool create) {
-    auto opened = local::LocalSystem::open(directory, {.create_if_missing = create, .create = {.system_name = "local", .pool_label = "default", .capacity = 0}});
+    auto opened = local::LocalSystem::open(
+        directory,
+        {.create_if_missing = create, .create = {.system_name = "local", .pool_label = "default", .capacity = 0}});
     ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
     system = *opened;
     auto connected = system->run(system->connect_pool("default", client::Access::kReadWrite));
@@ -48,7 +50,8 @@ class PosixOnAStore : public ::testing::Test {
     system.reset();
   }
   NodePointer create(NodePointer at, const std::string& name, const std::string& content) {
-    auto file = system->run(fs->open(at, name, {.mode = OpenMode::kReadWrite, .creation = Creation::kIfMissing, .create = {}}));
+    auto file =
+        system->run(fs->open(at, name, {.mode = OpenMode::kReadWrite, .creation = Creation::kIfMissing, .create = {}}));
     EXPECT_TRUE(file.is_ok()) << file.status().to_string();
     if (!file.is_ok()) return nullptr;
     const Status written = system->run(fs->write(*file, 0, {as_bytes(content)}));
@@ -60,7 +63,8 @@ class PosixOnAStore : public ::testing::Test {
     EXPECT_TRUE(file.is_ok()) << file.status().to_string();
     if (!file.is_ok()) return "(missing)";
     std::string text(8 << 20, '?');
-    auto bytes = system->run(fs->read(*file, 0, {MutableBytes(reinterpret_cast<std::byte*>(text.data()), text.size())}));
+    auto bytes =
+        system->run(fs->read(*file, 0, {MutableBytes(reinterpret_cast<std::byte*>(text.data()), text.size())}));
     EXPECT_TRUE(bytes.is_ok()) << bytes.status().to_string();
     text.resize(bytes.is_ok() ? *bytes : 0);
     return text;

@@ -135,7 +135,9 @@ class Walk : public FileSystemTest {
     std::vector<std::pair<std::string, int>> all;
     model.directories(0, "/", all);
     const auto& [path, directory] = all[random.below(all.size())];
-    return {.path = path, .model = directory, .name = std::string(1, static_cast<char>('a' + random.below(5))),
+    return {.path = path,
+            .model = directory,
+            .name = std::string(1, static_cast<char>('a' + random.below(5))),
             .node = node(path)};
   }
 
@@ -239,9 +241,9 @@ class Walk : public FileSystemTest {
         if (there < 0 || other < 0) {
           expected_ = Code::kNotFound;
         } else if (there != other) {
-          const bool into_itself = a.model != b.model && ((type == NodeType::kDirectory && model.is_within(b.model, there)) ||
-                                                          (model.at(other).type == NodeType::kDirectory &&
-                                                           model.is_within(a.model, other)));
+          const bool into_itself =
+              a.model != b.model && ((type == NodeType::kDirectory && model.is_within(b.model, there)) ||
+                                     (model.at(other).type == NodeType::kDirectory && model.is_within(a.model, other)));
           if (into_itself) {
             expected_ = Code::kInvalidArgument;
           } else {

@@ -34,7 +34,8 @@ TEST_F(PosixMount, OfAnUnformattedContainerIsNotFound) {
 
 TEST_F(PosixMount, FormatsAMissingFileSystemOnlyIfAsked) {
   auto empty = std::make_shared<MemoryContainer>(reactor);
-  EXPECT_CODE(Code::kNotFound, run(FileSystem::mount(empty, {.read_only = true, .format_if_missing = true, .format = {}})));
+  EXPECT_CODE(Code::kNotFound,
+              run(FileSystem::mount(empty, {.read_only = true, .format_if_missing = true, .format = {}})));
   ASSERT_OK(run(FileSystem::mount(empty, {.format_if_missing = true, .format = {.chunk_size = 4096, .hints = {}}})));
   auto again = run(FileSystem::mount(empty));
   ASSERT_OK(again);
@@ -191,7 +192,8 @@ TEST_F(PosixNamespace, NamesAreAnyBytes) {
   EXPECT_EQ(read("/" + odd), "odd");
   EXPECT_EQ(names("/"), (Names{odd, " ", "...", "\xff\xfe"}));
   EXPECT_CODE(Code::kTooBig, run(fs->mkdir(nullptr, std::string(256, 'n'), {})));
-  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a\0b", 3)}) {
+  for (const std::string& bad :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a\0b", 3)}) {
     EXPECT_CODE(Code::kInvalidArgument, run(fs->mkdir(nullptr, bad, {})));
     EXPECT_CODE(Code::kInvalidArgument, run(fs->remove(nullptr, bad)));
     EXPECT_CODE(Code::kInvalidArgument, run(fs->move(nullptr, "...", nullptr, bad)));
@@ -278,13 +280,29 @@ TEST_F(PosixNamespace, SpecialFilesKeepTheirDevice) {
 
 TEST_F(PosixNamespace, SeveralNodesComeIntoBeingAtOnce) {
   std::vector<NewNode> nodes(3);
-  nodes[0] = {.name = "a", .options = {.mode = 0600, .user = 7, .group = 8}, .access_ns = 5, .modify_ns = -6,
-              .symlink_target = {}, .xattrs = {{"user.x", to_bytes("value")}},
+  nodes[0] = {.name = "a",
+              .options = {.mode = 0600, .user = 7, .group = 8},
+              .access_ns = 5,
+              .modify_ns = -6,
+              .symlink_target = {},
+              .xattrs = {{"user.x", to_bytes("value")}},
               .content = {{.offset = 0, .data = as_bytes("start")}, {.offset = 3 << 20, .data = as_bytes("end")}}};
-  nodes[1] = {.name = "b", .type = NodeType::kSymlink, .options = {}, .access_ns = {}, .modify_ns = 9,
-              .symlink_target = "a", .xattrs = {}, .content = {}};
-  nodes[2] = {.name = "c", .options = {}, .access_ns = {}, .modify_ns = {}, .symlink_target = {}, .xattrs = {},
-              .content = {}, .size = 10'000'000};
+  nodes[1] = {.name = "b",
+              .type = NodeType::kSymlink,
+              .options = {},
+              .access_ns = {},
+              .modify_ns = 9,
+              .symlink_target = "a",
+              .xattrs = {},
+              .content = {}};
+  nodes[2] = {.name = "c",
+              .options = {},
+              .access_ns = {},
+              .modify_ns = {},
+              .symlink_target = {},
+              .xattrs = {},
+              .content = {},
+              .size = 10'000'000};
   EXPECT_EQ(count([&] { ASSERT_OK(run(fs->create_nodes(nullptr, nodes))); }).writes, 1u);
   const Attributes a = *stat("/a");
   EXPECT_EQ(a.mode, S_IFREG | 0600u);
@@ -334,7 +352,8 @@ TEST_F(PosixNamespace, ReplacingNodesFreesWhatWasThere) {
 
 TEST_F(PosixRename, KeepsEverythingButTheName) {
   create("/file", "text");
-  ASSERT_OK(run(fs->set_attributes(node("/file"), {.mode = 0640, .user = 1, .group = 2, .access_ns = 3, .modify_ns = 4})));
+  ASSERT_OK(
+      run(fs->set_attributes(node("/file"), {.mode = 0640, .user = 1, .group = 2, .access_ns = 3, .modify_ns = 4})));
   ASSERT_OK(run(fs->set_xattr(node("/file"), "user.a", to_bytes("b"))));
   const Attributes before = *stat("/file");
   mkdir("/dir");
@@ -763,6 +782,19 @@ TEST_F(PosixData, TheSizeOfAWholeFileIsNeverWrong) {
   EXPECT_EQ(stat("/moved")->size, 2u);
 }
 
+TEST_F(PosixData, OpeningAWholeFileForWritingKeepsItsSize) {
+  std::vector<NewNode> nodes(1);
+  nodes[0].name = "file";
+  nodes[0].content.push_back({.offset = 0, .data = as_bytes("whole")});
+  ASSERT_OK(run(fs->create_nodes(nullptr, nodes)));
+  const Attributes before = *stat("/file");
+  const NodePointer writable = node("/file", OpenMode::kReadWrite);
+  EXPECT_EQ(stat("/file")->size, 5u);
+  EXPECT_EQ(stat("/file")->modify_ns, before.modify_ns);
+  ASSERT_OK(run(fs->truncate(writable, 0)));
+  EXPECT_EQ(stat("/file")->size, 0u);
+}
+
 TEST_F(PosixData, OpeningForWritingWhileItMovesDropsTheKeptSize) {
   std::vector<NewNode> nodes(1);
   nodes[0].name = "file";
@@ -866,9 +898,7 @@ TEST_F(PosixAtomicity, EveryChangeIsOneWrite) {
   create("/linked");
   ASSERT_OK(link("/linked", "/linked2"));
   const NodePointer file = node("/file", OpenMode::kReadWrite);
-  const auto writes = [&](auto action) {
-    return count([&] { ASSERT_OK(action()); }).writes;
-  };
+  const auto writes = [&](auto action) { return count([&] { ASSERT_OK(action()); }).writes; };
   EXPECT_EQ(writes([&] { return run(fs->mkdir(nullptr, "d", {})); }), 1u);
   EXPECT_EQ(writes([&] { return run(fs->open(nullptr, "f", {.creation = Creation::kMustCreate, .create = {}})); }), 1u);
   EXPECT_EQ(writes([&] { return symlink("/s", std::string(1000, 'x')); }), 1u);
@@ -878,7 +908,8 @@ TEST_F(PosixAtomicity, EveryChangeIsOneWrite) {
   EXPECT_EQ(writes([&] { return move("/file3", "/linked"); }), 1u);
   EXPECT_EQ(writes([&] { return move("/dir", "/empty"); }), 1u);
   EXPECT_EQ(writes([&] { return exchange("/empty", "/file2"); }), 1u);
-  EXPECT_EQ(writes([&] { return run(fs->set_attributes(file, {.mode = 1, .user = 2, .modify_ns = 3, .size = 9})); }), 1u);
+  EXPECT_EQ(writes([&] { return run(fs->set_attributes(file, {.mode = 1, .user = 2, .modify_ns = 3, .size = 9})); }),
+            1u);
   EXPECT_EQ(writes([&] { return run(fs->set_xattr(file, "user.a", {})); }), 1u);
   EXPECT_EQ(writes([&] { return run(fs->truncate(file, 100)); }), 1u);
   EXPECT_EQ(writes([&] { return run(fs->write(file, 1'048'000, {as_bytes(std::string(2'000'000, 'x'))})); }), 1u);

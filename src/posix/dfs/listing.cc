@@ -32,7 +32,8 @@ Task<Result<DirectoryPage>> FileSystemCore::read_directory(NodePointer directory
       place.name = entry.name;
       // Not `? :` with co_await in its branches: GCC 12 destroys what the branch gave twice.
       Result<Stored> stored = co_await load_raw(place);
-      if (detail == EntryDetail::kAttributes && stored.is_ok() && stored->inode.is_shared) stored = co_await load(place);
+      if (detail == EntryDetail::kAttributes && stored.is_ok() && stored->inode.is_shared)
+        stored = co_await load(place);
       if (stored.code() == Code::kNotFound) continue;  // Removed meanwhile.
       CO_TRY(stored.status().within(printable(path_in(*directory, entry.name))));
       entry.type = stored->inode.type;

@@ -28,9 +28,9 @@ Task<LockTable::Held> LockTable::acquire(std::vector<Request> requests) {
     if (a.key != b.key) return a.key < b.key;
     return a.is_exclusive && !b.is_exclusive;  // Of the same key, the exclusive one is kept.
   });
-  requests.erase(std::unique(requests.begin(), requests.end(),
-                             [](const Request& a, const Request& b) { return a.key == b.key; }),
-                 requests.end());
+  requests.erase(
+      std::unique(requests.begin(), requests.end(), [](const Request& a, const Request& b) { return a.key == b.key; }),
+      requests.end());
   Held held;
   held.table_ = this;
   held.locks_.reserve(requests.size());

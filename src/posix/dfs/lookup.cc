@@ -98,7 +98,8 @@ Task<Result<NodePointer>> FileSystemCore::lookup_in(NodePointer directory, std::
 Task<Result<ParentLink>> FileSystemCore::fetch_parent(ObjectId directory) {
   Bytes dkey = to_bytes(kOwnDkey);
   constexpr size_t kSizeMax = 32 + kNameSizeMax;
-  CO_TRY_ASSIGN(const std::optional<Bytes> link, co_await fetch_single(directory, std::move(dkey), kParentAkey, kSizeMax));
+  CO_TRY_ASSIGN(const std::optional<Bytes> link,
+                co_await fetch_single(directory, std::move(dkey), kParentAkey, kSizeMax));
   if (!link.has_value()) co_return Status(Code::kStaleHandle, "the directory was removed");
   co_return decode_parent_link(*link);
 }
@@ -225,8 +226,7 @@ Bytes FileSystemCore::encode(const Node& node) const {
     store_le(at, value);
     at += sizeof value;
   }
-  for (const uint64_t value :
-       {node.chunk_size_, node.object_.hi, node.object_.lo, node.parent_.hi, node.parent_.lo}) {
+  for (const uint64_t value : {node.chunk_size_, node.object_.hi, node.object_.lo, node.parent_.hi, node.parent_.lo}) {
     store_le(at, value);
     at += sizeof value;
   }
@@ -256,7 +256,8 @@ Result<NodePointer> FileSystemCore::decode(ByteView encoded, OpenMode mode) {
     *value = load_le<uint32_t>(at);
     at += sizeof *value;
   }
-  for (uint64_t* value : {&node->chunk_size_, &node->object_.hi, &node->object_.lo, &node->parent_.hi, &node->parent_.lo}) {
+  for (uint64_t* value :
+       {&node->chunk_size_, &node->object_.hi, &node->object_.lo, &node->parent_.hi, &node->parent_.lo}) {
     *value = load_le<uint64_t>(at);
     at += sizeof *value;
   }
@@ -287,7 +288,8 @@ Task<Status> FileSystemCore::update_parent(NodePointer node, NodePointer directo
   const std::string path = path_in(*directory, name);
   Result<Stored> stored = co_await load_raw(std::move(entry));
   if (!stored.is_ok()) co_return stored.status().within(printable(path));
-  if (stored->inode.object != node->object()) co_return Status(Code::kStaleHandle, printable(path) + " is another node");
+  if (stored->inode.object != node->object())
+    co_return Status(Code::kStaleHandle, printable(path) + " is another node");
   node->parent_ = directory->object();
   node->name_ = name;
   node->path_ = path;

@@ -45,7 +45,8 @@ void MemoryContainer::cut(Value& value, uint64_t begin, uint64_t end) {
     Extent whole = std::move(extent->second);
     extent = value.extents.erase(extent);
     if (start < begin) {
-      value.extents[start] = {.data = Bytes(whole.data.begin(), whole.data.begin() + (begin - start)), .epoch = whole.epoch};
+      value.extents[start] = {.data = Bytes(whole.data.begin(), whole.data.begin() + (begin - start)),
+                              .epoch = whole.epoch};
     }
     if (stop > end) {
       value.extents[end] = {.data = Bytes(whole.data.begin() + (end - start), whole.data.end()), .epoch = whole.epoch};
@@ -179,7 +180,8 @@ Task<Result<std::vector<FetchedAkey>>> MemoryContainer::fetch(ObjectId object, B
         if (begin >= end) continue;
         fetched.record_size = 1;
         fetched.segments.push_back({.recx = {begin, end - begin}, .epoch = extent.epoch, .checksums = {}});
-        for (uint64_t i = begin; i < end && !places.empty(); ++i) *places[base + i - recx.index] = extent.data[i - start];
+        for (uint64_t i = begin; i < end && !places.empty(); ++i)
+          *places[base + i - recx.index] = extent.data[i - start];
       }
       base += recx.count;
     }

@@ -13,8 +13,8 @@ Status check_options(const FormatOptions& options) {
   TRY(check_class(options.file_class));
   TRY(check_chunk_size(options.chunk_size));
   if (options.consistency != 0 && options.consistency != 4) {
-    return Status(Code::kInvalidArgument, "consistency mode " + std::to_string(options.consistency) +
-                                              " isn't relaxed (0) or balanced (4)");
+    return Status(Code::kInvalidArgument,
+                  "consistency mode " + std::to_string(options.consistency) + " isn't relaxed (0) or balanced (4)");
   }
   if (options.hints.size() > 128) return Status(Code::kTooBig, "hints are longer than 128 bytes");
   if (options.root_mode > 07777) return Status(Code::kInvalidArgument, "the root's mode has more than permission bits");
@@ -46,14 +46,17 @@ Result<HintedClasses> parse_hints(std::string_view hints) {
     const bool is_file = what == "file" || what == "File";
     const bool is_directory = what == "dir" || what == "directory" || what == "Dir" || what == "Directory";
     if (colon == std::string_view::npos || !object_class || (!is_file && !is_directory)) {
-      return Status(Code::kInvalidArgument, "hint " + printable(hint) + " isn't 'file' or 'dir', ':' and 'single' or 'max'");
+      return Status(Code::kInvalidArgument,
+                    "hint " + printable(hint) + " isn't 'file' or 'dir', ':' and 'single' or 'max'");
     }
     (is_file ? classes.file_class : classes.directory_class) = *object_class;
   }
   return classes;
 }
 
-ObjectClass first_of(ObjectClass a, ObjectClass b, ObjectClass c) { return a != 0 ? a : b != 0 ? b : c != 0 ? c : kClassS1; }
+ObjectClass first_of(ObjectClass a, ObjectClass b, ObjectClass c) {
+  return a != 0 ? a : b != 0 ? b : c != 0 ? c : kClassS1;
+}
 
 }  // namespace
 

@@ -19,8 +19,8 @@ LockTable::Request tree_lock() {
 
 Task<Status> FileSystemCore::move(NodePointer directory, std::string name, NodePointer new_directory,
                                   std::string new_name, NodePointer moved) {
-  co_return co_await move_entry(std::move(directory), std::move(name), std::move(new_directory), std::move(new_name), true,
-                                std::move(moved));
+  co_return co_await move_entry(std::move(directory), std::move(name), std::move(new_directory), std::move(new_name),
+                                true, std::move(moved));
 }
 
 Task<Status> FileSystemCore::move_no_replace(NodePointer directory, std::string name, NodePointer new_directory,
@@ -78,7 +78,8 @@ Task<Status> FileSystemCore::move_entry(NodePointer directory, std::string name,
       if (!may_replace) co_return Status(Code::kExists, printable(new_path) + " exists already");
       if (target->inode.object == inode.object) co_return ok();  // The same entry, or two names of one node.
       const bool onto_directory = target->inode.type == NodeType::kDirectory;
-      if (onto_directory && !is_directory) co_return Status(Code::kIsDirectory, printable(new_path) + " is a directory");
+      if (onto_directory && !is_directory)
+        co_return Status(Code::kIsDirectory, printable(new_path) + " is a directory");
       if (!onto_directory && is_directory) {
         co_return Status(Code::kNotDirectory, printable(new_path) + " isn't a directory");
       }

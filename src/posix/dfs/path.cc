@@ -25,8 +25,8 @@ std::string printable(std::string_view name) {
 Status check_name(std::string_view name) {
   if (name.empty()) return Status(Code::kInvalidArgument, "a name is empty");
   if (name.size() > kNameSizeMax) {
-    return Status(Code::kTooBig, "name " + printable(name) + " has " + std::to_string(name.size()) + " bytes, at most " +
-                                     std::to_string(kNameSizeMax) + " are allowed");
+    return Status(Code::kTooBig, "name " + printable(name) + " has " + std::to_string(name.size()) +
+                                     " bytes, at most " + std::to_string(kNameSizeMax) + " are allowed");
   }
   if (name == "." || name == "..") return Status(Code::kInvalidArgument, printable(name) + " can't be a name");
   for (const char c : name) {
@@ -39,7 +39,8 @@ Status check_name(std::string_view name) {
 
 Result<Path> parse_path(std::string_view text) {
   if (text.size() > kPathSizeMax) {
-    return Status(Code::kTooBig, "path " + printable(text) + " is longer than " + std::to_string(kPathSizeMax) + " bytes");
+    return Status(Code::kTooBig,
+                  "path " + printable(text) + " is longer than " + std::to_string(kPathSizeMax) + " bytes");
   }
   Path path;
   path.is_absolute = text.starts_with('/');

@@ -96,7 +96,7 @@ Bytes encode(const Inode& inode) {
   writer.put(kRecordVersion);
   writer.put(static_cast<uint8_t>(inode.type));
   writer.put(static_cast<uint8_t>(inode.is_shared));
-  writer.put(uint8_t{0});
+  writer.put(static_cast<uint8_t>(inode.had_data_at_birth));
   writer.put(inode.permissions);
   writer.put(inode.user);
   writer.put(inode.group);
@@ -119,7 +119,7 @@ Result<Inode> decode_inode(ByteView bytes) {
   if (!is_node_type(type)) return corrupt("inode: unknown type");
   inode.type = static_cast<NodeType>(type);
   inode.is_shared = reader.get<uint8_t>() != 0;
-  reader.get<uint8_t>();
+  inode.had_data_at_birth = reader.get<uint8_t>() != 0;
   inode.permissions = reader.get<uint32_t>();
   inode.user = reader.get<uint32_t>();
   inode.group = reader.get<uint32_t>();
@@ -276,7 +276,8 @@ Status check_xattr(std::string_view name, ByteView value) {
     return Status(Code::kInvalidArgument, "an extended attribute's name is empty or has NUL in it");
   }
   if (name.size() > kXattrNameSizeMax) {
-    return Status(Code::kTooBig, "an extended attribute's name has at most " + std::to_string(kXattrNameSizeMax) + " bytes");
+    return Status(Code::kTooBig,
+                  "an extended attribute's name has at most " + std::to_string(kXattrNameSizeMax) + " bytes");
   }
   if (value.size() > kXattrValueSizeMax) {
     return Status(Code::kTooBig, "extended attribute '" + std::string(name) + "' has more than " +
@@ -309,8 +310,8 @@ Status check_class(ObjectClass object_class) {
 
 Status check_chunk_size(ByteCount chunk_size) {
   if (chunk_size <= kChunkSizeMax) return ok();
-  return Status(Code::kInvalidArgument, "chunk size " + std::to_string(chunk_size) + " is larger than " +
-                                            std::to_string(kChunkSizeMax));
+  return Status(Code::kInvalidArgument,
+                "chunk size " + std::to_string(chunk_size) + " is larger than " + std::to_string(kChunkSizeMax));
 }
 
 }  // namespace aeon::dfs

@@ -18,10 +18,10 @@ inline constexpr std::string_view kSealAkey = "s";
 inline constexpr std::string_view kTargetAkey = "l";    // A symlink's target that is too long for the inode.
 inline constexpr std::string_view kXattrPrefix = "x:";
 inline constexpr std::string_view kParentAkey = "p";    // Below kOwnDkey: where the directory's entry is.
-inline constexpr std::string_view kMarkerAkey = "m";    // Its epoch: when a directory's entries or a file's data changed.
+inline constexpr std::string_view kMarkerAkey = "m";  // Its epoch: when a directory's entries or a file's data changed.
 inline constexpr std::string_view kDataAkey = "0";
 inline constexpr std::string_view kSuperblockDkey = "superblock";
-inline constexpr std::string_view kRootName = "/";      // The root's entry, in the superblock object.
+inline constexpr std::string_view kRootName = "/";  // The root's entry, in the superblock object.
 inline constexpr std::string_view kSharedInodeDkey = "i";
 inline constexpr std::string_view kLinkCountDkey = "n";
 
@@ -33,18 +33,19 @@ inline constexpr size_t kSealSizeMax = 16;
 // The value of kInodeAkey.
 struct Inode {
   NodeType type = NodeType::kFile;
-  bool is_shared = false;          // A hard link: only `type` and `object` count, the rest is in the shared inode.
-  uint32_t permissions = 0;        // 07777
+  bool is_shared = false;  // A hard link: only `type` and `object` count, the rest is in the shared inode.
+  bool had_data_at_birth = false;  // Files: without a marker there may still be data.
+  uint32_t permissions = 0;  // 07777
   uint32_t user = 0;
   uint32_t group = 0;
   ObjectId object;
   ByteCount chunk_size = 0;
-  ObjectClass directory_class = 0; // Directories: for what is made in them; 0: the file system's.
+  ObjectClass directory_class = 0;  // Directories: for what is made in them; 0: the file system's.
   ObjectClass file_class = 0;
-  Epoch birth;                     // Zero: the epoch of this record.
+  Epoch birth;  // Zero: the epoch of this record.
   uint64_t device = 0;
-  uint32_t target_size = 0;        // Symlinks.
-  std::string target;              // If target_size <= kInlineTargetMax.
+  uint32_t target_size = 0;  // Symlinks.
+  std::string target;  // If target_size <= kInlineTargetMax.
 
   uint32_t mode() const { return permissions | mode_of(type); }
 };
@@ -55,9 +56,9 @@ Result<Inode> decode_inode(ByteView bytes);
 struct Times {
   std::optional<int64_t> access_ns;
   std::optional<int64_t> modify_ns;
-  bool access_is_now = false;      // The time is that of this record's epoch.
+  bool access_is_now = false;  // The time is that of this record's epoch.
   bool modify_is_now = false;
-  Epoch guard;                     // Data written at or before it doesn't move modify_ns. Zero: this record's epoch.
+  Epoch guard;  // Data written at or before it doesn't move modify_ns. Zero: this record's epoch.
 };
 Bytes encode(const Times& times);
 Result<Times> decode_times(ByteView bytes);
@@ -106,6 +107,6 @@ Result<Bytes> decode_xattr(Bytes record);
 inline constexpr std::byte kZeroByte[1] = {};
 
 Status check_class(ObjectClass object_class);  // 0 is fine.
-Status check_chunk_size(ByteCount chunk_size); // 0 is fine.
+Status check_chunk_size(ByteCount chunk_size);  // 0 is fine.
 
 }  // namespace aeon::dfs

@@ -28,7 +28,8 @@ Task<Status> FileSystemCore::set_xattr(NodePointer node, std::string name, Bytes
   set.update(stored.home_object, stored.home_dkey, akey_of(name), xattr_record(value), kDkeyUpdate, condition);
   const Result<Epoch> written = co_await commit(set);
   if (written.code() == Code::kExists) {
-    co_return Status(Code::kExists, printable(node->path_) + " has the extended attribute " + printable(name) + " already");
+    co_return Status(Code::kExists,
+                     printable(node->path_) + " has the extended attribute " + printable(name) + " already");
   }
   if (written.code() == Code::kNotFound && how == XattrSet::kMustReplace) {
     co_return Status(Code::kNotFound, printable(node->path_) + " has no extended attribute " + printable(name));

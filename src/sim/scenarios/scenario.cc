@@ -7,6 +7,10 @@ const std::vector<Scenario>& scenarios() {
       {"journal", "clients append to a mirrored journal over a bad network; crashes, decay, partitions", run_journal},
       {"media_store", "batches, blocks and checkpoints of one target; power loss, kill, crash at any write, full disk",
        run_media_store},
+      {"vos_store", "writers, punches, snapshots, aggregation and discards on one target; all ends, errors, decay",
+       run_vos_store},
+      {"system", "clients of an engine over a bad network: keys, arrays, snapshots, containers; crashes and restarts",
+       run_system},
   };
   return all;
 }

@@ -34,5 +34,7 @@ ScenarioOutcome outcome_of(SimScheduler& scheduler);
 // One function each.
 ScenarioOutcome run_journal(uint64_t seed);
 ScenarioOutcome run_media_store(uint64_t seed);
+ScenarioOutcome run_vos_store(uint64_t seed);
+ScenarioOutcome run_system(uint64_t seed);
 
 }  // namespace aeon

@@ -54,3 +54,9 @@ struct Awaiter {
 Task<Status> excused(Client& client) {
   co_await client.send({1, 2});  // lint: ok
 }
+
+Task<Status> branches(Client& client, bool first) {
+  const Result<Text> text = first ? co_await client.first()              // bad: conditional
+                                  : co_await client.second();            // bad: conditional
+  co_return text.status();
+}

@@ -36,7 +36,6 @@ Task<Status> Store::commit(Epoch epoch) {
   const auto pair = co_await client_.pair();
   const auto& [a, b] = pair;
   Reply answer{a, b};
-  const int chosen = flag ? co_await client_.get() : 2;
   switch (a) {
     case 1: {
       co_await client_.get();
@@ -65,4 +64,10 @@ Task<T> twice(Task<T> task) {
   auto plain = []() -> Task<int> { co_return 1; };
   co_await plain();
   co_await client_.each(plain);
+}
+
+Task<Status> conditions_beside_awaits(Client& client, bool first) {
+  co_await client.send(first ? 1 : 2);
+  const int value = (co_await client.count()) > 0 ? 1 : 2;
+  co_return client.state(value);
 }

@@ -156,8 +156,6 @@ class Cursor {
     Cursor& cursor_;
     Kind kind_;
     ByteView key_;
-    std::coroutine_handle<> waiter_;
-    bool is_suspended_ = false;
     Task<void> load_;
     Status status_;
 

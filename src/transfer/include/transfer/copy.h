@@ -42,27 +42,27 @@ struct CopyOptions {
   bool keep_owner = true;      // Where permitted; otherwise counted in Summary::not_kept.
   bool keep_xattrs = true;
   bool resume = true;          // Leave alone what is there and the same. False: write everything again.
-  bool into_existing = true;   // False: kNotEmpty if the destination is a directory with entries, unless a copy to it
-                               // was interrupted before.
+  bool into_existing = true;  // False: kNotEmpty if the destination is a directory with entries, unless a copy to it
+                              // was interrupted before.
   uint32_t errors_named_max = 20;
 };
 
 struct Issue {
   std::string path;
-  std::string what;            // One line.
+  std::string what;  // One line.
 };
 
 struct Summary {
   uint64_t files = 0;
   uint64_t directories = 0;
   uint64_t symlinks = 0;
-  uint64_t hard_links = 0;     // Names beyond the first of files with several.
+  uint64_t hard_links = 0;  // Names beyond the first of files with several.
   uint64_t special_files = 0;
-  uint64_t skipped = 0;        // Already there and the same.
-  ByteCount bytes = 0;         // Of files copied, holes included.
+  uint64_t skipped = 0;  // Already there and the same.
+  ByteCount bytes = 0;  // Of files copied, holes included.
   uint64_t error_count = 0;
-  std::vector<Issue> errors;   // The first of them.
-  uint64_t not_kept_count = 0; // Owners, xattrs and the like that the destination refused.
+  std::vector<Issue> errors;  // The first of them.
+  uint64_t not_kept_count = 0;  // Owners, xattrs and the like that the destination refused.
   std::vector<Issue> not_kept;
 };
 

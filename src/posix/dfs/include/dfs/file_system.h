@@ -35,10 +35,10 @@ class Node {
   NodeType type() const { return type_; }
   bool is_directory() const { return type_ == NodeType::kDirectory; }
   ObjectId object() const { return object_; }
-  ByteCount chunk_size() const { return chunk_size_; }       // Files: theirs. Directories: as set for new files, or 0.
+  ByteCount chunk_size() const { return chunk_size_; }  // Files: theirs. Directories: as set for new files, or 0.
   const std::string& symlink_target() const { return symlink_target_; }
   OpenMode open_mode() const { return open_mode_; }
-  uint32_t mode() const { return mode_; }                    // With type bits; as of opening, or of the last change made by this node.
+  uint32_t mode() const { return mode_; }  // With type bits; as of opening, or of the last change made by this node.
 
   // Where its entry was when opened (or after move() or update_parent()). The root's name is "/".
   ObjectId parent() const { return parent_; }
@@ -65,13 +65,13 @@ using NodePointer = std::shared_ptr<Node>;
 
 struct FormatOptions {
   ByteCount chunk_size = kDefaultChunkSize;
-  ObjectClass object_class = 0;        // For all; the next two prevail. 0: S1.
+  ObjectClass object_class = 0;  // For all; the next two prevail. 0: S1.
   ObjectClass directory_class = 0;
   ObjectClass file_class = 0;
-  uint32_t consistency = 0;            // DFS_RELAXED 0 or DFS_BALANCED 4: kept and reported.
-  uint64_t user_id = 0;                // dfs_attr_t's da_id: kept and reported.
-  std::string hints;                   // "file:single,dir:max" and the like: kept and reported, and where a class
-                                       // isn't given above, they choose it.
+  uint32_t consistency = 0;  // DFS_RELAXED 0 or DFS_BALANCED 4: kept and reported.
+  uint64_t user_id = 0;  // dfs_attr_t's da_id: kept and reported.
+  std::string hints;  // "file:single,dir:max" and the like: kept and reported, and where a class
+                      // isn't given above, they choose it.
   uint32_t root_mode = 0755;
   uint32_t root_user = 0;
   uint32_t root_group = 0;
@@ -79,17 +79,17 @@ struct FormatOptions {
 
 struct MountOptions {
   bool read_only = false;
-  Epoch epoch = kEpochMax;             // A snapshot's: reads see it, and the mount is read-only.
-  uint32_t user = 0;                   // Owner and group of what is created.
+  Epoch epoch = kEpochMax;  // A snapshot's: reads see it, and the mount is read-only.
+  uint32_t user = 0;  // Owner and group of what is created.
   uint32_t group = 0;
-  bool format_if_missing = false;      // A container without a file system gets one, as `format` says.
+  bool format_if_missing = false;  // A container without a file system gets one, as `format` says.
   FormatOptions format;
 };
 
 // What the superblock says.
 struct FileSystemInfo {
   uint32_t format_version = 0;
-  Uuid id;                             // Chosen at format.
+  Uuid id;  // Chosen at format.
   ByteCount chunk_size = 0;
   ObjectClass directory_class = 0;
   ObjectClass file_class = 0;
@@ -214,8 +214,7 @@ class FileSystem : public std::enable_shared_from_this<FileSystem> {
   virtual Task<Result<ByteCount>> read_extents(NodePointer file, std::vector<FileExtent> extents,
                                                std::vector<MutableBytes> out) = 0;
   virtual Task<Status> write(NodePointer file, uint64_t offset, std::vector<ByteView> data) = 0;
-  virtual Task<Status> write_extents(NodePointer file, std::vector<FileExtent> extents,
-                                     std::vector<ByteView> data) = 0;
+  virtual Task<Status> write_extents(NodePointer file, std::vector<FileExtent> extents, std::vector<ByteView> data) = 0;
   virtual Task<Result<uint64_t>> size(NodePointer file) = 0;
   virtual Task<Status> truncate(NodePointer file, uint64_t size) = 0;
   // A hole; the size stays as it is.
