@@ -175,7 +175,7 @@ class Encoder {
   template <typename... Ts>
   void put(const std::variant<Ts...>& value) {
     put(static_cast<uint8_t>(value.index()));
-    std::visit([this](const auto& held) { put(held); }, value);
+    std::visit([this](const auto& held) { this->put(held); }, value);
   }
   template <typename T>
     requires std::is_class_v<T>
