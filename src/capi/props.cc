@@ -157,20 +157,26 @@ daos_prop_entry* daos_prop_entry_get(daos_prop_t* prop, uint32_t type) {
 
 int daos_prop_merge2(daos_prop_t* old_prop, daos_prop_t* new_prop, daos_prop_t** out_prop) {
   if (!is_well_formed(old_prop) || !is_well_formed(new_prop) || out_prop == nullptr) return -DER_INVAL;
-  uint32_t entry_count = old_prop->dpp_nr;
-  for (uint32_t i = 0; i < new_prop->dpp_nr; ++i) {
+  const uint32_t old_count = old_prop->dpp_nr;
+  const uint32_t new_count = new_prop->dpp_nr;
+  uint32_t entry_count = old_count;
+  for (uint32_t i = 0; i < new_count; ++i) {
     if (daos_prop_entry_get(old_prop, new_prop->dpp_entries[i].dpe_type) == nullptr) ++entry_count;
   }
   if (entry_count > DAOS_PROP_ENTRIES_MAX_NR) return -DER_INVAL;
   daos_prop_t* merged = daos_prop_alloc(entry_count);
   if (merged == nullptr) return -DER_NOMEM;
+  if (entry_count == 0) {
+    *out_prop = merged;
+    return 0;
+  }
 
   int rc = 0;
   uint32_t used = 0;
-  for (uint32_t i = 0; rc == 0 && i < old_prop->dpp_nr; ++i) {
+  for (uint32_t i = 0; rc == 0 && i < old_count; ++i) {
     rc = copy_prop_entry(old_prop->dpp_entries[i], merged->dpp_entries[used++]);
   }
-  for (uint32_t i = 0; rc == 0 && i < new_prop->dpp_nr; ++i) {
+  for (uint32_t i = 0; rc == 0 && i < new_count; ++i) {
     daos_prop_entry* place = daos_prop_entry_get(merged, new_prop->dpp_entries[i].dpe_type);
     rc = copy_prop_entry(new_prop->dpp_entries[i], place != nullptr ? *place : merged->dpp_entries[used++]);
   }
