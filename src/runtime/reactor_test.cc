@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/cancellation.h"
 #include "runtime/gate.h"
 #include "runtime/sync.h"
 
@@ -158,6 +159,26 @@ TEST(Queue, PassesEverythingThroughABoundedBuffer) {
   Queue<int> queue(reactor, 3);
   Gate gate(reactor);
   EXPECT_EQ(reactor.run(produce_and_consume(&queue, &gate)), 500500);
+}
+
+Task<bool> sleep_unless_canceled(Cancellation* cancellation, Duration duration) {
+  co_return co_await cancellation->sleep_for(duration);
+}
+Task<void> cancel_later(Executor& executor, Cancellation* cancellation) {
+  co_await sleep_for(executor, 2ms);
+  cancellation->cancel();
+}
+
+TEST(Cancellation, EndsASleepEarlyAndTellsIt) {
+  Reactor reactor;
+  Cancellation cancellation(reactor);
+  EXPECT_TRUE(reactor.run(sleep_unless_canceled(&cancellation, 1ms)));
+  reactor.submit(cancel_later(reactor, &cancellation));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_FALSE(reactor.run(sleep_unless_canceled(&cancellation, 1h)));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 60s);
+  EXPECT_FALSE(reactor.run(sleep_unless_canceled(&cancellation, 1h)));  // Canceled before it began.
+  while (reactor.tasks_alive() != 0) std::this_thread::sleep_for(1ms);
 }
 
 }  // namespace

@@ -10,6 +10,9 @@ namespace aeon::vos {
 namespace {
 
 constexpr size_t kMetadataNameSizeMax = 200;
+// A container that is destroyed while the disk is full is erased later.
+constexpr Duration kEraseRetryMin = std::chrono::seconds(1);
+constexpr Duration kEraseRetryMax = std::chrono::seconds(60);
 
 Status no_such_container(Uuid container) {
   return Status(Code::kNotFound, "no container " + container.to_string() + " in this store");
@@ -38,7 +41,8 @@ TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> med
       media_(std::move(media)),
       clock_(world.clock),
       turn_(world.executor, 1),
-      background_(world.executor) {}
+      background_(world.executor),
+      closing_(world.executor) {}
 
 TargetStore::~TargetStore() = default;
 
@@ -123,6 +127,7 @@ Task<Status> TargetStore::load_containers() {
 
 Task<Status> TargetStore::close() {
   is_closed_ = true;
+  closing_.cancel();
   co_await background_.close();
   co_await turn_.acquire();
   const Permit turn(turn_, 1);
@@ -199,8 +204,15 @@ Task<Status> TargetStore::destroy_container(Uuid id) {
 }
 
 Task<void> TargetStore::erase_container(uint32_t number, ContainerRef destroyed) {
-  const Status status = co_await erase_records(number, std::move(destroyed));
-  if (!status.is_ok()) log::warn("container_erase_stopped", {{"container_number", number}, {"status", status}});
+  Duration pause = kEraseRetryMin;
+  while (true) {
+    const Status status = co_await erase_records(number, destroyed);
+    if (status.is_ok()) co_return;
+    log::warn("container_erase_stopped", {{"container_number", number}, {"status", status}});
+    if (status.code() != Code::kNoSpace) co_return;  // Opening the store again goes on with it.
+    if (!co_await closing_.sleep_for(pause)) co_return;
+    pause = std::min(pause * 2, kEraseRetryMax);
+  }
 }
 
 Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed) {

@@ -12,6 +12,7 @@
 #include "container_state.h"
 #include "key_codec.h"
 #include "lookup.h"
+#include "runtime/cancellation.h"
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
 #include "value_writer.h"
@@ -114,6 +115,7 @@ class TargetStore final : public Store {
   HybridClock clock_;
   Semaphore turn_;  // The writer turn.
   Gate background_;
+  Cancellation closing_;  // Ends the pauses of background work.
   std::map<Uuid, ContainerRef> containers_;
   StoreInfoRecord info_;       // As stored.
   uint64_t next_minor_ = 0;    // Of late writes.
