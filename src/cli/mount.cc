@@ -9,7 +9,7 @@ Result<std::shared_ptr<client::Container>> open_or_create(Invocation& invocation
   TRY_ASSIGN(client::System * system, invocation.system(IfMissing::kCreate));
   TRY_ASSIGN(const std::shared_ptr<client::Pool> pool,
              invocation.run(system->connect_pool(address.pool, client::Access::kReadWrite)));
-  const auto opened = invocation.run(pool->open_container(address.container, client::Access::kReadWrite));
+  auto opened = invocation.run(pool->open_container(address.container, client::Access::kReadWrite));
   // A uuid is the system's to choose, so one that isn't there is a mistake.
   if (opened.code() != Code::kNotFound || Uuid::parse(address.container)) return opened;
   client::ContainerSpec spec;

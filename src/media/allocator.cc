@@ -175,15 +175,15 @@ void encode_extents(Bytes& out, const std::vector<BlockRange>& extents) {
 }
 
 Status decode_extents(ByteView& in, uint64_t data_first, uint64_t data_end, std::vector<BlockRange>& out) {
-  const Status bad(Code::kCorrupt, "allocator: extents out of order or beyond the disk");
+  const auto bad = [] { return Status(Code::kCorrupt, "allocator: extents out of order or beyond the disk"); };
   uint64_t count = 0;
-  if (!get_varint(in, count) || count > in.size() / 2) return bad;  // An extent takes at least two bytes.
+  if (!get_varint(in, count) || count > in.size() / 2) return bad();  // An extent takes at least two bytes.
   out.reserve(count);
   uint64_t at = 0;
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t gap = 0, size = 0;
-    if (!get_varint(in, gap) || !get_varint(in, size)) return bad;
-    if (gap > data_end - at || size == 0 || size > data_end - at - gap || at + gap < data_first) return bad;
+    if (!get_varint(in, gap) || !get_varint(in, size)) return bad();
+    if (gap > data_end - at || size == 0 || size > data_end - at - gap || at + gap < data_first) return bad();
     out.push_back({at + gap, size});
     at += gap + size;
   }

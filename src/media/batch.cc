@@ -63,7 +63,7 @@ void Batch::free(BlockRange blocks) {
 }
 
 Result<std::optional<BatchEntry>> BatchReader::next() {
-  const Status bad(Code::kCorrupt, "batch record: not a batch");
+  const auto bad = [] { return Status(Code::kCorrupt, "batch record: not a batch"); };
   if (rest_.empty()) return std::optional<BatchEntry>();
   BatchEntry entry;
   entry.op = static_cast<BatchOp>(rest_[0]);
@@ -71,24 +71,25 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
   switch (entry.op) {
     case BatchOp::kPut:
       header = kPutHeaderSize;
-      if (rest_.size() < header) return bad;
+      if (rest_.size() < header) return bad();
       key_size = load_le<uint16_t>(rest_.data() + 1);
       value_size = load_le<uint16_t>(rest_.data() + 3);
       break;
     case BatchOp::kErase:
       header = kEraseHeaderSize;
-      if (rest_.size() < header) return bad;
+      if (rest_.size() < header) return bad();
       key_size = load_le<uint16_t>(rest_.data() + 1);
       break;
     case BatchOp::kAdopt:
     case BatchOp::kFree:
       header = kBlocksSize;
-      if (rest_.size() < header) return bad;
+      if (rest_.size() < header) return bad();
       entry.blocks = {load_le<uint64_t>(rest_.data() + 1), load_le<uint64_t>(rest_.data() + 9)};
       break;
-    default: return bad;
+    default: return bad();
   }
-  if (key_size > kKeySizeMax || value_size > kValueSizeMax || rest_.size() - header < key_size + value_size) return bad;
+  if (key_size > kKeySizeMax || value_size > kValueSizeMax || rest_.size() - header < key_size + value_size)
+    return bad();
   entry.key = rest_.subspan(header, key_size);
   entry.value = rest_.subspan(header + key_size, value_size);
   rest_ = rest_.subspan(header + key_size + value_size);

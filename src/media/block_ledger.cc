@@ -23,13 +23,13 @@ bool any_overlap(std::vector<BlockRange> ranges) {
 }  // namespace
 
 Status BlockLedger::load(const AllocatorImage& image, uint64_t adopted_count) {
-  const Status overlap(Code::kCorrupt, "allocator: extents overlap");
+  const auto overlap = [] { return Status(Code::kCorrupt, "allocator: extents overlap"); };
   for (const BlockRange& range : image.free) {
-    if (!free_.add(range)) return overlap;
+    if (!free_.add(range)) return overlap();
   }
   uint64_t held_count = 0;
   for (const BlockRange& range : image.held) {
-    if (free_.extents().overlaps(range)) return overlap;
+    if (free_.extents().overlaps(range)) return overlap();
     held_count += range.count;
   }
   held_ = image.held;
@@ -95,8 +95,8 @@ void BlockLedger::free(BlockRange range, LogPosition freed_by) {
 }
 
 Status BlockLedger::replay_adopt(BlockRange range) {
-  const Status bad(Code::kCorrupt, "a batch adopts " + describe(range) + ", which aren't free");
-  if (!is_inside(range) || range.count == 0) return bad;
+  const auto bad = [&] { return Status(Code::kCorrupt, "a batch adopts " + describe(range) + ", which aren't free"); };
+  if (!is_inside(range) || range.count == 0) return bad();
   adopted_count_ += range.count;
   if (free_.remove(range)) return ok();
   // After a fall back to the older superblock, blocks held for it may have been adopted.
@@ -104,15 +104,15 @@ Status BlockLedger::replay_adopt(BlockRange range) {
     if (free_.remove({block, 1})) continue;
     ExtentSet held;
     for (const BlockRange& extent : held_) CHECK(held.add(extent));
-    if (!held.remove({block, 1})) return bad;
+    if (!held.remove({block, 1})) return bad();
     held_ = held.extents();
   }
   return ok();
 }
 
 Status BlockLedger::replay_free(BlockRange range) {
-  const Status bad(Code::kCorrupt, "a batch frees " + describe(range) + ", which aren't stored");
-  if (!is_inside(range) || range.count == 0 || is_unused(range)) return bad;
+  const auto bad = [&] { return Status(Code::kCorrupt, "a batch frees " + describe(range) + ", which aren't stored"); };
+  if (!is_inside(range) || range.count == 0 || is_unused(range)) return bad();
   adopted_count_ -= std::min(adopted_count_, range.count);
   CHECK(free_.add(range));
   return ok();

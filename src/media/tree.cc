@@ -413,15 +413,17 @@ Status Tree::attach(PageAddress address, Page page, uint8_t level) {
   const Bytes first_key = page.key(0);
   Child* child = &root_;
   // A page that isn't in memory stays where it is in the tree, so its keys lead to it.
-  const Status misplaced(Code::kCorrupt, "index page: its keys belong to another part of the index");
+  const auto misplaced = [] {
+    return Status(Code::kCorrupt, "index page: its keys belong to another part of the index");
+  };
   uint8_t child_level = level;
   while (child->node) {
     Node& node = *child->node;
-    if (node.level == 0) return misplaced;
+    if (node.level == 0) return misplaced();
     child_level = static_cast<uint8_t>(node.level - 1);
     child = &node.children[node.page.child_index(first_key)];
   }
-  if (child->address != address) return misplaced;
+  if (child->address != address) return misplaced();
   if (level != child_level || level >= kHeightMax) {
     return Status(Code::kCorrupt, "index page: on another level than its parent says");
   }

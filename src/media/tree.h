@@ -61,7 +61,7 @@ struct Node {
 };
 
 inline NodeRef::NodeRef(Node* node) : node_(node) {
-  if (node_ != nullptr) ++node_->references;
+  if (node_ != nullptr) ++node_->references;  // NOLINT(clang-analyzer-core.uninitialized.Assign): it starts at 0.
 }
 inline NodeRef::~NodeRef() {
   if (node_ != nullptr && --node_->references == 0) delete node_;

@@ -13,9 +13,9 @@ namespace aeon::wire {
 // kCorrupt unless they are within what was asked for, in its order.
 template <typename Place>
 Status for_each_segment(ValueKind kind, std::span<const Recx> asked, const FetchedAkey& fetched, Place&& place) {
-  const Status misplaced(Code::kCorrupt, "what was fetched isn't what was asked for");
+  const auto misplaced = [] { return Status(Code::kCorrupt, "what was fetched isn't what was asked for"); };
   if (kind == ValueKind::kSingle) {
-    if (fetched.segments.size() > 1) return misplaced;
+    if (fetched.segments.size() > 1) return misplaced();
     for (const FetchedSegment& segment : fetched.segments) place(segment, uint64_t{0}, fetched.record_size);
     return ok();
   }
@@ -23,18 +23,18 @@ Status for_each_segment(ValueKind kind, std::span<const Recx> asked, const Fetch
   uint64_t records_before = 0;                              // Of the recxs before asked[at].
   uint64_t begin = asked.empty() ? 0 : asked[0].index;      // Of what is left of asked[at].
   for (const FetchedSegment& segment : fetched.segments) {
-    if (segment.recx.count == 0 || segment.recx.end() < segment.recx.index) return misplaced;
+    if (segment.recx.count == 0 || segment.recx.end() < segment.recx.index) return misplaced();
     while (at < asked.size() && (segment.recx.index < begin || segment.recx.end() > asked[at].end())) {
       records_before += asked[at].count;
       if (++at < asked.size()) begin = asked[at].index;
     }
-    if (at == asked.size()) return misplaced;
+    if (at == asked.size()) return misplaced();
     uint64_t offset = 0;
     uint64_t size = 0;
     const uint64_t records = records_before + (segment.recx.index - asked[at].index);
     if (__builtin_mul_overflow(records, fetched.record_size, &offset) ||
         __builtin_mul_overflow(segment.recx.count, fetched.record_size, &size)) {
-      return misplaced;
+      return misplaced();
     }
     place(segment, offset, size);
     begin = segment.recx.end();
