@@ -36,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   page.encode(identity, {}, again);
   CHECK(Page::decode(again, identity).is_ok());
   page.erase(0);
-  page.insert(0, {}, as_bytes("value"));
+  // A key without the shared prefix makes all the others longer; the tree asks in the same way before it inserts.
+  if (page.size_with({}, as_bytes("value")) <= kPageBytesMax) page.insert(0, {}, as_bytes("value"));
   return 0;
 }
