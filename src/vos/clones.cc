@@ -200,7 +200,8 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
 
   const Epoch through = kept.back();
-  CO_TRY(co_await drop_epochs(*hidden, Epoch{through.value + 1}, kEpochMax));
+  const Epoch unseen{through.value + 1};
+  CO_TRY(co_await drop_epochs(*hidden, unseen, kEpochMax));
   Aggregation aggregation(world_, *media_, turn_, *hidden, std::move(kept));
   CO_TRY(co_await aggregation.run(background_));
 
