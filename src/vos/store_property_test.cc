@@ -74,6 +74,7 @@ class Comparison {
       turn_to(*live_[random_.below(live_.size())]);
       if (with_clones_ && random_.one_in(8)) clone();
       if (with_clones_ && random_.one_in(16)) destroy();
+      if (with_clones_ && random_.one_in(12)) aggregate();
       if (now_->is_explicit() && random_.one_in(8)) commit();
       switch (random_.below(20)) {
         case 0: take_snapshot(); break;
@@ -569,7 +570,7 @@ TEST(StoreProperty, ClonesAgreeWithCopiesOfTheirBases) {
         const EpochMode mode = random.one_in(2) ? EpochMode::kExplicit : EpochMode::kClock;
         Comparison(random, mode, true).run(150);
       },
-      12);
+      10);
 }
 
 }  // namespace
