@@ -8,8 +8,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
-
 namespace aeon::cli {
 namespace {
 
@@ -89,13 +87,13 @@ Result<CloneBase> find_clone_base(Invocation& invocation, client::Pool& pool) {
     base.epoch = snapshot.epoch;
     return base;
   }
-  const char* const end = version.data() + version.size();
-  const auto parsed = std::from_chars(version.data(), end, base.epoch.value);
-  if (version.empty() || parsed.ec != std::errc() || parsed.ptr != end) {
+  const Result<uint64_t> number = parse_number(version, "epoch");
+  if (!number) {
     return Status(Code::kNotFound, fmt::format("container {} has no snapshot '{}'; 'daos container list-snaps' shows "
                                                "those there are",
                                                printable(base.container), printable(version)));
   }
+  base.epoch = Epoch{*number};
   return base;
 }
 
