@@ -30,6 +30,13 @@ class ExplicitEpochs : public ::testing::Test {
   ContainerInfo info() { return *target_.run(store().query_container(kOther)); }
   Epoch changed(Epoch epoch = kEpochMax) { return *target_.run(store().query_max_epoch(kOther, kObject, epoch)); }
 
+  // What a fetch says of it.
+  Epoch fetched_change(Epoch epoch) {
+    std::vector<AkeyFetch> akeys(1);
+    akeys[0].akey = text("a");
+    return target_.run(store().fetch(kOther, kObject, text("d"), akeys, 0, epoch))->at(0).object_changed;
+  }
+
   TestStore target_;
 };
 
@@ -149,6 +156,8 @@ TEST_F(ExplicitEpochs, TheEpochThatChangedAnObjectIsToldAtEachEpoch) {
   ASSERT_EQ(target_.punch(Kind::kPunchDkey, kObject, text("other"), {}, Epoch{8}).code(), Code::kOk);
   ASSERT_TRUE(commit(6).is_ok());
   EXPECT_EQ(changed(), Epoch{5});
+  EXPECT_EQ(fetched_change(kEpochMax), Epoch{5});
+  EXPECT_EQ(fetched_change(Epoch{9}), Epoch{8});
   EXPECT_EQ(changed(Epoch{4}), kEpochZero);
   EXPECT_EQ(changed(Epoch{9}), Epoch{8});
   // The punch goes, and that it was doesn't.
