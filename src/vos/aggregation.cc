@@ -249,7 +249,12 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    through = std::max(container->aggregated_through, std::min(through, container->highest));
+    through = std::min(through, container->highest);
+    if (container->transactions != nullptr) {  // It may still write at its epoch.
+      const Epoch undecided = container->transactions->intents.oldest();
+      through = std::min(through, Epoch{undecided.value - 1});
+    }
+    through = std::max(container->aggregated_through, through);
     if (through == kEpochZero) co_return AggregateProgress{};
     if (through != container->aggregated_through) {
       media::Batch batch;
@@ -282,6 +287,12 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
   if (!pass) co_return Status(Code::kCanceled, "the store is closing");
   co_await container->maintenance.acquire();
   const Permit alone(container->maintenance, 1);
+  if (container->transactions != nullptr) {
+    for (const auto& [transaction, intent] : container->transactions->intents.all()) {
+      if (begin <= intent.id.epoch && intent.id.epoch <= end)
+        co_return Status(Code::kInProgress, "an undecided transaction is in the range to discard");
+    }
+  }
   const Bytes all = container_prefix(container->number);
   media::Cursor cursor(*media_);
   RecordDropper dropper(*media_);

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/status.h"
+#include "container_transactions.h"
 #include "media/key_block_store.h"
 #include "runtime/sync.h"
 
@@ -32,6 +33,11 @@ struct ContainerState {
   std::set<Epoch> snapshots;
   std::multiset<Epoch> reads;  // Epochs of reads in progress, which aggregation keeps whole.
   Semaphore maintenance;       // Aggregation and discard, one at a time.
+
+  // Null until the first transaction, which is all that other calls look at then.
+  std::unique_ptr<ContainerTransactions> transactions;
+  // The newest epoch that may have been read or written before the store was opened or the container created.
+  Epoch opened_at;
 };
 
 // The stored form of ContainerState's numbers.

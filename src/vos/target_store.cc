@@ -103,7 +103,7 @@ Task<Status> TargetStore::load_containers() {
     auto info = decode_container_info(cursor.value());
     if (!info) co_return info.status();
     ContainerState& container = *found->second;
-    container.highest = container.bound = container.bound_durable = info->bound;
+    container.highest = container.bound = container.bound_durable = container.opened_at = info->bound;
     container.aggregated_through = info->aggregated_through;
     clock_.observe(container.bound);
     CO_TRY(co_await cursor.next());
@@ -122,7 +122,7 @@ Task<Status> TargetStore::load_containers() {
     clock_.observe(epoch);
     CO_TRY(co_await cursor.next());
   }
-  co_return ok();
+  co_return co_await load_transactions(by_number);
 }
 
 Task<Status> TargetStore::close() {
@@ -131,10 +131,16 @@ Task<Status> TargetStore::close() {
   co_await background_.close();
   co_await turn_.acquire();
   const Permit turn(turn_, 1);
+  for (const auto& [id, container] : containers_) {
+    if (container->transactions == nullptr) continue;
+    IntentTable& intents = container->transactions->intents;
+    for (const auto& [transaction, intent] : intents.all()) intents.give_back_headroom(*media_, transaction);
+  }
   // The exact epochs, where running only kept a bound. It's no loss if there is no room for them.
   media::Batch batch;
   for (const auto& [id, container] : containers_) {
-    if (container->bound == container->highest) continue;
+    // Transactions' reads may be later than the newest write.
+    if (container->bound == container->highest || container->transactions != nullptr) continue;
     const ContainerInfoRecord info{.bound = container->highest, .aggregated_through = container->aggregated_through};
     batch.put(container_info_key(container->number), encode_container_info(info));
     info_.epoch_bound = std::max(info_.epoch_bound, clock_.last());
@@ -172,7 +178,9 @@ Task<Status> TargetStore::create_container(Uuid container) {
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
-    containers_[container] = std::make_shared<ContainerState>(world_.executor, container, number);
+    const auto created = std::make_shared<ContainerState>(world_.executor, container, number);
+    created->opened_at = clock_.last();
+    containers_[container] = created;
   }
   co_return co_await media_->wait_durable(position);
 }
@@ -196,6 +204,10 @@ Task<Status> TargetStore::destroy_container(Uuid id) {
     for (const Epoch epoch : container->snapshots) batch.erase(snapshot_key(number, epoch));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
+    if (container->transactions != nullptr) {
+      IntentTable& intents = container->transactions->intents;
+      for (const auto& [transaction, intent] : intents.all()) intents.give_back_headroom(*media_, transaction);
+    }
     container->is_destroyed = true;
     containers_.erase(id);
   }
@@ -231,6 +243,7 @@ Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed)
       CO_TRY(co_await cursor.next());
     }
     if (dropper.is_empty()) {
+      CO_TRY(co_await erase_transactions(number));
       media::Batch batch;
       batch.erase(dying_key(number));
       const auto applied = co_await media_->apply(std::move(batch));
@@ -270,6 +283,9 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
       co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
                                                    " was aggregated already; snapshots start at epoch " +
                                                    std::to_string(container->aggregated_through.value));
+    }
+    if (container->transactions != nullptr && container->transactions->intents.oldest() <= epoch) {
+      co_return Status(Code::kInProgress, "an undecided transaction is at or before the snapshot's epoch");
     }
     media::Batch batch;
     batch.put(snapshot_key(container->number, epoch), {});

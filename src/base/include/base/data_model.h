@@ -86,6 +86,22 @@ struct FetchedAkey {
   std::vector<FetchedSegment> segments;  // In order of the recxs asked for. A single value is recx {0, 1}.
 };
 
+// What a transaction has read, as coarse as conflicts are told: changes anywhere below what is named count, and punches
+// above it.
+struct TransactionRead {
+  enum class Of : uint8_t {
+    kContainer = 1,  // Which objects there are.
+    kObject = 2,  // Whether the object exists, which dkeys it has.
+    kDkey = 3,  // Whether the dkey exists, which akeys it has.
+    kAkey = 4,  // The value, or that there is none.
+  };
+  Of of = Of::kAkey;
+  ObjectId object;
+  Bytes dkey;
+  Bytes akey;
+  friend bool operator==(const TransactionRead&, const TransactionRead&) = default;
+};
+
 // Where a listing goes on. Opaque to callers; any Anchor continues at the same epoch after restarts too.
 struct Anchor {
   Bytes position;

@@ -56,7 +56,7 @@ struct EnumRange<ObjectWrite::Kind> {
 };
 template <>
 struct EnumRange<Code> {
-  static constexpr Code kFirst = Code::kOk, kLast = Code::kLoop;
+  static constexpr Code kFirst = Code::kOk, kLast = Code::kInProgress;
 };
 
 // The field lists of what base/ defines.
