@@ -198,9 +198,13 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
   }
 }
 
-Task<Result<Epoch>> TargetStore::query_max_epoch(Uuid id, ObjectId object, Epoch epoch) {
+Task<Result<Epoch>> TargetStore::query_max_epoch(Uuid id, ObjectId object, Epoch epoch, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = reads_of_query(object, kGetDkey, {}, {});
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const Bytes prefix = object_prefix(container->number, object);
   media::Cursor cursor(*media_);
   Epoch newest;

@@ -57,7 +57,7 @@ class TargetStore final : public Store {
                                     ListLimits limits, ReadIntent intent) override;
   Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
                                      Epoch epoch, ReadIntent intent) override;
-  Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) override;
+  Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch, ReadIntent intent) override;
   Task<Result<Epoch>> begin_transaction(Uuid container) override;
   Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) override;
   Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) override;
@@ -123,6 +123,7 @@ class TargetStore final : public Store {
   }
   Task<Status> admit_read(ContainerRef container, Epoch asked, Epoch epoch, ReadIntent intent,
                           std::vector<TransactionRead> reads);
+  bool is_too_late(Epoch epoch);
   static ContainerTransactions& transactions_of(ContainerState& container);
   static Status check_undecided(const ContainerState& container, const std::vector<TransactionRead>& reads,
                                 Epoch epoch);

@@ -11,6 +11,8 @@ namespace {
 
 // Without reads that long, writes aren't noted any more.
 constexpr uint64_t kIdleEpochs = 60ull * 16 * 1000 * 1000 * 1000;
+// A clock of another machine may be ahead of ours, but not by more: epochs would run out.
+constexpr uint64_t kAheadMax = 60ull * 16 * 1000 * 1000 * 1000;
 // Records looked at to find out whether something was changed that stamps don't tell.
 constexpr unsigned kChangeScanMax = 4096;
 constexpr size_t kEraseSlice = 256;  // Decisions erased in one batch.
@@ -69,7 +71,7 @@ Task<Status> TargetStore::admit_read(ContainerRef container, Epoch asked, Epoch 
                                      std::vector<TransactionRead> reads) {
   // What was decided elsewhere may already be known there: so a read of the newest can't overlook it here.
   if (intent == ReadIntent::kPlain) co_return check_undecided(*container, reads, asked);
-  if (asked == kEpochZero || asked > kEpochGivenMax) co_return invalid("a transaction reads at the epoch of its begin");
+  if (asked == kEpochZero || is_too_late(asked)) co_return invalid("a transaction reads at the epoch of its begin");
   {
     co_await turn_.acquire();  // So that no write with an earlier epoch is still on its way.
     const Permit turn(turn_, 1);
@@ -87,6 +89,10 @@ Task<Status> TargetStore::admit_read(ContainerRef container, Epoch asked, Epoch 
     }
   }
   co_return co_await wait_covered(container, epoch);
+}
+
+bool TargetStore::is_too_late(Epoch epoch) {
+  return epoch > kEpochGivenMax || epoch.value > clock_.next().value + kAheadMax;
 }
 
 Task<Status> TargetStore::cover_epoch(ContainerRef container, Epoch epoch) {
@@ -281,7 +287,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
   CO_TRY(check_reads(transaction));
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   if (!transaction.writes.empty()) CO_TRY(check_writes(transaction.writes, epoch));
-  if (epoch > kEpochGivenMax) co_return invalid("a transaction's epoch is too large");
+  if (is_too_late(epoch)) co_return invalid("a transaction's epoch is too far ahead of the clock");
 
   Reservation reservation(*media_);
   std::vector<Change> changes;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "intent_record.h"
+#include "runtime/gate.h"
 #include "transaction_stamps.h"
 #include "transaction_under_test.h"
 
@@ -315,6 +316,41 @@ TEST_F(TransactionTest, PrepareComesTooLateForWhatWasReadAfterIt) {
   EXPECT_CODE(Code::kOk, reader.commit());
 }
 
+// Reads `large`, which takes a while, and then `a`; meanwhile the transaction is prepared.
+Task<Code> prepare_during_a_read(Store& store, World& world, Uuid container, Transaction transaction,
+                                 Epoch read_epoch) {
+  Gate gate(world.executor);
+  Bytes out(60'000);
+  const auto read = [](Store& from, Uuid id, Epoch epoch, MutableBytes room) -> Task<void> {
+    std::vector<AkeyFetch> fetches(2);
+    fetches[0].akey = text("large");
+    fetches[0].out.push_back(room);
+    fetches[1].akey = text("a");
+    const auto fetched = co_await from.fetch(id, kObject, text("d"), std::move(fetches), 0, epoch);
+    EXPECT_TRUE(fetched.is_ok()) << fetched.status().to_string();
+  };
+  gate.spawn(read(store, container, read_epoch, out));
+  co_await yield(world.executor);  // It has begun.
+  const Status prepared = co_await store.prepare(container, std::move(transaction), {});
+  co_await gate.close();
+  co_return prepared.code();
+}
+
+TEST_F(TransactionTest, PrepareComesTooLateForAReadInProgress) {
+  TestStore slow(1, SimDiskOptions{});
+  ASSERT_TRUE(slow.put(kObject, text("d"), text("large"), large_).is_ok());
+  Transaction transaction;
+  transaction.id = {.uuid = Uuid::from_random(1, 1), .epoch = slow.store().next_epoch()};
+  transaction.writes.push_back(value_write(kObject, text("d"), text("a"), value_));
+  const Epoch later = slow.store().next_epoch();
+  World& world = slow.process().world();
+  EXPECT_EQ(slow.run(prepare_during_a_read(slow.store(), world, slow.container(), transaction, later)),
+            Code::kConflict);
+  EXPECT_EQ(slow.run(prepare_during_a_read(slow.store(), world, slow.container(), transaction,
+                                           Epoch{transaction.id.epoch.value - 1})),
+            Code::kOk);
+}
+
 TEST_F(TransactionTest, WhatAPreparedOneReadMayNotChangeBeforeItsEpoch) {
   TestTransaction transaction(target, 1);
   EXPECT_CODE(Code::kOk, transaction.get(kObject, text("r"), text("a")));
@@ -460,6 +496,11 @@ TEST_F(TransactionTest, BadCallsAreRefused) {
   bad.id.epoch = store.next_epoch();
   EXPECT_CODE(Code::kInvalidArgument, target.run(store.commit_transaction(container, bad, Durability::kSync)));
   EXPECT_CODE(Code::kTooBig, target.run(store.prepare(container, bad, Bytes(kParticipantsSizeMax + 1))));
+  Transaction far = bad;
+  far.id.epoch = Epoch{uint64_t{1} << 62};
+  EXPECT_CODE(Code::kInvalidArgument, target.run(store.prepare(container, far, {})));
+  EXPECT_CODE(Code::kInvalidArgument,
+              target.run(store.list_dkeys(container, kObject, far.id.epoch, {}, {}, ReadIntent::kTransaction)));
   bad.read_epoch = bad.id.epoch;
   bad.reads.push_back(object_read(kObject));
   EXPECT_CODE(Code::kInvalidArgument, target.run(store.prepare(container, bad, {})));

@@ -1,6 +1,7 @@
 // The data model of DESIGN section 3, as requests speak of it at every layer: keys, values, ranges, writes, fetches.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -86,6 +87,8 @@ struct FetchedAkey {
   std::vector<FetchedSegment> segments;  // In order of the recxs asked for. A single value is recx {0, 1}.
 };
 
+inline constexpr size_t kTransactionReadsMax = 64 * 1024;
+
 // What a transaction has read, as coarse as conflicts are told: changes anywhere below what is named count, and punches
 // above it.
 struct TransactionRead {
@@ -99,7 +102,7 @@ struct TransactionRead {
   ObjectId object;
   Bytes dkey;
   Bytes akey;
-  friend bool operator==(const TransactionRead&, const TransactionRead&) = default;
+  friend auto operator<=>(const TransactionRead&, const TransactionRead&) = default;
 };
 
 // Where a listing goes on. Opaque to callers; any Anchor continues at the same epoch after restarts too.

@@ -94,7 +94,8 @@ class Store {
   virtual Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
                                              Epoch epoch, ReadIntent intent = ReadIntent::kPlain) = 0;
   // The newest epoch of any write or punch of the object at or before `epoch`; zero if never written.
-  virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
+  virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch,
+                                              ReadIntent intent = ReadIntent::kPlain) = 0;
 
   // Transactions. All reads are at one epoch, begin_transaction()'s, with ReadIntent::kTransaction; all writes at a
   // later one. Committed transactions and writes are as if they had run one by one in the order of their epochs.

@@ -8,7 +8,6 @@
 
 namespace aeon::vos {
 
-inline constexpr size_t kTransactionReadsMax = 64 * 1024;
 inline constexpr ByteCount kParticipantsSizeMax = 4 * kKiB;
 inline constexpr size_t kUndecidedMax = 1024;    // Prepared and not decided, of one container.
 inline constexpr size_t kDecisionsKept = 1024;   // Of one container: the newest.
