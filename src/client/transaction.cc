@@ -179,13 +179,13 @@ Status TransactionState::check_open() const {
 
 Result<Epoch> TransactionState::begin_read(Epoch asked, std::vector<TransactionRead> reads) {
   TRY(check_open());
-  if (asked != kEpochMax && asked != epoch_) return invalid("a transaction reads at its own epoch");
+  if (asked != kEpochMax && asked != epoch()) return invalid("a transaction reads at its own epoch");
   for (TransactionRead& read : reads) reads_.insert(std::move(read));
   if (reads_.size() > kTransactionReadsMax) {
     return Status(Code::kTooBig, "a transaction has read more than " + std::to_string(kTransactionReadsMax) +
                                      " things; use smaller ones");
   }
-  return epoch_;
+  return epoch();
 }
 
 Status TransactionState::keep(std::vector<ObjectWrite> writes, Bytes memory) {
@@ -212,7 +212,7 @@ Task<Result<Epoch>> TransactionState::send_commit(std::shared_ptr<TransactionSta
   CO_TRY(self->check_open());
   if (self->writes_.empty()) {  // All its reads are of one epoch: that is where it takes place.
     self->phase_ = Phase::kEnded;
-    co_return self->epoch_;
+    co_return self->epoch();
   }
   self->phase_ = Phase::kCommitting;
   std::vector<ByteView> pieces;
@@ -222,8 +222,8 @@ Task<Result<Epoch>> TransactionState::send_commit(std::shared_ptr<TransactionSta
   wire::TransactionCommitRequest request;
   request.handle = self->container_->handle();
   // The store gives out each epoch once.
-  request.transaction = Uuid::from_random(self->epoch_.value, self->epoch_.value);
-  request.read_epoch = self->epoch_;
+  request.transaction = Uuid::from_random(self->epoch().value, self->epoch().value);
+  request.read_epoch = self->epoch();
   request.reads.assign(self->reads_.begin(), self->reads_.end());
   request.writes = self->writes_;
   const rpc::Bulk bulk{.send = pieces, .receive = {}};
@@ -246,7 +246,7 @@ Task<Status> TransactionState::begin_again(std::shared_ptr<TransactionState> sel
   wire::TransactionBeginRequest request;
   request.handle = self->container_->handle();
   CO_TRY_ASSIGN(const wire::EpochReply reply, co_await rpc::call(self->container_->channel(), request));
-  self->epoch_ = reply.epoch;
+  self->epoch_.store(reply.epoch.value, std::memory_order_relaxed);
   self->phase_ = Phase::kOpen;
   co_return ok();
 }

@@ -1,6 +1,7 @@
 // A transaction at the client: it remembers what was read, and keeps what is written until it commits.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <set>
 
@@ -10,13 +11,13 @@ namespace aeon::client {
 
 class TransactionView;
 
-// What a transaction has done so far. On the executor only.
+// What a transaction has done so far. On the executor only, but for epoch().
 class TransactionState final : public Transaction, public std::enable_shared_from_this<TransactionState> {
  public:
   TransactionState(std::shared_ptr<ContainerHandle> container, Epoch epoch)
-      : container_(std::move(container)), epoch_(epoch) {}
+      : container_(std::move(container)), epoch_(epoch.value) {}
 
-  Epoch epoch() const override { return epoch_; }
+  Epoch epoch() const override { return Epoch{epoch_.load(std::memory_order_relaxed)}; }
   std::shared_ptr<Container> view() override;
   Task<Result<Epoch>> commit() override;
   Task<Status> restart() override;
@@ -37,7 +38,7 @@ class TransactionState final : public Transaction, public std::enable_shared_fro
   void forget();
 
   const std::shared_ptr<ContainerHandle> container_;
-  Epoch epoch_;
+  std::atomic<uint64_t> epoch_;
   Phase phase_ = Phase::kOpen;
   std::set<TransactionRead> reads_;
   std::vector<ObjectWrite> writes_;

@@ -90,7 +90,7 @@ class Container;
 class Transaction {
  public:
   virtual ~Transaction() = default;
-  // Of its reads.
+  // Of its reads. From any thread.
   virtual Epoch epoch() const = 0;
   // The container as the transaction sees it, for KeyValue and Array too. write() keeps a copy and returns kEpochZero;
   // reads are at epoch(). Everything that isn't about objects goes to the container itself, at once.
