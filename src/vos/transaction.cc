@@ -35,6 +35,11 @@ Result<std::vector<media::BlockRange>> blocks_of(const IntentImage::Record& reco
   return std::move(value.blocks);
 }
 
+Status check_has_transactions(const ContainerState& container) {
+  if (container.epochs == EpochMode::kClock) return ok();
+  return invalid("containers with explicit epochs have commits of their own, and no transactions");
+}
+
 // What a condition looks at; an empty object if there is none, and so nothing.
 template <typename Change>
 KeyPlace condition_place(const Change& change) {
@@ -76,6 +81,7 @@ Task<Status> TargetStore::admit_read(ContainerRef container, Epoch asked, Epoch 
     co_await turn_.acquire();  // So that no write with an earlier epoch is still on its way.
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    CO_TRY(check_has_transactions(*container));
     if (epoch <= container->opened_at) co_return conflict("the transaction began before the store was opened");
     if (epoch < container->aggregated_through) co_return conflict("what the transaction reads was aggregated");
     CO_TRY(check_undecided(*container, reads, epoch));
@@ -125,6 +131,7 @@ Task<Result<Epoch>> TargetStore::begin_transaction(Uuid id) {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    CO_TRY(check_has_transactions(*container));
     epoch = clock_.next();
     CO_TRY(co_await cover_epoch(container, epoch));
     TransactionStamps& stamps = transactions_of(*container).stamps;
@@ -169,7 +176,7 @@ Status TargetStore::check_plain_writes(const ContainerState& container, const st
 }
 
 Task<Result<bool>> TargetStore::was_changed(const ContainerState& container, KeyPlace place, Epoch after) {
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, container);
   for (const ByteView above : {place.object, place.dkey}) {
     if (above.empty()) continue;
     CO_TRY_ASSIGN(const Version punch, co_await lookup.floor_of(above, kEpochMax, {}));
@@ -195,6 +202,7 @@ Task<Result<bool>> TargetStore::was_changed(const ContainerState& container, Key
 Task<Status> TargetStore::check_transaction(ContainerRef container, const Transaction& transaction,
                                             const std::vector<Change>& changes, Epoch epoch) {
   const Epoch read_epoch = transaction.read_epoch;
+  CO_TRY(check_has_transactions(*container));
   ContainerTransactions& transactions = transactions_of(*container);
   if (!transaction.reads.empty()) {
     if (read_epoch <= container->opened_at) co_return conflict("the transaction began before the store was opened");
@@ -310,10 +318,13 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       const bool is_seen = (!container->snapshots.empty() && *container->snapshots.rbegin() >= epoch) ||
                            (!container->reads.empty() && *container->reads.rbegin() >= epoch);
       if (is_seen) co_return conflict("a snapshot or a read at a later epoch doesn't have the transaction");
-      if (epoch <= container->opened_at || epoch <= container->aggregated_through ||
+      CO_TRY(check_has_transactions(*container));
+      if (epoch <= container->opened_at || epoch <= container->closed_through() ||
           epoch <= transactions.decisions.forgotten_through()) {
         co_return conflict("the transaction's epoch is too old; take a newer one");
       }
+      if (!container->check_not_discarding(epoch).is_ok())
+        co_return conflict("the transaction's epoch is being discarded");
       if (transactions.intents.size() >= kUndecidedMax) {
         co_return Status(Code::kBusy, "the container has " + std::to_string(kUndecidedMax) +
                                           " undecided transactions; decide some first");
@@ -322,8 +333,8 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
 
       std::vector<IndexRecord> records;
       for (const Change& change : changes) {
-        CO_TRY(co_await check_conditions(change, epoch));
-        CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(change, epoch));
+        CO_TRY(co_await check_conditions(*container, change, epoch));
+        CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(*container, change, epoch));
         if (mark_is_due) records.push_back({.key = several_shapes_key(change.akey), .value = {}});
       }
       const bool is_new_epoch = epoch > clock_.last();
@@ -353,6 +364,10 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
                                             std::to_string(size_max) + " at most");
       }
       const Raised raised = raise_bounds(*container, epoch, false, next_minor, batch);
+      StoreInfoRecord info = info_;
+      if (raised.minor_bound.has_value()) info.minor_bound = *raised.minor_bound;
+      info.format = kVosFormatVersion;  // An older program wouldn't guard it.
+      if (info.format != info_.format) batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
       reservation.adopt_into(batch);
       Reservation headroom(*media_);
       CO_TRY_ASSIGN(intent.headroom, media_->reserve(intent.headroom_blocks));
@@ -363,7 +378,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       headroom.adopted();  // By the intent.
       clock_.observe(epoch);
       next_minor_ = next_minor;
-      if (raised.minor_bound.has_value()) info_.minor_bound = *raised.minor_bound;
+      info_ = info;
       if (raised.bound.has_value()) {
         container->bound = *raised.bound;
         container->bound_position = position;
@@ -513,7 +528,7 @@ Task<Status> TargetStore::load_transactions(const std::map<uint32_t, ContainerRe
     std::memcpy(uuid.bytes.data(), cursor.key().data() + number_at + 4, 16);
     next = intent_key(number, uuid, ~uint32_t{0});
     const auto found = by_number.find(number);
-    if (found == by_number.end()) continue;  // Its container was destroyed, and it is about to be erased.
+    if (found == by_number.end() || found->second->is_destroyed) continue;  // About to be erased with its container.
     uint32_t piece_count = 0;
     CO_TRY_ASSIGN(const IntentImage image, co_await read_intent(number, uuid, piece_count));
     CO_TRY_ASSIGN(Intent intent, intent_of(uuid, image));
@@ -530,7 +545,7 @@ Task<Status> TargetStore::load_transactions(const std::map<uint32_t, ContainerRe
   while (cursor.valid() && starts_with(cursor.key(), decisions)) {
     if (cursor.key().size() != number_at + 4 + 8) co_return damaged;
     const auto found = by_number.find(load_be32(cursor.key().data() + number_at));
-    if (found != by_number.end()) {
+    if (found != by_number.end() && !found->second->is_destroyed) {
       const uint64_t sequence = load_be64(cursor.key().data() + number_at + 4);
       CO_TRY(transactions_of(*found->second).decisions.load(sequence, cursor.value()));
     }

@@ -321,16 +321,18 @@ Task<Code> prepare_during_a_read(Store& store, World& world, Uuid container, Tra
                                  Epoch read_epoch) {
   Gate gate(world.executor);
   Bytes out(60'000);
-  const auto read = [](Store& from, Uuid id, Epoch epoch, MutableBytes room) -> Task<void> {
+  bool has_begun = false;
+  const auto read = [](Store& from, Uuid id, Epoch epoch, MutableBytes room, bool& begun) -> Task<void> {
     std::vector<AkeyFetch> fetches(2);
     fetches[0].akey = text("large");
     fetches[0].out.push_back(room);
     fetches[1].akey = text("a");
+    begun = true;
     const auto fetched = co_await from.fetch(id, kObject, text("d"), std::move(fetches), 0, epoch);
     EXPECT_TRUE(fetched.is_ok()) << fetched.status().to_string();
   };
-  gate.spawn(read(store, container, read_epoch, out));
-  co_await yield(world.executor);  // It has begun.
+  gate.spawn(read(store, container, read_epoch, out, has_begun));
+  while (!has_begun) co_await yield(world.executor);
   const Status prepared = co_await store.prepare(container, std::move(transaction), {});
   co_await gate.close();
   co_return prepared.code();
