@@ -26,6 +26,7 @@ std::string_view code_name(Code code) {
     case Code::kNotDirectory: return "not_directory";
     case Code::kIsDirectory: return "is_directory";
     case Code::kLoop: return "loop";
+    case Code::kInProgress: return "in_progress";
   }
   return "unknown";
 }

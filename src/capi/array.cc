@@ -41,16 +41,16 @@ int read_ranges(const daos_array_iod_t* iod, uint64_t cell_size, std::vector<cli
   return 0;
 }
 
-Task<int> create(std::shared_ptr<ArrayHandle> handle, daos_handle_t* oh) {
+Task<int> create(std::shared_ptr<ArrayHandle> handle, std::shared_ptr<ContainerHandle> container, daos_handle_t* oh) {
   const auto array =
-      co_await client::Array::create(handle->container->container, handle->id, handle->cell_size, handle->chunk_cells);
+      co_await client::Array::create(container->container, handle->id, handle->cell_size, handle->chunk_cells);
   if (!array) co_return to_der(array);
   co_return give_handle(std::move(handle), oh);
 }
 
-Task<int> open(std::shared_ptr<ArrayHandle> handle, Epoch epoch, daos_size_t* cell_size, daos_size_t* chunk_size,
-               daos_handle_t* oh) {
-  const auto array = co_await client::Array::open(handle->container->container, handle->id, epoch);
+Task<int> open(std::shared_ptr<ArrayHandle> handle, std::shared_ptr<ContainerHandle> container, Epoch epoch,
+               daos_size_t* cell_size, daos_size_t* chunk_size, daos_handle_t* oh) {
+  const auto array = co_await client::Array::open(container->container, handle->id, epoch);
   if (!array) co_return to_der(array);
   handle->cell_size = array->cell_size();
   handle->chunk_cells = array->chunk_cells();
@@ -122,13 +122,15 @@ int daos_array_create(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, da
   if (!inside) return -DER_UNINIT;
   std::shared_ptr<ArrayHandle> handle;
   int rc = start_handle(coh, oid, DAOS_OO_RW, &handle);
-  if (rc == 0) rc = check_write_transaction(th);
+  if (rc != 0) return rc;
+  std::shared_ptr<ContainerHandle> container = handle->container;
+  rc = find_write_transaction(th, &container);
   if (rc != 0) return rc;
   if (oh == nullptr || !are_sizes(cell_size, chunk_size) || daos_obj_id2type(oid) != DAOS_OT_ARRAY) return -DER_INVAL;
   handle->cell_size = cell_size;
   handle->chunk_cells = chunk_size;
   aeon::client::System& system = handle->container->system();
-  return run_operation(system, ev, create(std::move(handle), oh));
+  return run_operation(system, ev, create(std::move(handle), std::move(container), oh));
 }
 
 int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode, daos_size_t* cell_size,
@@ -138,11 +140,13 @@ int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsi
   std::shared_ptr<ArrayHandle> handle;
   aeon::Epoch epoch;
   int rc = start_handle(coh, oid, mode, &handle);
-  if (rc == 0) rc = find_read_epoch(th, *handle->container, &epoch);
+  if (rc != 0) return rc;
+  std::shared_ptr<ContainerHandle> container = handle->container;
+  rc = find_read_epoch(th, &container, &epoch);
   if (rc != 0) return rc;
   if (oh == nullptr || daos_obj_id2type(oid) != DAOS_OT_ARRAY) return -DER_INVAL;
   aeon::client::System& system = handle->container->system();
-  return run_operation(system, ev, open(std::move(handle), epoch, cell_size, chunk_size, oh));
+  return run_operation(system, ev, open(std::move(handle), std::move(container), epoch, cell_size, chunk_size, oh));
 }
 
 int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode,
@@ -152,7 +156,9 @@ int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_
   std::shared_ptr<ArrayHandle> handle;
   aeon::Epoch epoch;
   int rc = start_handle(coh, oid, mode, &handle);
-  if (rc == 0) rc = find_read_epoch(th, *handle->container, &epoch);
+  if (rc != 0) return rc;
+  std::shared_ptr<ContainerHandle> container = handle->container;
+  rc = find_read_epoch(th, &container, &epoch);
   if (rc != 0) return rc;
   const auto type = daos_obj_id2type(oid);
   if (oh == nullptr || !are_sizes(cell_size, chunk_size) || type == DAOS_OT_ARRAY) return -DER_INVAL;

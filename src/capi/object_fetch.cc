@@ -200,7 +200,7 @@ Task<int> check_conditions_of_akeys(std::shared_ptr<Fetch> fetch) {
     if ((akey.iod->iod_flags & DAOS_COND_AKEY_FETCH) != 0) conditional.push_back(without_buffers(akey));
   }
   if (conditional.empty()) co_return 0;
-  if (fetch->epoch == kEpochMax) {
+  if (fetch->epoch == kEpochMax && !fetch->object->container->is_of_transaction) {
     const auto newest = co_await fetch->object->container->container->query_max_epoch(fetch->object->id);
     if (!newest) co_return to_der(newest);
     fetch->epoch = *newest;

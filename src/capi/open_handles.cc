@@ -33,22 +33,31 @@ bool PoolHandle::start_closing() {
   return open_container_count.compare_exchange_strong(none, kClosing);
 }
 
-int find_read_epoch(daos_handle_t th, const ContainerHandle& container, Epoch* epoch) {
+int find_read_epoch(daos_handle_t th, std::shared_ptr<ContainerHandle>* container, Epoch* epoch) {
   *epoch = kEpochMax;
   if (daos_handle_is_inval(th)) return 0;
   std::shared_ptr<TransactionHandle> transaction;
   const int rc = find_open(th, &transaction);
   if (rc != 0) return rc;
-  if (transaction->container->container->id() != container.container->id()) return -DER_INVAL;
-  *epoch = transaction->epoch;
+  if (transaction->container->container->id() != (*container)->container->id()) return -DER_INVAL;
+  if (transaction->transaction == nullptr) {
+    *epoch = transaction->epoch;
+  } else {
+    *container = transaction->view;
+  }
   return 0;
 }
 
-int check_write_transaction(daos_handle_t th) {
+int find_write_transaction(daos_handle_t th, std::shared_ptr<ContainerHandle>* container) {
   if (daos_handle_is_inval(th)) return 0;
   std::shared_ptr<TransactionHandle> transaction;
   const int rc = find_open(th, &transaction);
-  return rc != 0 ? rc : -DER_EP_RO;
+  if (rc != 0) return rc;
+  if (transaction->transaction == nullptr) return -DER_EP_RO;
+  if (transaction->container->container->id() != (*container)->container->id()) return -DER_INVAL;
+  if (transaction->is_read_only) return -DER_NO_PERM;
+  *container = transaction->view;
+  return 0;
 }
 
 void drop_on_executor(std::shared_ptr<PoolHandle> pool) {
@@ -59,6 +68,11 @@ void drop_on_executor(std::shared_ptr<PoolHandle> pool) {
 void drop_on_executor(std::shared_ptr<ContainerHandle> container) {
   const std::shared_ptr<client::System> system = container->pool->system;
   drop_in(*system, std::move(container));
+}
+
+void drop_on_executor(std::shared_ptr<TransactionHandle> transaction) {
+  const std::shared_ptr<client::System> system = transaction->container->pool->system;
+  drop_in(*system, std::move(transaction));
 }
 
 int check_open_mode(const ContainerHandle& container, unsigned int mode, bool* is_writable) {

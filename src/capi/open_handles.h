@@ -1,4 +1,4 @@
-// What handles stand for: open pools, containers, objects, and transactions that read at a snapshot.
+// What handles stand for: open pools, containers, objects, and transactions.
 #pragma once
 
 #include <daos_obj.h>
@@ -40,6 +40,7 @@ struct ContainerHandle {
   std::shared_ptr<client::Container> container;
   std::atomic<bool> is_closed{false};
   uint32_t redundancy_factor = 0;
+  bool is_of_transaction = false;  // What a transaction sees of it; nobody has a handle of that.
 };
 
 // Open objects of every kind. They end with their container's handle.
@@ -63,7 +64,12 @@ struct ArrayHandle : OpenObject {
 struct TransactionHandle {
   static constexpr HandleKind kKind = HandleKind::kTransaction;
   std::shared_ptr<ContainerHandle> container;
-  Epoch epoch;
+  Epoch epoch;  // Of the snapshot.
+
+  // Unless it is of a snapshot.
+  std::shared_ptr<client::Transaction> transaction;
+  std::shared_ptr<ContainerHandle> view;
+  bool is_read_only = false;
 };
 
 // -DER_NO_HDL unless `handle` is open and, for what is in a container, the container still is.
@@ -79,22 +85,36 @@ int find_open(daos_handle_t handle, std::shared_ptr<T>* out) {
   return 0;
 }
 
-// The epoch that a call with transaction `th` reads `container` at. -DER_NO_HDL, -DER_INVAL (of another container).
-int find_read_epoch(daos_handle_t th, const ContainerHandle& container, Epoch* epoch);
-// Whether a call with transaction `th` may write: -DER_EP_RO, -DER_NO_HDL.
-int check_write_transaction(daos_handle_t th);
+// What a call with transaction `th` reads: *container becomes what the transaction sees of it.
+// -DER_NO_HDL, -DER_INVAL (of another container).
+int find_read_epoch(daos_handle_t th, std::shared_ptr<ContainerHandle>* container, Epoch* epoch);
+// The same for a call that writes: -DER_EP_RO (a snapshot), -DER_NO_PERM (opened for reading) too.
+int find_write_transaction(daos_handle_t th, std::shared_ptr<ContainerHandle>* container);
 
-// Both at once for the calls on objects.
+// Both at once for the calls on objects. In a transaction *object is one of what that sees.
+template <typename T>
+void put_into(std::shared_ptr<ContainerHandle> container, std::shared_ptr<T>* object) {
+  if (container == (*object)->container) return;
+  *object = std::make_shared<T>(**object);
+  (*object)->container = std::move(container);
+}
 template <typename T>
 int find_for_reading(daos_handle_t oh, daos_handle_t th, std::shared_ptr<T>* object, Epoch* epoch) {
-  const int rc = find_open(oh, object);
-  return rc != 0 ? rc : find_read_epoch(th, *(*object)->container, epoch);
+  int rc = find_open(oh, object);
+  if (rc != 0) return rc;
+  std::shared_ptr<ContainerHandle> container = (*object)->container;
+  rc = find_read_epoch(th, &container, epoch);
+  if (rc == 0) put_into(std::move(container), object);
+  return rc;
 }
 template <typename T>
 int find_for_writing(daos_handle_t oh, daos_handle_t th, std::shared_ptr<T>* object) {
   int rc = find_open(oh, object);
-  if (rc == 0) rc = check_write_transaction(th);
+  if (rc != 0) return rc;
+  std::shared_ptr<ContainerHandle> container = (*object)->container;
+  rc = find_write_transaction(th, &container);
   if (rc == 0 && !(*object)->is_writable) rc = -DER_NO_PERM;
+  if (rc == 0) put_into(std::move(container), object);
   return rc;
 }
 
@@ -107,6 +127,7 @@ inline daos_obj_id_t to_oid(ObjectId id) { return {.lo = id.lo, .hi = id.hi}; }
 // Gives up what a handle stood for. On the executor, where its end touches what the executor owns.
 void drop_on_executor(std::shared_ptr<PoolHandle> pool);
 void drop_on_executor(std::shared_ptr<ContainerHandle> container);
+void drop_on_executor(std::shared_ptr<TransactionHandle> transaction);
 
 // Gives *handle a new handle of `object`, or returns -DER_NOMEM.
 template <typename T>

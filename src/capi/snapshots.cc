@@ -152,20 +152,3 @@ int daos_tx_open_snap(daos_handle_t coh, daos_epoch_t epoch, daos_handle_t* th, 
   if (th == nullptr || epoch == 0) return -DER_INVAL;
   return run_operation(container->system(), ev, open_at(container, aeon::Epoch{epoch}, th));
 }
-
-int daos_tx_close(daos_handle_t th, daos_event_t* ev) {
-  const Inside inside;
-  if (!inside) return -DER_UNINIT;
-  return run_now(ev, [&] { return handles().remove<TransactionHandle>(th) == nullptr ? -DER_NO_HDL : 0; });
-}
-
-int daos_tx_hdl2epoch(daos_handle_t th, daos_epoch_t* epoch) {
-  const Inside inside;
-  if (!inside) return -DER_UNINIT;
-  std::shared_ptr<TransactionHandle> transaction;
-  const int rc = find_open(th, &transaction);
-  if (rc != 0) return rc;
-  if (epoch == nullptr) return -DER_INVAL;
-  *epoch = transaction->epoch.value;
-  return 0;
-}

@@ -30,6 +30,7 @@ int to_der(Code code) {
     case Code::kNotDirectory: return -DER_NOTDIR;
     case Code::kIsDirectory: return -DER_INVAL;
     case Code::kLoop: return -DER_BADPATH;
+    case Code::kInProgress: return -DER_INPROGRESS;
   }
   return -DER_MISC;
 }
@@ -66,6 +67,7 @@ int to_errno(Code code) {
     case Code::kNotDirectory: return ENOTDIR;
     case Code::kIsDirectory: return EISDIR;
     case Code::kLoop: return ELOOP;
+    case Code::kInProgress: return EINPROGRESS;
   }
   return EIO;
 }

@@ -10,7 +10,7 @@
 namespace aeon::capi {
 namespace {
 
-constexpr int kLastCode = static_cast<int>(Code::kLoop);
+constexpr int kLastCode = static_cast<int>(Code::kInProgress);
 
 TEST(StatusCodes, EveryFaultHasACodeOfItsOwnName) {
   EXPECT_EQ(to_der(Code::kOk), 0);

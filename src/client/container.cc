@@ -120,17 +120,27 @@ Task<Result<uint64_t>> ContainerHandle::allocate_object_numbers(uint64_t count) 
 }
 
 Task<Result<ObjectPage>> ContainerHandle::list_objects(Anchor from, ListLimits limits, Epoch epoch) {
+  return list_objects_at(std::move(from), limits, epoch, false);
+}
+Task<Result<ObjectPage>> ContainerHandle::list_objects_at(Anchor from, ListLimits limits, Epoch epoch,
+                                                          bool in_transaction) {
   auto request = request_for<wire::ListObjectsRequest>(handle_);
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   request.from = std::move(from);
   request.limits = to_wire(limits);
   return ask_for<ObjectPage>(shared_from_this(), channel(), std::move(request), take_objects);
 }
 
 Task<Result<KeyPage>> ContainerHandle::list_dkeys(ObjectId object, Anchor from, ListLimits limits, Epoch epoch) {
+  return list_dkeys_at(object, std::move(from), limits, epoch, false);
+}
+Task<Result<KeyPage>> ContainerHandle::list_dkeys_at(ObjectId object, Anchor from, ListLimits limits, Epoch epoch,
+                                                     bool in_transaction) {
   auto request = request_for<wire::ListDkeysRequest>(handle_);
   request.object = object;
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   request.from = std::move(from);
   request.limits = to_wire(limits);
   return ask_for<KeyPage>(shared_from_this(), channel(), std::move(request), take_keys);
@@ -138,10 +148,15 @@ Task<Result<KeyPage>> ContainerHandle::list_dkeys(ObjectId object, Anchor from, 
 
 Task<Result<KeyPage>> ContainerHandle::list_akeys(ObjectId object, Bytes dkey, Anchor from, ListLimits limits,
                                                   Epoch epoch) {
+  return list_akeys_at(object, std::move(dkey), std::move(from), limits, epoch, false);
+}
+Task<Result<KeyPage>> ContainerHandle::list_akeys_at(ObjectId object, Bytes dkey, Anchor from, ListLimits limits,
+                                                     Epoch epoch, bool in_transaction) {
   auto request = request_for<wire::ListAkeysRequest>(handle_);
   request.object = object;
   request.dkey = std::move(dkey);
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   request.from = std::move(from);
   request.limits = to_wire(limits);
   return ask_for<KeyPage>(shared_from_this(), channel(), std::move(request), take_keys);
@@ -149,11 +164,16 @@ Task<Result<KeyPage>> ContainerHandle::list_akeys(ObjectId object, Bytes dkey, A
 
 Task<Result<RecxPage>> ContainerHandle::list_recxs(ObjectId object, Bytes dkey, Bytes akey, Anchor from,
                                                    ListLimits limits, Epoch epoch) {
+  return list_recxs_at(object, std::move(dkey), std::move(akey), std::move(from), limits, epoch, false);
+}
+Task<Result<RecxPage>> ContainerHandle::list_recxs_at(ObjectId object, Bytes dkey, Bytes akey, Anchor from,
+                                                      ListLimits limits, Epoch epoch, bool in_transaction) {
   auto request = request_for<wire::ListRecxsRequest>(handle_);
   request.object = object;
   request.dkey = std::move(dkey);
   request.akey = std::move(akey);
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   request.from = std::move(from);
   request.limits = to_wire(limits);
   return ask_for<RecxPage>(shared_from_this(), channel(), std::move(request), take_recxs);
@@ -161,20 +181,29 @@ Task<Result<RecxPage>> ContainerHandle::list_recxs(ObjectId object, Bytes dkey, 
 
 Task<Result<QueriedKey>> ContainerHandle::query_key(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
                                                     Epoch epoch) {
+  return query_key_at(object, flags, std::move(dkey), std::move(akey), epoch, false);
+}
+Task<Result<QueriedKey>> ContainerHandle::query_key_at(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
+                                                       Epoch epoch, bool in_transaction) {
   auto request = request_for<wire::QueryKeyRequest>(handle_);
   request.object = object;
   request.flags = flags;
   request.dkey = std::move(dkey);
   request.akey = std::move(akey);
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   return ask_for<QueriedKey>(shared_from_this(), channel(), std::move(request),
                              [](wire::QueryKeyReply reply) { return std::move(reply.key); });
 }
 
 Task<Result<Epoch>> ContainerHandle::query_max_epoch(ObjectId object, Epoch epoch) {
+  return query_max_epoch_at(object, epoch, false);
+}
+Task<Result<Epoch>> ContainerHandle::query_max_epoch_at(ObjectId object, Epoch epoch, bool in_transaction) {
   auto request = request_for<wire::QueryMaxEpochRequest>(handle_);
   request.object = object;
   request.epoch = epoch;
+  request.in_transaction = in_transaction;
   return ask_for<Epoch>(shared_from_this(), channel(), request, take_epoch);
 }
 

@@ -60,6 +60,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Task<Status> discard(Epoch begin, Epoch end) override;
   Task<Status> aggregate(Epoch through) override;
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override;
+  Task<Result<std::shared_ptr<Transaction>>> begin_transaction() override;
   Task<Result<Epoch>> write(std::vector<ObjectWrite> writes, Epoch epoch) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(ObjectId object, Bytes dkey, std::vector<AkeyFetch> akeys,
                                                uint32_t conditions, Epoch epoch) override;
@@ -71,6 +72,20 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Task<Result<QueriedKey>> query_key(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey, Epoch epoch) override;
   Task<Result<Epoch>> query_max_epoch(ObjectId object, Epoch epoch) override;
   Task<Status> flush() override;
+
+  // The same reads for a transaction too.
+  Task<Result<std::vector<FetchedAkey>>> fetch_at(ObjectId object, Bytes dkey, std::vector<AkeyFetch> akeys,
+                                                  uint32_t conditions, Epoch epoch, bool in_transaction);
+  Task<Result<ObjectPage>> list_objects_at(Anchor from, ListLimits limits, Epoch epoch, bool in_transaction);
+  Task<Result<KeyPage>> list_dkeys_at(ObjectId object, Anchor from, ListLimits limits, Epoch epoch,
+                                      bool in_transaction);
+  Task<Result<KeyPage>> list_akeys_at(ObjectId object, Bytes dkey, Anchor from, ListLimits limits, Epoch epoch,
+                                      bool in_transaction);
+  Task<Result<RecxPage>> list_recxs_at(ObjectId object, Bytes dkey, Bytes akey, Anchor from, ListLimits limits,
+                                       Epoch epoch, bool in_transaction);
+  Task<Result<QueriedKey>> query_key_at(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey, Epoch epoch,
+                                        bool in_transaction);
+  Task<Result<Epoch>> query_max_epoch_at(ObjectId object, Epoch epoch, bool in_transaction);
 
   rpc::Channel& channel() { return pool_->connection().channel(); }
   uint64_t handle() const { return handle_; }

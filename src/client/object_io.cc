@@ -22,8 +22,10 @@ Task<Result<Epoch>> send_writes(std::shared_ptr<ContainerHandle> self, std::vect
 }
 
 Task<Result<std::vector<FetchedAkey>>> send_fetch(std::shared_ptr<ContainerHandle> self, ObjectId object, Bytes dkey,
-                                                  std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch) {
+                                                  std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
+                                                  bool in_transaction) {
   wire::ObjectFetchRequest request;
+  request.in_transaction = in_transaction;
   request.handle = self->handle();
   request.object = object;
   request.dkey = std::move(dkey);
@@ -59,7 +61,13 @@ Task<Result<Epoch>> ContainerHandle::write(std::vector<ObjectWrite> writes, Epoc
 
 Task<Result<std::vector<FetchedAkey>>> ContainerHandle::fetch(ObjectId object, Bytes dkey, std::vector<AkeyFetch> akeys,
                                                               uint32_t conditions, Epoch epoch) {
-  return send_fetch(shared_from_this(), object, std::move(dkey), std::move(akeys), conditions, epoch);
+  return fetch_at(object, std::move(dkey), std::move(akeys), conditions, epoch, false);
+}
+
+Task<Result<std::vector<FetchedAkey>>> ContainerHandle::fetch_at(ObjectId object, Bytes dkey,
+                                                                 std::vector<AkeyFetch> akeys, uint32_t conditions,
+                                                                 Epoch epoch, bool in_transaction) {
+  return send_fetch(shared_from_this(), object, std::move(dkey), std::move(akeys), conditions, epoch, in_transaction);
 }
 
 }  // namespace aeon::client

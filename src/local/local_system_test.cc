@@ -644,6 +644,73 @@ TEST_F(ObjectTest, ValuesOfAllSizesComeBack) {
   EXPECT_FALSE(run(values.put(std::string(3000, 'k'), as_bytes("v"))).is_ok());
 }
 
+TEST_F(ObjectTest, ATransactionReadsOneEpochAndCommitsAllOrNothing) {
+  client::KeyValue values(container_, object_);
+  const ObjectId other{.hi = 0, .lo = 2};
+  ASSERT_TRUE(run(values.put("a", as_bytes("old"))).is_ok());
+  const auto transaction = run(container_->begin_transaction());
+  ASSERT_TRUE(transaction.is_ok()) << transaction.status().to_string();
+  client::KeyValue inside((*transaction)->view(), object_);
+  client::KeyValue inside_other((*transaction)->view(), other);
+  ASSERT_TRUE(run(values.put("b", as_bytes("later"))).is_ok());
+  EXPECT_EQ(*run(inside.get("a")), to_bytes("old"));
+  EXPECT_EQ(run(inside.get("b")).code(), Code::kNotFound);
+  {
+    std::string memory = "new";
+    ASSERT_TRUE(run(inside.put("c", as_bytes(memory))).is_ok());
+    memory = "xxx";  // It has a copy.
+  }
+  ASSERT_TRUE(run(inside_other.put("c", as_bytes("new"))).is_ok());
+  EXPECT_EQ(run(inside.get("c")).code(), Code::kNotFound);  // Not its own writes.
+  EXPECT_EQ(run(values.get("c")).code(), Code::kNotFound);
+  // Somebody gave "b", which it missed.
+  EXPECT_EQ(run((*transaction)->commit()).code(), Code::kConflict);
+  EXPECT_EQ(run(values.get("c")).code(), Code::kNotFound);
+  EXPECT_EQ(run(inside.get("a")).code(), Code::kInvalidArgument);
+
+  const Epoch before = (*transaction)->epoch();
+  ASSERT_TRUE(run((*transaction)->restart()).is_ok());
+  EXPECT_GT((*transaction)->epoch(), before);
+  EXPECT_EQ(*run(inside.get("b")), to_bytes("later"));
+  ASSERT_TRUE(run(inside.put("c", as_bytes("new"), kDkeyInsert)).is_ok());
+  ASSERT_TRUE(run(inside_other.put("c", as_bytes("new"))).is_ok());
+  const auto committed = run((*transaction)->commit());
+  ASSERT_TRUE(committed.is_ok()) << committed.status().to_string();
+  EXPECT_GT(*committed, (*transaction)->epoch());
+  EXPECT_EQ(*run(values.get("c")), to_bytes("new"));
+  EXPECT_EQ(*run(client::KeyValue(container_, other).get("c")), to_bytes("new"));
+  EXPECT_EQ(run((*transaction)->commit()).code(), Code::kInvalidArgument);
+
+  ASSERT_TRUE(run((*transaction)->restart()).is_ok());
+  ASSERT_TRUE(run(inside.put("c", as_bytes("again"), kDkeyInsert)).is_ok());
+  EXPECT_EQ(run((*transaction)->commit()).code(), Code::kExists);  // Conditions are looked at then.
+  ASSERT_TRUE(run((*transaction)->restart()).is_ok());
+  ASSERT_TRUE(run(inside.put("d", as_bytes("dropped"))).is_ok());
+  ASSERT_TRUE(run((*transaction)->abort()).is_ok());
+  EXPECT_EQ(run((*transaction)->commit()).code(), Code::kInvalidArgument);
+  EXPECT_EQ(run(values.get("d")).code(), Code::kNotFound);
+}
+
+TEST_F(ObjectTest, TransactionsListAndQueryAndAreArrays) {
+  client::Array array(container_, object_, 1, 1024);
+  ASSERT_TRUE(run(array.write({{0, 3}}, {as_bytes("abc")})).is_ok());
+  const auto transaction = run(container_->begin_transaction());
+  ASSERT_TRUE(transaction.is_ok());
+  const std::shared_ptr<client::Container> view = (*transaction)->view();
+  EXPECT_EQ(view->id(), container_->id());
+  client::Array inside(view, object_, 1, 1024);
+  EXPECT_EQ(*run(inside.size()), 3u);
+  EXPECT_EQ(run(view->list_objects(Anchor()))->objects.size(), 1u);
+  EXPECT_EQ(run(view->query_max_epoch(object_)).code(), Code::kOk);
+  EXPECT_EQ(run(view->list_dkeys(object_, Anchor()))->keys.size(), 1u);
+  EXPECT_EQ(run(view->list_dkeys(object_, Anchor(), {}, Epoch{5})).code(), Code::kInvalidArgument);
+  EXPECT_EQ(run(view->begin_transaction()).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(run(inside.write({{3, 3}}, {as_bytes("def")})).is_ok());
+  EXPECT_EQ(*run(inside.size()), 3u);
+  ASSERT_TRUE(run((*transaction)->commit()).is_ok());
+  EXPECT_EQ(*run(array.size()), 6u);
+}
+
 TEST_F(ObjectTest, WritesOfOneCallAreAllThereOrNone) {
   const Bytes data = to_bytes("data");
   std::vector<ObjectWrite> writes(2);

@@ -291,7 +291,12 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    through = std::max(container->aggregated_through, std::min(through, container->newest_readable()));
+    through = std::min(through, container->newest_readable());
+    if (container->transactions != nullptr) {  // It may still write at its epoch.
+      const Epoch undecided = container->transactions->intents.oldest();
+      through = std::min(through, Epoch{undecided.value - 1});
+    }
+    through = std::max(container->aggregated_through, through);
     if (through == kEpochZero) co_return AggregateProgress{};
     if (through != container->aggregated_through) {
       media::Batch batch;
@@ -323,12 +328,18 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
 
 namespace {
 
-Status check_discard(const ContainerState& container, Epoch begin) {
+Status check_discard(const ContainerState& container, Epoch begin, Epoch end) {
   if (container.is_destroyed) return Status(Code::kNotFound, "the container was destroyed");
   if (container.epochs == EpochMode::kExplicit && begin <= container.committing) {
     return Status(Code::kInvalidArgument, "epoch " + std::to_string(begin.value) +
                                               " was committed already; only what is above epoch " +
                                               std::to_string(container.committing.value) + " can be discarded");
+  }
+  if (container.transactions != nullptr) {
+    for (const auto& [transaction, intent] : container.transactions->intents.all()) {
+      if (begin <= intent.id.epoch && intent.id.epoch <= end)
+        return Status(Code::kInProgress, "an undecided transaction is in the range to discard");
+    }
   }
   if (!container.clones.empty() && begin <= *container.clones.rbegin()) {
     return Status(Code::kInvalidArgument, "a clone starts from epoch " +
@@ -350,7 +361,8 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
   {
     co_await turn_.acquire();  // So that no write of these epochs is still on its way.
     const Permit turn(turn_, 1);
-    CO_TRY(check_discard(*container, begin));
+    CO_TRY(check_discard(*container, begin, end));
+    container->opened_at = clock_.next();  // Transactions begin again: history changes.
     container->discarding = EpochRange{.begin = begin, .end = end};
   }
   const Status dropped = co_await drop_epochs(*container, begin, end);
@@ -358,6 +370,7 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     container->discarding.reset();
+    container->opened_at = clock_.next();
     CO_TRY(dropped);
     const bool newest_are_gone = container->epochs == EpochMode::kExplicit && end >= container->highest;
     if (newest_are_gone && begin <= container->highest && !container->is_destroyed) {

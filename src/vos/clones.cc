@@ -54,6 +54,9 @@ Result<Epoch> TargetStore::clone_epoch(const ContainerState& base, Epoch epoch) 
     return refused("epoch " + std::to_string(epoch.value) + " was aggregated already; clones start at epoch " +
                    std::to_string(base.aggregated_through.value) + ", or at a snapshot");
   }
+  if (base.transactions != nullptr && base.transactions->intents.oldest() <= epoch) {
+    return Status(Code::kInProgress, "an undecided transaction is at or before the clone's epoch");
+  }
   TRY(base.check_not_discarding(epoch));
   return epoch;
 }
@@ -90,6 +93,7 @@ Task<Status> TargetStore::create_container(Uuid id, ContainerOptions options) {
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
     containers_[id] = container;
+    container->opened_at = std::max(clock_.last(), container->base_epoch);
     if (container->base != nullptr) {
       container->base->clones.insert(container->base_epoch);
       clock_.observe(container->base_epoch);
@@ -202,6 +206,7 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   const Epoch through = kept.back();
   const Epoch unseen{through.value + 1};
   CO_TRY(co_await drop_epochs(*hidden, unseen, kEpochMax));
+  CO_TRY(co_await erase_transactions(hidden->number));
   Aggregation aggregation(world_, *media_, turn_, *hidden, std::move(kept));
   CO_TRY(co_await aggregation.run(background_));
 

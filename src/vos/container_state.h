@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/status.h"
+#include "container_transactions.h"
 #include "media/key_block_store.h"
 #include "runtime/sync.h"
 #include "vos/types.h"
@@ -84,6 +85,11 @@ struct ContainerState {
   std::multiset<Epoch> reads;  // Epochs of reads in progress, which aggregation keeps whole.
   Semaphore maintenance;  // Aggregation and discard, one at a time.
 
+  // Null until the first transaction, which is all that other calls look at then.
+  std::unique_ptr<ContainerTransactions> transactions;
+  // The newest epoch that may have been read or written before the store was opened or the container created.
+  Epoch opened_at;
+
   // What a read at kEpochMax sees, so that what is written meanwhile isn't seen in part.
   Epoch newest_readable() const { return epochs == EpochMode::kExplicit ? committed : highest; }
   // Writes are taken above this only.
@@ -102,8 +108,8 @@ struct ContainerState {
 Bytes encode_container_info(const ContainerInfoRecord& info);
 Result<ContainerInfoRecord> decode_container_info(ByteView encoded);
 
-// Format 2 has containers with explicit epochs and clones. A store stays at format 1, which older programs can read,
-// until it gets the first of them.
+// Format 2 has containers with explicit epochs, clones, and prepared transactions. A store stays at format 1, which
+// older programs can read, until it gets the first of them.
 inline constexpr uint32_t kVosFormatPlain = 1;
 inline constexpr uint32_t kVosFormatVersion = 2;
 

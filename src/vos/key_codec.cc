@@ -153,6 +153,32 @@ Bytes metadata_key(std::string_view name) {
   return key;
 }
 
+Bytes intents_prefix(uint32_t number) {
+  Bytes key = store_prefix(StoreRecord::kIntent);
+  append_u32(key, number);
+  return key;
+}
+
+Bytes intent_key(uint32_t number, Uuid transaction, uint32_t piece) {
+  Bytes key = intents_prefix(number);
+  const auto* bytes = reinterpret_cast<const std::byte*>(transaction.bytes.data());
+  key.insert(key.end(), bytes, bytes + transaction.bytes.size());
+  append_u32(key, piece);
+  return key;
+}
+
+Bytes decisions_prefix(uint32_t number) {
+  Bytes key = store_prefix(StoreRecord::kDecision);
+  append_u32(key, number);
+  return key;
+}
+
+Bytes decision_key(uint32_t number, uint64_t sequence) {
+  Bytes key = decisions_prefix(number);
+  append_u64(key, sequence);
+  return key;
+}
+
 Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
   if (order == KeyOrder::kUint64) {
     if (key.size() == 8) return ok();

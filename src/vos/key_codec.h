@@ -34,6 +34,8 @@ enum class StoreRecord : uint8_t {
   kSnapshot = 4,       // + number, epoch.
   kDying = 5,          // + number: a destroyed container whose records are being erased.
   kMetadata = 6,       // + name.
+  kIntent = 7,         // + number, uuid of a prepared transaction, piece.
+  kDecision = 8,  // + number, sequence: how a transaction was decided. Sequence 0: the epoch of those forgotten.
 };
 
 Bytes store_prefix(StoreRecord kind);
@@ -42,6 +44,10 @@ Bytes container_info_key(uint32_t number);
 Bytes snapshot_key(uint32_t number, Epoch epoch);
 Bytes dying_key(uint32_t number);
 Bytes metadata_key(std::string_view name);
+Bytes intents_prefix(uint32_t number);  // Of all of a container's.
+Bytes intent_key(uint32_t number, Uuid transaction, uint32_t piece);
+Bytes decisions_prefix(uint32_t number);
+Bytes decision_key(uint32_t number, uint64_t sequence);
 
 // Prefixes. A key of the user must have been checked before.
 Status check_user_key(std::string_view what, KeyOrder order, ByteView key);

@@ -72,9 +72,16 @@ Task<Result<KeyPage>> list_children(World& world, Lookup& lookup, Listing listin
   co_return page;
 }
 
+std::vector<TransactionRead> read_of(TransactionRead::Of of, ObjectId object, Bytes dkey, Bytes akey) {
+  std::vector<TransactionRead> reads;
+  reads.push_back({.of = of, .object = object, .dkey = std::move(dkey), .akey = std::move(akey)});
+  return reads;
+}
+
 }  // namespace
 
-Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor from, ListLimits limits) {
+Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor from, ListLimits limits,
+                                                   ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   ObjectPage page;
   if (from.is_end) {
@@ -89,6 +96,10 @@ Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor 
     next = prefix_end(object_prefix(container->number, object));
   }
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = read_of(TransactionRead::Of::kContainer, {}, {}, {});
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   Lookup lookup(*media_, *container);
   for (unsigned seen = 1;; ++seen) {
     CO_TRY_ASSIGN(const Bytes prefix, co_await lookup.first_object(next));
@@ -110,7 +121,8 @@ Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor 
   co_return page;
 }
 
-Task<Result<KeyPage>> TargetStore::list_dkeys(Uuid id, ObjectId object, Epoch epoch, Anchor from, ListLimits limits) {
+Task<Result<KeyPage>> TargetStore::list_dkeys(Uuid id, ObjectId object, Epoch epoch, Anchor from, ListLimits limits,
+                                              ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   KeyPage page;
   if (from.is_end) {
@@ -118,6 +130,10 @@ Task<Result<KeyPage>> TargetStore::list_dkeys(Uuid id, ObjectId object, Epoch ep
     co_return page;
   }
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = read_of(TransactionRead::Of::kObject, object, {}, {});
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const Bytes object_key = object_prefix(container->number, object);
   Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
@@ -127,7 +143,7 @@ Task<Result<KeyPage>> TargetStore::list_dkeys(Uuid id, ObjectId object, Epoch ep
 }
 
 Task<Result<KeyPage>> TargetStore::list_akeys(Uuid id, ObjectId object, Bytes dkey, Epoch epoch, Anchor from,
-                                              ListLimits limits) {
+                                              ListLimits limits, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_user_key("a dkey", dkey_order(object), dkey));
   KeyPage page;
@@ -136,6 +152,10 @@ Task<Result<KeyPage>> TargetStore::list_akeys(Uuid id, ObjectId object, Bytes dk
     co_return page;
   }
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = read_of(TransactionRead::Of::kDkey, object, dkey, {});
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const Bytes object_key = object_prefix(container->number, object);
   const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
   Lookup lookup(*media_, *container);
@@ -147,7 +167,7 @@ Task<Result<KeyPage>> TargetStore::list_akeys(Uuid id, ObjectId object, Bytes dk
 }
 
 Task<Result<RecxPage>> TargetStore::list_recxs(Uuid id, ObjectId object, Bytes dkey, Bytes akey, Epoch epoch,
-                                               Anchor from, ListLimits limits) {
+                                               Anchor from, ListLimits limits, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_user_key("a dkey", dkey_order(object), dkey));
   CO_TRY(check_user_key("an akey", akey_order(object), akey));
@@ -163,6 +183,10 @@ Task<Result<RecxPage>> TargetStore::list_recxs(Uuid id, ObjectId object, Bytes d
   }
   PageBudget budget(limits);
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = read_of(TransactionRead::Of::kAkey, object, dkey, akey);
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const Bytes object_key = object_prefix(container->number, object);
   const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
   const Bytes akey_key = key_prefix(dkey_key, akey_order(object), akey);

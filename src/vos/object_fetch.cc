@@ -190,14 +190,31 @@ Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, Lookup& looku
   co_return fetched;
 }
 
+std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, const std::vector<AkeyFetch>& akeys,
+                                            uint32_t conditions) {
+  std::vector<TransactionRead> reads;
+  reads.reserve(akeys.size() + 1);
+  if ((conditions & kDkeyFetch) != 0) {
+    reads.push_back({.of = TransactionRead::Of::kDkey, .object = object, .dkey = dkey, .akey = {}});
+  }
+  for (const AkeyFetch& fetch : akeys) {
+    reads.push_back({.of = TransactionRead::Of::kAkey, .object = object, .dkey = dkey, .akey = fetch.akey});
+  }
+  return reads;
+}
+
 }  // namespace
 
 Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId object, Bytes dkey,
                                                           std::vector<AkeyFetch> akeys, uint32_t conditions,
-                                                          Epoch epoch) {
+                                                          Epoch epoch, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_fetch(object, dkey, akeys, conditions));
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = reads_of_fetch(object, dkey, akeys, conditions);
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const media::BlockPin pin(*media_);
   Lookup lookup(*media_, *container);
   const Bytes object_key = object_prefix(container->number, object);

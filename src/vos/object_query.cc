@@ -69,6 +69,24 @@ Task<Result<ListedRecx>> last_recx(Lookup& lookup, ByteView akey, Epoch epoch, V
   co_return ListedRecx{};
 }
 
+// What it is found by counts as read: all below where it searches.
+std::vector<TransactionRead> reads_of_query(ObjectId object, uint32_t flags, const Bytes& dkey, const Bytes& akey) {
+  TransactionRead read;
+  read.object = object;
+  read.of = TransactionRead::Of::kObject;
+  if ((flags & kGetDkey) == 0) {
+    read.dkey = dkey;
+    read.of = TransactionRead::Of::kDkey;
+    if ((flags & kGetAkey) == 0) {
+      read.akey = akey;
+      read.of = TransactionRead::Of::kAkey;
+    }
+  }
+  std::vector<TransactionRead> reads;
+  reads.push_back(std::move(read));
+  return reads;
+}
+
 }  // namespace
 
 // What of the akey was asked for: that it exists, or its first or last extent.
@@ -129,7 +147,7 @@ Task<Result<QueriedKey>> TargetStore::query_dkey(Lookup& lookup, ByteView dkey_p
 }
 
 Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
-                                                Epoch epoch) {
+                                                Epoch epoch, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   const bool is_max = (flags & kGetMax) != 0;
   const bool is_min = (flags & kGetMin) != 0;
@@ -143,6 +161,10 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
   if ((flags & (kGetAkey | kGetRecx)) == kGetRecx) CO_TRY(check_user_key("an akey", akey_order(object), akey));
 
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = reads_of_query(object, flags, dkey, akey);
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   const Bytes object_key = object_prefix(container->number, object);
   Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
@@ -200,9 +222,13 @@ Task<Result<Epoch>> TargetStore::newest_change(const ContainerState& container, 
   co_return kEpochZero;
 }
 
-Task<Result<Epoch>> TargetStore::query_max_epoch(Uuid id, ObjectId object, Epoch epoch) {
+Task<Result<Epoch>> TargetStore::query_max_epoch(Uuid id, ObjectId object, Epoch epoch, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   const ReadEpoch reading(container, read_epoch(*container, epoch));
+  if (reads_are_watched(*container, intent)) {
+    std::vector<TransactionRead> reads = reads_of_query(object, kGetDkey, {}, {});
+    CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
+  }
   co_return co_await newest_change(*container, object, reading.epoch());
 }
 

@@ -112,7 +112,7 @@ Task<Status> TargetStore::load_containers() {
       place->trim_is_due = info->trim_is_due;
     }
     ContainerState& container = *place;
-    container.highest = container.bound = container.bound_durable = info->bound;
+    container.highest = container.bound = container.bound_durable = container.opened_at = info->bound;
     container.aggregated_through = info->aggregated_through;
     container.set_epochs(info->epochs);
     container.committing = container.committed = info->committed;
@@ -135,6 +135,7 @@ Task<Status> TargetStore::load_containers() {
     clock_.observe(epoch);
     CO_TRY(co_await cursor.next());
   }
+  CO_TRY(co_await load_transactions(by_number));
   for (const auto& [number, container] : by_number) {
     if (container->trim_is_due) start_trim(container);
   }
@@ -147,10 +148,16 @@ Task<Status> TargetStore::close() {
   co_await background_.close();
   co_await turn_.acquire();
   const Permit turn(turn_, 1);
+  for (const auto& [id, container] : containers_) {
+    if (container->transactions == nullptr) continue;
+    IntentTable& intents = container->transactions->intents;
+    for (const auto& [transaction, intent] : intents.all()) intents.give_back_headroom(*media_, transaction);
+  }
   // The exact epochs, where running only kept a bound. It's no loss if there is no room for them.
   media::Batch batch;
   for (const auto& [id, container] : containers_) {
-    if (container->bound == container->highest) continue;
+    // Transactions' reads may be later than the newest write.
+    if (container->bound == container->highest || container->transactions != nullptr) continue;
     ContainerInfoRecord info = container->info();
     info.bound = container->highest;
     batch.put(container_info_key(container->number), encode_container_info(info));
@@ -186,6 +193,10 @@ Task<Status> TargetStore::destroy_container(Uuid id) {
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
+    if (container->transactions != nullptr) {
+      IntentTable& intents = container->transactions->intents;
+      for (const auto& [transaction, intent] : intents.all()) intents.give_back_headroom(*media_, transaction);
+    }
     forget_container(container, ended);
   }
   for (const ContainerRef& erased : ended.erased) background_.spawn(erase_container(erased->number, erased));
@@ -221,6 +232,7 @@ Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed)
       CO_TRY(co_await cursor.next());
     }
     if (dropper.is_empty()) {
+      CO_TRY(co_await erase_transactions(number));
       media::Batch batch;
       batch.erase(dying_key(number));
       const auto applied = co_await media_->apply(std::move(batch));
@@ -278,6 +290,9 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
       co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
                                                    " was aggregated already; snapshots start at epoch " +
                                                    std::to_string(container->aggregated_through.value));
+    }
+    if (container->transactions != nullptr && container->transactions->intents.oldest() <= epoch) {
+      co_return Status(Code::kInProgress, "an undecided transaction is at or before the snapshot's epoch");
     }
     media::Batch batch;
     batch.put(snapshot_key(container->number, epoch), {});

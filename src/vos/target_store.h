@@ -46,17 +46,25 @@ class TargetStore final : public Store {
   Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                             Durability durability) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
-                                               std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch) override;
-  Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits) override;
-  Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from,
-                                   ListLimits limits) override;
+                                               std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
+                                               ReadIntent intent) override;
+  Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits,
+                                        ReadIntent intent) override;
+  Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from, ListLimits limits,
+                                   ReadIntent intent) override;
   Task<Result<KeyPage>> list_akeys(Uuid container, ObjectId object, Bytes dkey, Epoch epoch, Anchor from,
-                                   ListLimits limits) override;
+                                   ListLimits limits, ReadIntent intent) override;
   Task<Result<RecxPage>> list_recxs(Uuid container, ObjectId object, Bytes dkey, Bytes akey, Epoch epoch, Anchor from,
-                                    ListLimits limits) override;
+                                    ListLimits limits, ReadIntent intent) override;
   Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
-                                     Epoch epoch) override;
-  Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) override;
+                                     Epoch epoch, ReadIntent intent) override;
+  Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch, ReadIntent intent) override;
+  Task<Result<Epoch>> begin_transaction(Uuid container) override;
+  Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) override;
+  Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) override;
+  Task<Status> commit_prepared(Uuid container, TransactionId id) override;
+  Task<Status> abort_prepared(Uuid container, TransactionId id) override;
+  Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) override;
   Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) override;
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
   Task<Status> flush() override { return media_->flush(); }
@@ -88,8 +96,14 @@ class TargetStore final : public Store {
 
   // write_path.cc
   Status check_write(const ObjectWrite& write) const;
-  Task<Status> prepare(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
-                       Reservation& reservation);
+  Status check_writes(const std::vector<ObjectWrite>& writes, Epoch epoch) const;
+  Task<Status> make_changes(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
+                            Reservation& reservation);
+  // `transaction` if it's one's commit; stays until the task ends.
+  Task<Result<Epoch>> apply_writes(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
+                                   const Transaction* transaction);
+  template <typename Visit>
+  static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
   Task<Result<bool>> check_shape(const ContainerState& container, const Change& change, Epoch epoch);
   struct ShapesSeen {
@@ -107,6 +121,48 @@ class TargetStore final : public Store {
   };
   Raised raise_bounds(const ContainerState& container, Epoch epoch, bool is_clocked, uint64_t next_minor,
                       media::Batch& batch) const;
+
+  // transaction.cc. Those without a Task, and those that say so, run in the writer turn.
+  //
+  // What a read looks at first, if reads_are_watched(). `asked`: the epoch as the caller gave it, `epoch`: the one it
+  // is made at, which is registered already (ReadEpoch).
+  static bool reads_are_watched(const ContainerState& container, ReadIntent intent) {
+    return container.transactions != nullptr || intent != ReadIntent::kPlain;
+  }
+  Task<Status> admit_read(ContainerRef container, Epoch asked, Epoch epoch, ReadIntent intent,
+                          std::vector<TransactionRead> reads);
+  bool is_too_late(Epoch epoch);
+  static ContainerTransactions& transactions_of(ContainerState& container);
+  static Status check_undecided(const ContainerState& container, const std::vector<TransactionRead>& reads,
+                                Epoch epoch);
+  static Status check_reads(const Transaction& transaction);
+  static KeyPlace place_of(const Change& change) {
+    return {.object = change.object, .dkey = change.dkey, .akey = change.akey};
+  }
+  // Whether plain writes may be made.
+  static Status check_plain_writes(const ContainerState& container, const std::vector<Change>& changes, Epoch epoch,
+                                   bool is_clocked);
+  // Whether the transaction may commit at `epoch`: in the turn.
+  Task<Status> check_transaction(ContainerRef container, const Transaction& transaction,
+                                 const std::vector<Change>& changes, Epoch epoch);
+  Task<Result<bool>> was_changed(const ContainerState& container, KeyPlace place, Epoch after);
+  static void note_writes(ContainerState& container, const std::vector<Change>& changes, Epoch epoch, bool is_clocked);
+  // That it was committed: into the batch, and into memory once that is applied.
+  static void put_commit_decision(ContainerState& container, const Transaction& transaction, Epoch epoch,
+                                  media::Batch& batch);
+  static void note_commit(ContainerState& container, const Transaction& transaction, const std::vector<Change>& changes,
+                          Epoch epoch);
+  // What the transaction has read, conditions included, was like that until `epoch`: nobody may change it before.
+  static void note_reads(ContainerState& container, const Transaction& transaction, const std::vector<Change>& changes,
+                         Epoch epoch);
+  // That no later life of the store gives `epoch` away again: cover_epoch() in the turn, wait_covered() behind it.
+  Task<Status> cover_epoch(ContainerRef container, Epoch epoch);
+  Task<Status> wait_covered(ContainerRef container, Epoch epoch);
+  Task<Result<IntentImage>> read_intent(uint32_t container, Uuid transaction, uint32_t& piece_count);
+  // Decides in the turn, and returns what must be durable.
+  Task<Result<media::LogPosition>> decide(ContainerRef container, Decision decision);
+  Task<Status> load_transactions(const std::map<uint32_t, ContainerRef>& by_number);
+  Task<Status> erase_transactions(uint32_t number);  // Of a destroyed container; outside the turn.
 
   // target_store.cc
   Task<Status> load_containers();

@@ -1,8 +1,9 @@
-// TargetStore::write: updates and punches, all or none.
+// TargetStore::write, and what commits of transactions share with it: updates and punches, all or none.
 #include <algorithm>
 #include <set>
 
 #include "target_store.h"
+#include "write_path.h"
 
 namespace aeon::vos {
 
@@ -13,8 +14,6 @@ namespace {
 constexpr uint64_t kEpochStep = 2ull * 16 * 1000 * 1000 * 1000;
 constexpr uint64_t kMinorStep = 1 << 20;
 
-// Minors of writes at epochs that aren't new start here, above those of a call at a new epoch.
-constexpr uint64_t kLateMinorBase = uint64_t{1} << 32;
 constexpr size_t kOperationsMax = 1 << 20;
 
 constexpr uint32_t kUpdateConditions = kDkeyInsert | kDkeyUpdate | kAkeyInsert | kAkeyUpdate;
@@ -53,8 +52,15 @@ Status TargetStore::check_write(const ObjectWrite& write) const {
   return ok();
 }
 
-Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWrite>& writes,
-                                  std::vector<Change>& changes, Reservation& reservation) {
+Status TargetStore::check_writes(const std::vector<ObjectWrite>& writes, Epoch epoch) const {
+  if (writes.empty()) return invalid("a write call has no writes");
+  if (epoch > kEpochGivenMax) return invalid("a write's epoch is too large");
+  for (const ObjectWrite& write : writes) TRY(check_write(write));
+  return ok();
+}
+
+Task<Status> TargetStore::make_changes(uint32_t container, const std::vector<ObjectWrite>& writes,
+                                       std::vector<Change>& changes, Reservation& reservation) {
   for (const ObjectWrite& write : writes) {
     Change change;
     change.conditions = write.conditions;
@@ -92,6 +98,8 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
         break;
     }
   }
+
+  if (changes.size() > kOperationsMax) co_return Status(Code::kTooBig, "a write call has too many operations");
 
   // Operations of one call that meet.
   if (changes.size() > 1) {
@@ -286,16 +294,18 @@ void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, me
 }
 
 Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability) {
+  return apply_writes(id, std::move(writes), epoch, durability, nullptr);
+}
+
+Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> writes, Epoch epoch,
+                                              Durability durability, const Transaction* transaction) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(ContainerRef container, find_container(id));
-  if (writes.empty()) co_return invalid("a write call has no writes");
-  if (epoch > kEpochGivenMax) co_return invalid("a write's epoch is too large");
-  for (const ObjectWrite& write : writes) CO_TRY(check_write(write));
+  CO_TRY(check_writes(writes, epoch));
 
   Reservation reservation(*media_);
   std::vector<Change> changes;
-  CO_TRY(co_await prepare(container->number, writes, changes, reservation));
-  if (changes.size() > kOperationsMax) co_return Status(Code::kTooBig, "a write call has too many operations");
+  CO_TRY(co_await make_changes(container->number, writes, changes, reservation));
 
   media::LogPosition position;
   media::LogPosition bound_position;
@@ -305,8 +315,22 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    if (transaction != nullptr && container->transactions != nullptr) {
+      const Decision* decided = container->transactions->decisions.find(transaction->id.uuid);
+      if (decided != nullptr && !decided->is_commit()) co_return Status(Code::kConflict, "the transaction was aborted");
+      if (decided != nullptr) {
+        epoch = decided->epoch;
+        if (durability == Durability::kSync) CO_TRY(co_await media_->flush());
+        co_return epoch;
+      }
+    }
     CO_TRY(container->check_write_epoch(epoch));
     if (is_clocked) epoch = clock_.next();
+    if (transaction != nullptr) {
+      CO_TRY(co_await check_transaction(container, *transaction, changes, epoch));
+    } else if (container->transactions != nullptr) {
+      CO_TRY(check_plain_writes(*container, changes, epoch, is_clocked));
+    }
     const bool is_new_epoch = is_clocked || epoch > clock_.last();
     media::Batch batch;
     for (const Change& change : changes) {
@@ -315,42 +339,17 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
       if (mark_is_due) batch.put(several_shapes_key(change.akey), {});
     }
 
-    const uint64_t first_minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_;
-    Version version{.epoch = epoch, .minor = first_minor};
-    Bytes key;
-    for (const Change& change : changes) {
-      if (change.kind != Change::Kind::kUpdate) {
-        key = change.kind == Change::Kind::kPunchObject ? change.object
-              : change.kind == Change::Kind::kPunchDkey ? change.dkey
-                                                        : change.akey;
-        key.push_back(kPunchTag);
-        append_version(key, version);
-        batch.put(key, {});
-        ++version.minor;
-        continue;
-      }
-      for (const PreparedValue& value : change.values) {
-        key.assign(change.akey.begin(), change.akey.end());
-        if (value.is_extent) {
-          append_extent_start(key, extent_level(value.count), value.start);
-          append_version(key, version);
-          ++version.minor;  // Extents of one update may overlap too.
-        } else {
-          key.push_back(kSingleTag);
-          append_version(key, version);
-          append_part(key, value.part);
-        }
-        batch.put(key, value.value);
-      }
-      ++version.minor;
-    }
+    const Version first{.epoch = epoch, .minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_};
+    const Version end =
+        visit_records(changes, first, [&batch](ByteView key, ByteView value) { batch.put(key, value); });
     if (container->layers.front().has_stamps) add_stamps(changes, epoch, batch);
-    const uint64_t next_minor = is_new_epoch ? next_minor_ : version.minor - kLateMinorBase;
+    const uint64_t next_minor = is_new_epoch ? next_minor_ : end.minor - kLateMinorBase;
     const bool only_punches = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
       return change.kind != Change::Kind::kUpdate || change.record_size == 0;
     });
     if (only_punches) batch.use_reserve();
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
+    if (transaction != nullptr) put_commit_decision(*container, *transaction, epoch, batch);
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
@@ -365,6 +364,8 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     }
     bound = container->bound;
     bound_position = container->bound_position;  // At or before `position`.
+    if (container->transactions != nullptr) note_writes(*container, changes, epoch, is_clocked);
+    if (transaction != nullptr) note_commit(*container, *transaction, changes, epoch);
   }
 
   const bool is_beyond_bound = is_clocked && epoch > container->bound_durable;

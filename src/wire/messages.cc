@@ -39,6 +39,8 @@ std::string_view opcode_name(uint16_t opcode) {
     case Opcode::kQueryKey: return "query_key";
     case Opcode::kQueryMaxEpoch: return "query_max_epoch";
     case Opcode::kFlush: return "flush";
+    case Opcode::kTransactionBegin: return "transaction_begin";
+    case Opcode::kTransactionCommit: return "transaction_commit";
   }
   return "unknown";
 }

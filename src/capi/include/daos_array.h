@@ -1,7 +1,8 @@
 // Arrays: one-dimensional, of cells of a fixed size, spread over dkeys in chunks.
 //
 // The id comes from daos_array_generate_oid(). Indices, lengths and sizes are in cells, except where
-// bytes are said. `th` is DAOS_TX_NONE or, in calls that read, a transaction from daos_tx_open_snap().
+// bytes are said. `th` is DAOS_TX_NONE, a transaction from daos_tx_open() or, in calls
+// that read, one from daos_tx_open_snap().
 // Every call may return -DER_NO_HDL (the handle is not open) and -DER_INVAL (a bad argument).
 #ifndef AEON_DAOS_ARRAY_H
 #define AEON_DAOS_ARRAY_H

@@ -1,7 +1,7 @@
 // Key-value objects: each key, a string, has one value of any length.
 //
 // The object id comes from daos_obj_generate_oid() with one of the DAOS_OT_KV_ types. `th` is
-// DAOS_TX_NONE or, in calls that read, a transaction from daos_tx_open_snap().
+// DAOS_TX_NONE, a transaction from daos_tx_open() or, in calls that read, one from daos_tx_open_snap().
 // Every call may return -DER_NO_HDL (the handle is not open) and -DER_INVAL (a bad argument).
 #ifndef AEON_DAOS_KV_H
 #define AEON_DAOS_KV_H

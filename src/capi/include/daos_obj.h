@@ -3,8 +3,8 @@
 // A dkey chooses the shard; an akey names a value under it. A single value is replaced whole. An array
 // has records of one size, read and written by extent.
 //
-// In the calls below `th` is DAOS_TX_NONE or, where the call reads, a transaction from
-// daos_tx_open_snap(). Every call may return -DER_NO_HDL (the handle is not open), -DER_INVAL (a bad
+// In the calls below `th` is DAOS_TX_NONE, a transaction from daos_tx_open() or, where the call reads, one
+// from daos_tx_open_snap(). Every call may return -DER_NO_HDL (the handle is not open), -DER_INVAL (a bad
 // argument) and -DER_NOMEM; calls that read also -DER_CSUM and -DER_IO (damaged storage); calls that
 // write also -DER_NO_PERM (opened for reading), -DER_EP_RO (a snapshot), -DER_NOSPACE and -DER_KEY2BIG.
 #ifndef AEON_DAOS_OBJ_H

@@ -13,6 +13,10 @@ vos::ListLimits limits_of(const wire::ListLimits& asked) {
   return {.count_max = std::min(asked.count_max, kPageCountMax), .bytes_max = std::min(asked.bytes_max, kPageBytesMax)};
 }
 
+vos::ReadIntent intent_of(bool in_transaction) {
+  return in_transaction ? vos::ReadIntent::kTransaction : vos::ReadIntent::kPlain;
+}
+
 // How much data belongs to an update; numbers that can't be are kInvalidArgument.
 Result<ByteCount> data_size(const AkeyUpdate& update) {
   const Status impossible(Code::kInvalidArgument, "an update's record size and counts are impossible");
@@ -84,6 +88,8 @@ void ObjectService::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.serve<wire::QueryKeyRequest>(*this, &ObjectService::query_key);
   dispatcher.serve<wire::QueryMaxEpochRequest>(*this, &ObjectService::query_max_epoch);
   dispatcher.serve<wire::FlushRequest>(*this, &ObjectService::flush);
+  dispatcher.serve<wire::TransactionBeginRequest>(*this, &ObjectService::begin_transaction);
+  dispatcher.serve<wire::TransactionCommitRequest>(*this, &ObjectService::commit_transaction);
 }
 
 Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest request, rpc::ServerCall& call) {
@@ -102,8 +108,9 @@ Task<Result<wire::ObjectFetchReply>> ObjectService::fetch(wire::ObjectFetchReque
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   CO_TRY_ASSIGN(std::vector<AkeyFetch> fetches, attach_room(request.akeys, call.room()));
   wire::ObjectFetchReply reply;
-  CO_TRY_ASSIGN(reply.akeys, co_await store_.fetch(open.id, request.object, std::move(request.dkey), std::move(fetches),
-                                                   request.conditions, request.epoch));
+  CO_TRY_ASSIGN(reply.akeys,
+                co_await store_.fetch(open.id, request.object, std::move(request.dkey), std::move(fetches),
+                                      request.conditions, request.epoch, intent_of(request.in_transaction)));
   CHECK(reply.akeys.size() == request.akeys.size());
   CO_TRY(report_filled(request.akeys, reply.akeys, call));
   co_return reply;
@@ -112,8 +119,8 @@ Task<Result<wire::ObjectFetchReply>> ObjectService::fetch(wire::ObjectFetchReque
 Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjectsRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   const vos::ListLimits limits = limits_of(request.limits);
-  CO_TRY_ASSIGN(vos::ObjectPage page,
-                co_await store_.list_objects(open.id, request.epoch, std::move(request.from), limits));
+  CO_TRY_ASSIGN(vos::ObjectPage page, co_await store_.list_objects(open.id, request.epoch, std::move(request.from),
+                                                                   limits, intent_of(request.in_transaction)));
   wire::ListObjectsReply reply;
   reply.objects = std::move(page.objects);
   reply.next = std::move(page.next);
@@ -124,7 +131,8 @@ Task<Result<wire::ListKeysReply>> ObjectService::list_dkeys(wire::ListDkeysReque
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   const vos::ListLimits limits = limits_of(request.limits);
   CO_TRY_ASSIGN(vos::KeyPage page,
-                co_await store_.list_dkeys(open.id, request.object, request.epoch, std::move(request.from), limits));
+                co_await store_.list_dkeys(open.id, request.object, request.epoch, std::move(request.from), limits,
+                                           intent_of(request.in_transaction)));
   wire::ListKeysReply reply;
   reply.keys = std::move(page.keys);
   reply.next = std::move(page.next);
@@ -134,8 +142,9 @@ Task<Result<wire::ListKeysReply>> ObjectService::list_dkeys(wire::ListDkeysReque
 Task<Result<wire::ListKeysReply>> ObjectService::list_akeys(wire::ListAkeysRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   const vos::ListLimits limits = limits_of(request.limits);
-  CO_TRY_ASSIGN(vos::KeyPage page, co_await store_.list_akeys(open.id, request.object, std::move(request.dkey),
-                                                              request.epoch, std::move(request.from), limits));
+  CO_TRY_ASSIGN(vos::KeyPage page,
+                co_await store_.list_akeys(open.id, request.object, std::move(request.dkey), request.epoch,
+                                           std::move(request.from), limits, intent_of(request.in_transaction)));
   wire::ListKeysReply reply;
   reply.keys = std::move(page.keys);
   reply.next = std::move(page.next);
@@ -145,9 +154,10 @@ Task<Result<wire::ListKeysReply>> ObjectService::list_akeys(wire::ListAkeysReque
 Task<Result<wire::ListRecxsReply>> ObjectService::list_recxs(wire::ListRecxsRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   const vos::ListLimits limits = limits_of(request.limits);
-  CO_TRY_ASSIGN(vos::RecxPage page,
-                co_await store_.list_recxs(open.id, request.object, std::move(request.dkey), std::move(request.akey),
-                                           request.epoch, std::move(request.from), limits));
+  CO_TRY_ASSIGN(
+      vos::RecxPage page,
+      co_await store_.list_recxs(open.id, request.object, std::move(request.dkey), std::move(request.akey),
+                                 request.epoch, std::move(request.from), limits, intent_of(request.in_transaction)));
   wire::ListRecxsReply reply;
   reply.recxs = std::move(page.recxs);
   reply.next = std::move(page.next);
@@ -157,15 +167,17 @@ Task<Result<wire::ListRecxsReply>> ObjectService::list_recxs(wire::ListRecxsRequ
 Task<Result<wire::QueryKeyReply>> ObjectService::query_key(wire::QueryKeyRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   wire::QueryKeyReply reply;
-  CO_TRY_ASSIGN(reply.key, co_await store_.query_key(open.id, request.object, request.flags, std::move(request.dkey),
-                                                     std::move(request.akey), request.epoch));
+  CO_TRY_ASSIGN(reply.key,
+                co_await store_.query_key(open.id, request.object, request.flags, std::move(request.dkey),
+                                          std::move(request.akey), request.epoch, intent_of(request.in_transaction)));
   co_return reply;
 }
 
 Task<Result<wire::EpochReply>> ObjectService::query_max_epoch(wire::QueryMaxEpochRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.query_max_epoch(open.id, request.object, request.epoch));
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.query_max_epoch(open.id, request.object, request.epoch,
+                                                             intent_of(request.in_transaction)));
   co_return reply;
 }
 
@@ -173,6 +185,29 @@ Task<Result<wire::EmptyReply>> ObjectService::flush(wire::FlushRequest request, 
   CO_TRY(containers_.find(request.handle, false));
   CO_TRY(co_await store_.flush());
   co_return wire::EmptyReply{};
+}
+
+Task<Result<wire::EpochReply>> ObjectService::begin_transaction(wire::TransactionBeginRequest request,
+                                                                rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  wire::EpochReply reply;
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.begin_transaction(open.id));
+  co_return reply;
+}
+
+Task<Result<wire::EpochReply>> ObjectService::commit_transaction(wire::TransactionCommitRequest request,
+                                                                 rpc::ServerCall& call) {
+  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, true));
+  for (const ObjectWrite& write : request.writes) CO_TRY(placement::check_usable(write.object, target_count_));
+  CO_TRY(attach_data(request.writes, call.sent()));
+  vos::Transaction transaction;
+  transaction.id.uuid = request.transaction;
+  transaction.read_epoch = request.read_epoch;
+  transaction.reads = std::move(request.reads);
+  transaction.writes = std::move(request.writes);
+  wire::EpochReply reply;
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.commit_transaction(open.id, std::move(transaction), open.durability));
+  co_return reply;
 }
 
 }  // namespace aeon::object

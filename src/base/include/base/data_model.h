@@ -1,6 +1,7 @@
 // The data model of DESIGN section 3, as requests speak of it at every layer: keys, values, ranges, writes, fetches.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -87,6 +88,24 @@ struct FetchedAkey {
   // With explicit epochs: the newest epoch, up to the read's, that changed the object; so a copy that was read at an
   // epoch from this one on is still good. Zero elsewhere, and without anything in the object.
   Epoch object_changed;
+};
+
+inline constexpr size_t kTransactionReadsMax = 64 * 1024;
+
+// What a transaction has read, as coarse as conflicts are told: changes anywhere below what is named count, and punches
+// above it.
+struct TransactionRead {
+  enum class Of : uint8_t {
+    kContainer = 1,  // Which objects there are.
+    kObject = 2,  // Whether the object exists, which dkeys it has.
+    kDkey = 3,  // Whether the dkey exists, which akeys it has.
+    kAkey = 4,  // The value, or that there is none.
+  };
+  Of of = Of::kAkey;
+  ObjectId object;
+  Bytes dkey;
+  Bytes akey;
+  friend auto operator<=>(const TransactionRead&, const TransactionRead&) = default;
 };
 
 // Where a listing goes on. Opaque to callers; any Anchor continues at the same epoch after restarts too.

@@ -40,6 +40,7 @@ enum class Code : uint8_t {
   kNotDirectory = 19,       // A path element isn't a directory.
   kIsDirectory = 20,        // It is one, and the call needs something else.
   kLoop = 21,               // Too many symbolic links.
+  kInProgress = 22,         // An undecided transaction is in the way: the same call works once that is decided.
 };
 
 // The code's stable lower-case name, such as "not_found"; used in logs and JSON.

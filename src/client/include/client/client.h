@@ -93,6 +93,28 @@ struct ListLimits {
   ByteCount bytes_max = 64 * kKiB;
 };
 
+class Container;
+
+// Reads and writes of a container as if nobody else were there. Reads see one epoch, and not what the transaction
+// itself has written; its writes appear all at once when it commits, at a later epoch, if nothing that it read has
+// changed by then. Commits are in the order of their epochs.
+// kConflict, from any call: restart() and do it all again. Conditions of its writes are looked at when it commits.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  // Of its reads. From any thread.
+  virtual Epoch epoch() const = 0;
+  // The container as the transaction sees it, for KeyValue and Array too. write() keeps a copy and returns kEpochZero;
+  // reads are at epoch(). Everything that isn't about objects goes to the container itself, at once.
+  virtual std::shared_ptr<Container> view() = 0;
+  // The epoch of its writes, or of its reads without any. Ends it, unless the answer was lost (kTimedOut,
+  // kUnavailable): then committing again tells.
+  virtual Task<Result<Epoch>> commit() = 0;
+  // Forgets what was read and written. restart() then begins again, at a new epoch.
+  virtual Task<Status> abort() = 0;
+  virtual Task<Status> restart() = 0;
+};
+
 class Container {
  public:
   virtual ~Container() = default;
@@ -121,6 +143,8 @@ class Container {
   virtual Task<Status> aggregate(Epoch through) = 0;
   // `count` 64-bit numbers that nobody else gets from this container; returns the first.
   virtual Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) = 0;
+
+  virtual Task<Result<std::shared_ptr<Transaction>>> begin_transaction();
 
   // All of `writes` at one epoch, or none. The data's memory must stay until the task has ended. `epoch`: zero, but
   // in explicit-epoch containers.

@@ -19,6 +19,7 @@
 
 #include "media/key_block_store.h"
 #include "runtime/world.h"
+#include "vos/transaction.h"
 #include "vos/types.h"
 
 namespace aeon::vos {
@@ -77,7 +78,7 @@ class Store {
 
   // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now; with explicit epochs, the highest
   // committed. Returns the epoch. kInvalidArgument if that epoch was aggregated already, is not committed yet, or is
-  // before a clone's base epoch.
+  // before a clone's base epoch; kInProgress if an undecided transaction may change it.
   virtual Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) = 0;
   virtual Task<Status> destroy_snapshot(Uuid container, Epoch epoch) = 0;
 
@@ -88,33 +89,63 @@ class Store {
   virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                                     Durability durability) = 0;
   virtual Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
-                                                       std::vector<AkeyFetch> akeys, uint32_t conditions,
-                                                       Epoch epoch) = 0;
+                                                       std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
+                                                       ReadIntent intent = ReadIntent::kPlain) = 0;
 
   // Listings go in key order and resume from the anchor; a page is cut at the limits. kTooBig if the first key alone
   // exceeds bytes_max.
-  virtual Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits) = 0;
-  virtual Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from,
-                                           ListLimits limits) = 0;
+  virtual Task<Result<ObjectPage>> list_objects(Uuid container, Epoch epoch, Anchor from, ListLimits limits,
+                                                ReadIntent intent = ReadIntent::kPlain) = 0;
+  virtual Task<Result<KeyPage>> list_dkeys(Uuid container, ObjectId object, Epoch epoch, Anchor from, ListLimits limits,
+                                           ReadIntent intent = ReadIntent::kPlain) = 0;
   virtual Task<Result<KeyPage>> list_akeys(Uuid container, ObjectId object, Bytes dkey, Epoch epoch, Anchor from,
-                                           ListLimits limits) = 0;
+                                           ListLimits limits, ReadIntent intent = ReadIntent::kPlain) = 0;
   // Visible extents in index order, each with its epoch; neighbours of one write are one.
   virtual Task<Result<RecxPage>> list_recxs(Uuid container, ObjectId object, Bytes dkey, Bytes akey, Epoch epoch,
-                                            Anchor from, ListLimits limits) = 0;
+                                            Anchor from, ListLimits limits, ReadIntent intent = ReadIntent::kPlain) = 0;
   // Largest or smallest dkey, akey (integer order for integer keys) and recx; with several of kGet… each within the
   // one above, as daos_obj_query_key. kNotFound without any.
   virtual Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
-                                             Epoch epoch) = 0;
+                                             Epoch epoch, ReadIntent intent = ReadIntent::kPlain) = 0;
   // The newest epoch of any write or punch of the object at or before `epoch`; zero if there is none (any more).
   // With explicit epochs one seek, and not changed by aggregation; else it looks at all records of the object, and
   // what was aggregated isn't among them.
-  virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
+  virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch,
+                                              ReadIntent intent = ReadIntent::kPlain) = 0;
+
+  // Transactions, of containers whose epochs come from the clock. All reads are at one epoch, begin_transaction()'s,
+  // with ReadIntent::kTransaction; all writes at a later one. Committed transactions and writes are as if they had run
+  // one by one in the order of their epochs.
+  //
+  // kConflict, from reads, commits and prepares: somebody else's change or read is in the way, also if that can't be
+  // ruled out (the store was opened since, or the transaction took very long). Begin again. A plain write at a given
+  // epoch that would change what a transaction has read gets it too.
+  virtual Task<Result<Epoch>> begin_transaction(Uuid container) = 0;
+  // If nothing that it read has changed, applies all writes at one new epoch and returns that. The id's epoch is zero.
+  // Its uuid, unless nil, is remembered as commit_prepared() does, so that a repeated call changes nothing and gets the
+  // same answer. Without writes there is nothing to do, and the answer is the read epoch.
+  virtual Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) = 0;
+
+  // The two phases of a commit over several stores. prepare() checks all that commit_transaction() does, for the id's
+  // epoch, which is after the read epoch, and promises durably to commit or abort as it is told then, also after a
+  // restart. Until then what it changes is guarded: reads at or after its epoch, or of the newest, and plain writes are
+  // kInProgress, other transactions' commits kConflict, and aggregation stops before it. `participants` is whatever the
+  // caller needs to find out how it was decided. kBusy with kUndecidedMax undecided.
+  virtual Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) = 0;
+  // Durable when they return. Repeating is harmless while the decision is remembered: until kDecisionsKept later ones
+  // of the container. Aborting what was never prepared is remembered too, so that a prepare() that was overtaken fails;
+  // and any prepare() at or before the epoch of a forgotten decision is kConflict. Committing what is neither prepared
+  // nor remembered is kNotFound; contradicting a decision is kConflict.
+  virtual Task<Status> commit_prepared(Uuid container, TransactionId id) = 0;
+  virtual Task<Status> abort_prepared(Uuid container, TransactionId id) = 0;
+  // Prepared, and neither committed nor aborted; after a restart too. In the order of their uuids.
+  virtual Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) = 0;
 
   // Drops history at or before `through` (at most the newest epoch written, or committed with explicit epochs) that
   // neither a later read nor a snapshot nor a clone can see. Works in slices and yields between them.
   // Discard drops every write with begin <= epoch <= end; kEpochMax: all from `begin` on. It is how writes that aren't
   // committed are aborted. After a crash some of them may be left; repeating it is harmless. kInvalidArgument for
-  // epochs that were committed, or that a clone sees.
+  // epochs that were committed, or that a clone sees; kInProgress if there is an undecided transaction among them.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 

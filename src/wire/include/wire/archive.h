@@ -55,8 +55,12 @@ struct EnumRange<ObjectWrite::Kind> {
   static constexpr ObjectWrite::Kind kFirst = ObjectWrite::Kind::kUpdate, kLast = ObjectWrite::Kind::kPunchAkeys;
 };
 template <>
+struct EnumRange<TransactionRead::Of> {
+  static constexpr TransactionRead::Of kFirst = TransactionRead::Of::kContainer, kLast = TransactionRead::Of::kAkey;
+};
+template <>
 struct EnumRange<Code> {
-  static constexpr Code kFirst = Code::kOk, kLast = Code::kLoop;
+  static constexpr Code kFirst = Code::kOk, kLast = Code::kInProgress;
 };
 
 // The field lists of what base/ defines.
@@ -92,6 +96,10 @@ void io(A& archive, Is<AkeyUpdate> auto& update) {
 template <typename A>
 void io(A& archive, Is<ObjectWrite> auto& write) {
   archive(write.kind, write.object, write.dkey, write.akeys, write.punched_akeys, write.conditions);
+}
+template <typename A>
+void io(A& archive, Is<TransactionRead> auto& read) {
+  archive(read.of, read.object, read.dkey, read.akey);
 }
 template <typename A>
 void io(A& archive, Is<FetchedSegment> auto& segment) {

@@ -22,7 +22,7 @@ namespace aeon::wire {
 inline constexpr uint32_t kMagic = 0x314e4541;  // "AEN1"
 inline constexpr size_t kHeaderSize = 96;
 // A server serves clients of its own version and of one version less.
-inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr uint16_t kProtocolVersion = 2;
 inline constexpr uint16_t kProtocolVersionOldest = 1;
 inline constexpr uint32_t kPayloadSizeMax = 64 * kMiB;
 

@@ -55,8 +55,10 @@ enum class Opcode : uint16_t {
   kQueryKey = 70,
   kQueryMaxEpoch = 71,
   kFlush = 72,
+  kTransactionBegin = 80,
+  kTransactionCommit = 81,
 };
-inline constexpr uint16_t kOpcodeMax = 72;
+inline constexpr uint16_t kOpcodeMax = 81;
 // The request's name as in docs and messages; "unknown" for numbers that aren't requests.
 std::string_view opcode_name(uint16_t opcode);
 
@@ -466,8 +468,10 @@ struct ObjectFetchRequest {
   std::vector<FetchAkey> akeys;
   uint32_t conditions = 0;
   Epoch epoch;
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.object, self.dkey, self.akeys, self.conditions, self.epoch);
+    archive.since(2, self.in_transaction);
   }
 };
 
@@ -484,7 +488,11 @@ struct ListObjectsRequest {
   Epoch epoch;
   Anchor from;
   ListLimits limits;
-  static void io(auto& archive, auto& self) { archive(self.handle, self.epoch, self.from, self.limits); }
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.epoch, self.from, self.limits);
+    archive.since(2, self.in_transaction);
+  }
 };
 
 struct ListKeysReply {
@@ -501,7 +509,11 @@ struct ListDkeysRequest {
   Epoch epoch;
   Anchor from;
   ListLimits limits;
-  static void io(auto& archive, auto& self) { archive(self.handle, self.object, self.epoch, self.from, self.limits); }
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.epoch, self.from, self.limits);
+    archive.since(2, self.in_transaction);
+  }
 };
 struct ListAkeysRequest {
   static constexpr Opcode kOpcode = Opcode::kListAkeys;
@@ -513,8 +525,10 @@ struct ListAkeysRequest {
   Epoch epoch;
   Anchor from;
   ListLimits limits;
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.object, self.dkey, self.epoch, self.from, self.limits);
+    archive.since(2, self.in_transaction);
   }
 };
 
@@ -534,8 +548,10 @@ struct ListRecxsRequest {
   Epoch epoch;
   Anchor from;
   ListLimits limits;
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.object, self.dkey, self.akey, self.epoch, self.from, self.limits);
+    archive.since(2, self.in_transaction);
   }
 };
 
@@ -553,8 +569,10 @@ struct QueryKeyRequest {
   Bytes dkey;
   Bytes akey;
   Epoch epoch;
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.object, self.flags, self.dkey, self.akey, self.epoch);
+    archive.since(2, self.in_transaction);
   }
 };
 
@@ -565,7 +583,11 @@ struct QueryMaxEpochRequest {
   uint64_t handle = 0;
   ObjectId object;
   Epoch epoch;
-  static void io(auto& archive, auto& self) { archive(self.handle, self.object, self.epoch); }
+  bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.object, self.epoch);
+    archive.since(2, self.in_transaction);
+  }
 };
 
 struct FlushRequest {
@@ -574,6 +596,32 @@ struct FlushRequest {
   using Reply = EmptyReply;
   uint64_t handle = 0;
   static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+// The epoch at which the transaction reads.
+struct TransactionBeginRequest {
+  static constexpr Opcode kOpcode = Opcode::kTransactionBegin;
+  static constexpr uint16_t kSince = 2;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EpochReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
+// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer. Bulk: as for writes.
+struct TransactionCommitRequest {
+  static constexpr Opcode kOpcode = Opcode::kTransactionCommit;
+  static constexpr uint16_t kSince = 2;
+  static constexpr bool kMayRepeat = false;
+  using Reply = EpochReply;
+  uint64_t handle = 0;
+  Uuid transaction;
+  Epoch read_epoch;
+  std::vector<TransactionRead> reads;
+  std::vector<ObjectWrite> writes;
+  static void io(auto& archive, auto& self) {
+    archive(self.handle, self.transaction, self.read_epoch, self.reads, self.writes);
+  }
 };
 
 // ---- All of them ----------------------------------------------------------------------------------------------------
@@ -616,6 +664,18 @@ void for_each_request(Visit&& visit) {
   visit.template operator()<QueryKeyRequest>();
   visit.template operator()<QueryMaxEpochRequest>();
   visit.template operator()<FlushRequest>();
+  visit.template operator()<TransactionBeginRequest>();
+  visit.template operator()<TransactionCommitRequest>();
+}
+
+// The protocol version that brought a kind of request.
+template <typename Request>
+constexpr uint16_t since() {
+  if constexpr (requires { Request::kSince; }) {
+    return Request::kSince;
+  } else {
+    return 1;
+  }
 }
 
 // A payload alone, as rpc puts it behind the header.

@@ -26,6 +26,8 @@ class ObjectService {
   Task<Result<wire::QueryKeyReply>> query_key(wire::QueryKeyRequest, rpc::ServerCall&);
   Task<Result<wire::EpochReply>> query_max_epoch(wire::QueryMaxEpochRequest, rpc::ServerCall&);
   Task<Result<wire::EmptyReply>> flush(wire::FlushRequest, rpc::ServerCall&);
+  Task<Result<wire::EpochReply>> begin_transaction(wire::TransactionBeginRequest, rpc::ServerCall&);
+  Task<Result<wire::EpochReply>> commit_transaction(wire::TransactionCommitRequest, rpc::ServerCall&);
 
  private:
   vos::Store& store_;

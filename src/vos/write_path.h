@@ -1,0 +1,46 @@
+// What write_path.cc and transaction.cc share.
+#pragma once
+
+#include "target_store.h"
+
+namespace aeon::vos {
+
+// Minors of writes at epochs that aren't new start here, above those of a call at a new epoch.
+inline constexpr uint64_t kLateMinorBase = uint64_t{1} << 32;
+
+// Calls visit(key, value) for the records that the changes make, with versions from `first` on; returns the version
+// behind the last.
+template <typename Visit>
+Version TargetStore::visit_records(const std::vector<Change>& changes, Version first, Visit visit) {
+  Version version = first;
+  Bytes key;
+  for (const Change& change : changes) {
+    if (change.kind != Change::Kind::kUpdate) {
+      key = change.kind == Change::Kind::kPunchObject ? change.object
+            : change.kind == Change::Kind::kPunchDkey ? change.dkey
+                                                      : change.akey;
+      key.push_back(kPunchTag);
+      append_version(key, version);
+      visit(key, ByteView());
+      ++version.minor;
+      continue;
+    }
+    for (const PreparedValue& value : change.values) {
+      key.assign(change.akey.begin(), change.akey.end());
+      if (value.is_extent) {
+        append_extent_start(key, extent_level(value.count), value.start);
+        append_version(key, version);
+        ++version.minor;  // Extents of one update may overlap too.
+      } else {
+        key.push_back(kSingleTag);
+        append_version(key, version);
+        append_part(key, value.part);
+      }
+      visit(key, value.value);
+    }
+    ++version.minor;
+  }
+  return version;
+}
+
+}  // namespace aeon::vos
