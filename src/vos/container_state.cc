@@ -32,7 +32,7 @@ Bytes encode_store_info(const StoreInfoRecord& info) {
 Result<StoreInfoRecord> decode_store_info(ByteView encoded) {
   if (encoded.size() < 4) return Status(Code::kCorrupt, "the store's info record is cut short");
   const auto version = load_le<uint32_t>(encoded.data());
-  if (version != kVosFormatVersion) {
+  if (version < kVosFormatVersionOldest || version > kVosFormatVersion) {
     return Status(Code::kVersionUnsupported, "the objects are stored in format " + std::to_string(version) +
                                                  ", and this program knows format " +
                                                  std::to_string(kVosFormatVersion) + "; use the program that wrote it");

@@ -48,9 +48,10 @@ struct StoreInfoRecord {
   Epoch epoch_bound;            // Epochs of containers that are gone.
   uint64_t minor_bound = 0;     // Minors given to late writes are below.
 };
-inline constexpr uint32_t kVosFormatVersion = 1;
+inline constexpr uint32_t kVosFormatVersion = 1;        // What we write.
+inline constexpr uint32_t kVosFormatVersionOldest = 1;  // From here on we read.
 Bytes encode_store_info(const StoreInfoRecord& info);
-// kVersionUnsupported for one of a newer program.
+// kVersionUnsupported for a format that this program doesn't read; names both.
 Result<StoreInfoRecord> decode_store_info(ByteView encoded);
 
 // Registers a read's epoch for as long as it lives.

@@ -52,7 +52,7 @@ Task<Status> TargetStore::load() {
   CO_TRY(co_await cursor.seek(info_key));
   if (cursor.valid() && equal_bytes(cursor.key(), info_key)) {
     CO_TRY_ASSIGN(info_, decode_store_info(cursor.value()));
-  } else {
+  } else if (!media_->is_read_only()) {
     media::Batch batch;
     batch.put(info_key, encode_store_info(info_));
     CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
@@ -72,6 +72,7 @@ Task<Status> TargetStore::load() {
     dying.push_back(load_be32(key.data() + dying_prefix.size()));
     CO_TRY(co_await cursor.next());
   }
+  if (media_->is_read_only()) co_return ok();
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
   co_return ok();
 }
