@@ -17,7 +17,6 @@ namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
 constexpr std::string_view kLocalPrefix = "local:";
-constexpr ByteCount kCapacityUnlimited = ByteCount{16} << 40;
 
 class EmbeddedSystem final : public LocalSystem {
  public:
@@ -162,7 +161,7 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   return std::shared_ptr<LocalSystem>(std::move(system));
 }
 
-Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
+Result<std::string> directory_of_system(const std::string& name) {
   const char* const variable = std::getenv(kSystemVariable);
   const std::string chosen = !name.empty() ? name : variable != nullptr ? variable : "";
   if (chosen.empty()) {
@@ -174,10 +173,14 @@ Result<std::shared_ptr<client::System>> open_system(const std::string& name, boo
                                               "' names no system; write local:DIRECTORY, for instance "
                                               "AEON_SYSTEM=local:/data/store");
   }
+  return chosen.substr(kLocalPrefix.size());
+}
+
+Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
+  TRY_ASSIGN(const std::string directory, directory_of_system(name));
   OpenOptions options;
   options.create_if_missing = create_if_missing;
-  TRY_ASSIGN(std::shared_ptr<LocalSystem> system,
-             LocalSystem::open(chosen.substr(kLocalPrefix.size()), std::move(options)));
+  TRY_ASSIGN(std::shared_ptr<LocalSystem> system, LocalSystem::open(directory, std::move(options)));
   return std::shared_ptr<client::System>(std::move(system));
 }
 

@@ -11,6 +11,7 @@
 
 #include "client/array.h"
 #include "client/key_value.h"
+#include "local/offline.h"
 
 namespace aeon::local {
 namespace {
@@ -156,6 +157,38 @@ TEST_F(LocalSystemTest, ASecondOpenerInThisProcessIsToldWhoHoldsIt) {
   EXPECT_TRUE(mentions(status, "local_test")) << status.message();
   ASSERT_TRUE(system_->close().is_ok());
   EXPECT_TRUE(open_status(directory()).is_ok());
+}
+
+TEST_F(LocalSystemTest, WhoLooksAtItsFilesIsToldWhoHoldsItAndKeepsOthersOut) {
+  EXPECT_EQ(OfflineSystem::open(directory()).code(), Code::kNotFound);
+  open();
+  {
+    const auto offline = OfflineSystem::open(directory());
+    ASSERT_TRUE(offline.is_ok()) << offline.status().to_string();
+    ASSERT_TRUE((*offline)->holder().has_value());
+    EXPECT_NE((*offline)->holder()->find("process " + std::to_string(getpid())), std::string::npos);
+  }
+  ASSERT_TRUE(system_->close().is_ok());
+  const auto first = OfflineSystem::open(directory());
+  const auto second = OfflineSystem::open(directory());
+  ASSERT_TRUE(first.is_ok() && second.is_ok());
+  EXPECT_FALSE((*first)->holder().has_value());
+  EXPECT_FALSE((*second)->holder().has_value());
+  EXPECT_EQ((*first)->pool_label(), "default");
+  EXPECT_TRUE(fs::exists((*first)->target().path));
+  const Status status = open_status(directory());
+  EXPECT_EQ(status.code(), Code::kBusy);
+  EXPECT_TRUE(mentions(status, "looks at it")) << status.message();
+}
+
+TEST_F(LocalSystemTest, WithADamagedDescriptionItsFilesCanStillBeLookedAt) {
+  open();
+  ASSERT_TRUE(system_->close().is_ok());
+  std::ofstream(directory() + "/system", std::ios::trunc) << "something else";
+  const auto offline = OfflineSystem::open(directory());
+  ASSERT_TRUE(offline.is_ok());
+  EXPECT_FALSE((*offline)->description().is_ok());
+  EXPECT_TRUE(fs::exists((*offline)->target().path));
 }
 
 TEST_F(LocalSystemTest, AnotherProcessIsToldWhoHoldsIt) {

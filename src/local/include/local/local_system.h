@@ -39,7 +39,10 @@ class LocalSystem : public client::System {
   virtual Status close() = 0;
 };
 
-// The system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says how to set it.
+// The directory of the system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says
+// how to set it.
+Result<std::string> directory_of_system(const std::string& name);
+// The same, opened.
 Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing);
 
 }  // namespace aeon::local
