@@ -20,8 +20,11 @@ constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
  public:
-  EmbeddedSystem(Directory directory, std::string path, Superblock superblock)
-      : directory_(std::move(directory)), path_(std::move(path)), superblock_(std::move(superblock)) {}
+  EmbeddedSystem(Directory directory, std::string path, Superblock superblock, vos::StoreOptions options)
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
+        superblock_(std::move(superblock)),
+        store_options_(options) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
     if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
@@ -69,7 +72,7 @@ class EmbeddedSystem final : public LocalSystem {
                                                    "file that belongs to this one");
     }
     std::vector<std::unique_ptr<vos::Store>> stores(1);
-    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media)));
+    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media), store_options_));
     engine::Engine::Options options;
     options.system_name = superblock_.system_name;
     options.free_outside = [this] { return directory_free(); };
@@ -107,6 +110,7 @@ class EmbeddedSystem final : public LocalSystem {
   Directory directory_;
   const std::string path_;
   const Superblock superblock_;
+  const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   SystemClock clock_;
@@ -155,7 +159,9 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   if (!superblock.is_ok()) return superblock.status();
   // A system that was finished just before its maker was killed.
   if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
-  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock));
+  vos::StoreOptions store_options;
+  store_options.scrub.bytes_per_second = options.scrub_bytes_per_second;
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), store_options);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));

@@ -30,19 +30,21 @@ Status check_metadata_name(std::string_view name) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<media::KeyBlockStore> media) {
-  auto store = std::make_unique<TargetStore>(world, std::move(media));
+Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<media::KeyBlockStore> media,
+                                                 StoreOptions options) {
+  auto store = std::make_unique<TargetStore>(world, std::move(media), options);
   CO_TRY(co_await store->load());
   co_return std::unique_ptr<Store>(std::move(store));
 }
 
-TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media)
+TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media, StoreOptions options)
     : world_(world),
       media_(std::move(media)),
       clock_(world.clock),
       turn_(world.executor, 1),
       background_(world.executor),
-      closing_(world.executor) {}
+      closing_(world.executor),
+      options_(options) {}
 
 TargetStore::~TargetStore() = default;
 
@@ -74,7 +76,28 @@ Task<Status> TargetStore::load() {
   }
   if (media_->is_read_only()) co_return ok();
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
+  start_scrubber();
   co_return ok();
+}
+
+void TargetStore::start_scrubber() {
+  if (options_.scrub.bytes_per_second == 0) return;
+  const auto name_of = [this](uint32_t number) {
+    for (const auto& [id, container] : containers_) {
+      if (container->number == number) return id;
+    }
+    return Uuid();
+  };
+  scrubber_ = std::make_unique<Scrubber>(world_, *media_, options_.scrub, foreground_calls_, closing_, name_of);
+  background_.spawn(scrubber_->run());
+}
+
+ScrubProgress TargetStore::scrub_progress() const {
+  return scrubber_ != nullptr ? scrubber_->progress() : ScrubProgress();
+}
+
+std::vector<DamagedPlace> TargetStore::damaged_places() const {
+  return scrubber_ != nullptr ? scrubber_->damage() : std::vector<DamagedPlace>();
 }
 
 Task<Status> TargetStore::load_containers() {

@@ -247,6 +247,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(ContainerRef container, find_container(id));
   if (writes.empty()) co_return invalid("a write call has no writes");
+  ++foreground_calls_;
   if (epoch > kEpochGivenMax) co_return invalid("a write's epoch is too large");
   for (const ObjectWrite& write : writes) CO_TRY(check_write(write));
 

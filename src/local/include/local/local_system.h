@@ -22,6 +22,7 @@ struct CreateOptions {
 struct OpenOptions {
   bool create_if_missing = false;      // With `create` as below; the directory may be missing or empty.
   CreateOptions create;
+  ByteCount scrub_bytes_per_second = 0;  // How fast all that is stored is checked in the background; 0: not at all.
 };
 
 class LocalSystem : public client::System {

@@ -16,6 +16,7 @@
 
 #include "media/key_block_store.h"
 #include "runtime/world.h"
+#include "vos/scrub.h"
 #include "vos/types.h"
 
 namespace aeon::vos {
@@ -46,10 +47,16 @@ struct AggregateProgress {
   ByteCount bytes_freed = 0;
 };
 
+struct StoreOptions {
+  ScrubOptions scrub;
+};
+
 class Store {
  public:
-  // On a store that media::KeyBlockStore formatted. Takes ownership.
-  static Task<Result<std::unique_ptr<Store>>> open(World& world, std::unique_ptr<media::KeyBlockStore> media);
+  // On a store that media::KeyBlockStore formatted. Takes ownership. If that is open for reading only, so is this one:
+  // changes are kReadOnly, and nothing goes on in the background.
+  static Task<Result<std::unique_ptr<Store>>> open(World& world, std::unique_ptr<media::KeyBlockStore> media,
+                                                   StoreOptions options = {});
   virtual ~Store() = default;
   // Stops background work and closes the media.
   virtual Task<Status> close() = 0;
@@ -57,7 +64,7 @@ class Store {
 
   // Containers. Destroying returns at once when it is durable; space comes back in the background, and goes on doing
   // so after a restart.
-  virtual Task<Status> create_container(Uuid container) = 0;   // kExists.
+  virtual Task<Status> create_container(Uuid container) = 0;  // kExists.
   virtual Task<Status> destroy_container(Uuid container) = 0;  // kNotFound.
   virtual Task<Result<ContainerInfo>> query_container(Uuid container) = 0;
   virtual Task<Result<std::vector<Uuid>>> list_containers() = 0;
@@ -98,6 +105,11 @@ class Store {
   // can see. Works in slices and yields between them. Discard drops every write with begin <= epoch <= end.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
+
+  // The background check of all that is stored (StoreOptions.scrub): how far it is, and what is damaged, as the last
+  // cycle and this one found it. At most 1000 places.
+  virtual ScrubProgress scrub_progress() const = 0;
+  virtual std::vector<DamagedPlace> damaged_places() const = 0;
 
   virtual Task<Status> flush() = 0;
   // An epoch greater than all before, for snapshots and transactions.
