@@ -20,10 +20,12 @@ constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
  public:
-  EmbeddedSystem(Directory directory, std::string path, Superblock superblock, vos::StoreOptions options)
+  EmbeddedSystem(Directory directory, std::string path, Superblock superblock, bool is_read_only,
+                 vos::StoreOptions options)
       : directory_(std::move(directory)),
         path_(std::move(path)),
         superblock_(std::move(superblock)),
+        is_read_only_(is_read_only),
         store_options_(options) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
@@ -33,8 +35,9 @@ class EmbeddedSystem final : public LocalSystem {
   // Opens what the superblock names. Once, before anything else.
   Status start() {
     const TargetEntry& target = superblock_.targets[0];
-    const FileDisk::Options file{
-        .create = false, .read_only = false, .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
+    const FileDisk::Options file{.create = false,
+                                 .read_only = is_read_only_,
+                                 .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
     Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(*reactor_, directory_.path_of(target.file), file);
     if (!disk.is_ok()) return disk.status();
     disk_ = std::move(*disk);
@@ -64,6 +67,7 @@ class EmbeddedSystem final : public LocalSystem {
  private:
   Task<Status> start_engine() {
     media::OpenOptions open;
+    open.read_only = is_read_only_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(world_, *disk_, open));
     if (media->uuid() != superblock_.targets[0].store) {
@@ -94,6 +98,8 @@ class EmbeddedSystem final : public LocalSystem {
     }
     Status stopped = ok();
     if (engine_ != nullptr) stopped = co_await engine_->stop();
+    // When containers were opened, for instance: nobody asked to keep that.
+    if (is_read_only_ && stopped.code() == Code::kReadOnly) stopped = ok();
     if (channel_ != nullptr) channel_->disconnect();
     engine_.reset();
     disk_.reset();
@@ -110,6 +116,7 @@ class EmbeddedSystem final : public LocalSystem {
   Directory directory_;
   const std::string path_;
   const Superblock superblock_;
+  const bool is_read_only_;
   const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
@@ -142,6 +149,14 @@ Result<Directory> hold(const std::string& path, bool create) {
   return directory;
 }
 
+// The same for those who change nothing.
+Result<Directory> share(const std::string& path) {
+  TRY_ASSIGN(Directory directory, Directory::open(path, false));
+  const std::optional<std::string> holder = directory.share();
+  if (!holder.has_value()) return directory;
+  return Status(Code::kBusy, path + " is in use by " + *holder + "; stop it first, or look at a copy");
+}
+
 }  // namespace
 
 Status LocalSystem::create(const std::string& directory, CreateOptions options) {
@@ -150,7 +165,10 @@ Status LocalSystem::create(const std::string& directory, CreateOptions options) 
 }
 
 Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& directory, OpenOptions options) {
-  TRY_ASSIGN(Directory held, hold(directory, options.create_if_missing));
+  if (options.read_only && options.create_if_missing) {
+    return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
+  }
+  TRY_ASSIGN(Directory held, options.read_only ? share(directory) : hold(directory, options.create_if_missing));
   Result<Superblock> superblock = read_superblock(held);
   if (superblock.code() == Code::kNotFound && options.create_if_missing) {
     TRY(create_system(held, options.create));
@@ -158,10 +176,11 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   }
   if (!superblock.is_ok()) return superblock.status();
   // A system that was finished just before its maker was killed.
-  if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
+  if (!options.read_only && held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
   vos::StoreOptions store_options;
   store_options.scrub.bytes_per_second = options.scrub_bytes_per_second;
-  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), store_options);
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), options.read_only,
+                                                 store_options);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));

@@ -181,6 +181,46 @@ TEST_F(LocalSystemTest, WhoLooksAtItsFilesIsToldWhoHoldsItAndKeepsOthersOut) {
   EXPECT_TRUE(mentions(status, "looks at it")) << status.message();
 }
 
+TEST_F(LocalSystemTest, OpenForReadingOnlyChangesNothing) {
+  OpenOptions reading;
+  reading.read_only = true;
+  EXPECT_EQ(open_status(directory(), reading).code(), Code::kNotFound);
+  open();
+  EXPECT_EQ(open_status(directory(), reading).code(), Code::kBusy);
+  {
+    const auto pool = this->pool();
+    ASSERT_TRUE(run(pool->create_container({.label = "c"})).is_ok());
+    const auto container = run(pool->open_container("c", Access::kReadWrite));
+    ASSERT_TRUE(container.is_ok());
+    client::KeyValue values(*container, ObjectId{.hi = 1, .lo = 1}, kEpochMax);
+    ASSERT_TRUE(run(values.put("key", as_bytes("value"))).is_ok());
+  }
+  system_.reset();
+  const auto content = [this] {
+    std::map<std::string, std::pair<fs::file_time_type, uintmax_t>> found;
+    for (const auto& entry : fs::directory_iterator(directory())) {
+      found[entry.path()] = {fs::last_write_time(entry.path()), fs::file_size(entry.path())};
+    }
+    return found;
+  };
+  const auto before = content();
+  for (const auto& entry : fs::directory_iterator(directory())) fs::permissions(entry.path(), fs::perms::owner_read);
+  open(reading);
+  EXPECT_TRUE(open_status(directory(), reading).is_ok());  // Several may.
+  EXPECT_EQ(open_status(directory(), {}).code(), Code::kBusy);
+  {
+    const auto container = run(pool(Access::kReadOnly)->open_container("c", Access::kReadOnly));
+    ASSERT_TRUE(container.is_ok()) << container.status().to_string();
+    client::KeyValue values(*container, ObjectId{.hi = 1, .lo = 1}, kEpochMax);
+    const auto value = run(values.get("key"));
+    ASSERT_TRUE(value.is_ok()) << value.status().to_string();
+    EXPECT_EQ(as_text(*value), "value");
+    EXPECT_EQ(run(pool()->create_container({.label = "d"})).code(), Code::kReadOnly);
+  }
+  EXPECT_TRUE(system_->close().is_ok());
+  EXPECT_EQ(content(), before);
+}
+
 TEST_F(LocalSystemTest, WithADamagedDescriptionItsFilesCanStillBeLookedAt) {
   open();
   ASSERT_TRUE(system_->close().is_ok());

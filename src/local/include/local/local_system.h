@@ -22,6 +22,9 @@ struct CreateOptions {
 struct OpenOptions {
   bool create_if_missing = false;      // With `create` as below; the directory may be missing or empty.
   CreateOptions create;
+  // Nothing in the directory is changed, and it may be on a medium that can't be. Several may look at once; nobody can
+  // open it for work meanwhile. Changes are kReadOnly. kBusy if somebody has it open for work.
+  bool read_only = false;
   ByteCount scrub_bytes_per_second = 0;  // How fast all that is stored is checked in the background; 0: not at all.
 };
 
