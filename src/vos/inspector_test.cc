@@ -279,5 +279,48 @@ TEST(VosInspector, FlippedBitsAnywhereAreNamedAndSpareTheRest) {
   }
 }
 
+TEST(VosInspector, WithFlippedBitsAnywhereAnOpenStoreReadsTheRestAndNeverWrongData) {
+  Sample sample;
+  const DiskImage whole = sample.test.disk().image();
+  Random random(8);
+  struct Wanted {
+    ObjectId object;
+    Bytes dkey;
+    uint64_t epoch;
+    Bytes value;
+  };
+  const std::vector<Wanted> all = {{kObject, text("big"), 20, sample.big},
+                                   {kObject, text("small"), 11, sample.small},
+                                   {kObject, text("small"), 20, bytes_of(3, 50)},
+                                   {kObject, text("gone"), 15, sample.small},
+                                   {kOther, text("d"), 20, bytes_of(6, 5'000)}};
+  size_t opened_count = 0, failed_count = 0, read_count = 0;
+  for (const auto& [number, block] : whole.blocks()) {
+    sample.flip(number * media::kBlockSize + random.below(media::kBlockSize));
+    const Status opened = sample.test.try_open();
+    if (opened.is_ok()) {
+      ++opened_count;
+      for (const Wanted& wanted : all) {
+        const Result<Bytes> read = sample.test.get(wanted.object, wanted.dkey, text("a"), Epoch{wanted.epoch});
+        if (read.is_ok()) {
+          ++read_count;
+          EXPECT_EQ(*read, wanted.value) << "block " << number;
+        } else {
+          ++failed_count;
+          EXPECT_EQ(read.code(), Code::kCorrupt) << read.status().to_string();
+        }
+      }
+    } else {
+      EXPECT_EQ(opened.code(), Code::kCorrupt) << opened.to_string();
+    }
+    sample.test.crash();
+    sample.test.disk().load(whole);
+  }
+  // Most blocks hold values, and one flipped bit there costs one value.
+  EXPECT_GT(opened_count, 25u);
+  EXPECT_GT(failed_count, 0u);
+  EXPECT_GT(read_count, failed_count * 4);
+}
+
 }  // namespace
 }  // namespace aeon::vos

@@ -250,7 +250,7 @@ class Damaged(DebugTest):
         whole = self.read_file(self.target)
         used = [at for at in range(0, len(whole), BLOCK) if any(whole[at:at + BLOCK])]
         numbers = random.Random(5)
-        for attempt in range(8):
+        for attempt in range(5):
             for _ in range(8):
                 self.flip(numbers.choice(used) + numbers.randrange(BLOCK))
             for verb in VERBS:
