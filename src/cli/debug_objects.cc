@@ -17,6 +17,7 @@ constexpr size_t kHexRow = 16;
 
 std::string name_of(const NamedContainer& container) {
   if (container.stored.is_destroyed) return "(destroyed)";
+  if (container.stored.is_hidden) return "(destroyed, kept for its clones)";
   return container.label.empty() ? container.stored.id.to_string() : printable(container.label);
 }
 
@@ -83,6 +84,11 @@ Result<Bytes> prefix_of(const Named& named) {
   if (!named.dkey) return vos::Inspector::prefix_of(number, *named.object);
   if (!named.akey) return vos::Inspector::prefix_of(number, *named.object, *named.dkey);
   return vos::Inspector::prefix_of(number, *named.object, *named.dkey, *named.akey);
+}
+
+// Neither a value nor a punch.
+bool is_mark(const vos::StoredRecord& record) {
+  return record.kind == vos::StoredRecord::Kind::kSeveralShapes || record.kind == vos::StoredRecord::Kind::kStamp;
 }
 
 std::string place_text(const vos::StoredRecord& record) {
@@ -167,7 +173,7 @@ class Listing {
       if (named_.object) group_->name = named_.dkey ? record.akey : record.dkey;
     }
     if (record.has_value()) ++group_->values;
-    if (!record.has_value() && record.kind != vos::StoredRecord::Kind::kSeveralShapes) ++group_->punches;
+    if (!record.has_value() && !is_mark(record)) ++group_->punches;
     group_->bytes += record.bytes;
     group_->oldest = std::min(group_->oldest, record.epoch);
     group_->newest = std::max(group_->newest, record.epoch);
@@ -186,6 +192,7 @@ class Listing {
   bool is_of_named(const vos::StoredRecord& record) const {
     using Kind = vos::StoredRecord::Kind;
     if (record.kind == Kind::kForeign) return true;
+    if (record.kind == Kind::kStamp) return named_.object.has_value();
     return (named_.object && !named_.dkey && record.kind == Kind::kObjectPunch) ||
            (named_.dkey && !named_.akey && record.kind == Kind::kDkeyPunch);
   }
@@ -494,7 +501,12 @@ Status debug_containers(Invocation& invocation) {
     object["uuid"] = stored.id.is_nil() ? "" : stored.id.to_string();
     object["label"] = printable(container.label);
     object["destroyed"] = stored.is_destroyed;
+    object["hidden"] = stored.is_hidden;
+    object["epochs"] = stored.epochs == vos::EpochMode::kExplicit ? "explicit" : "clock";
     object["epoch_bound"] = epoch_text(stored.epoch_bound);
+    object["committed_epoch"] = epoch_text(stored.committed);
+    object["base_number"] = stored.base_number;
+    object["base_epoch"] = epoch_text(stored.base_epoch);
     object["aggregated_through"] = epoch_text(stored.aggregated_through);
     object["snapshots"] = Json::array();
     for (const Epoch epoch : stored.snapshots) object["snapshots"].push_back(epoch_text(epoch));
@@ -508,6 +520,12 @@ Status debug_containers(Invocation& invocation) {
     if (!stored.id.is_nil()) output.line("  uuid        {}", stored.id.to_string());
     output.line("  epochs      to {}, aggregated through {}", epoch_text(stored.epoch_bound),
                 epoch_text(stored.aggregated_through));
+    if (stored.epochs == vos::EpochMode::kExplicit) {
+      output.line("  explicit    committed through {}", epoch_text(stored.committed));
+    }
+    if (stored.base_number != 0) {
+      output.line("  clone       of container {} at epoch {}", stored.base_number, epoch_text(stored.base_epoch));
+    }
     std::string snapshots;
     for (const Epoch epoch : stored.snapshots) snapshots += " " + epoch_text(epoch);
     output.line("  snapshots  {}", snapshots.empty() ? " none" : snapshots);

@@ -46,6 +46,7 @@ void count(const StoredRecord& record, ContainerSpace& space) {
     case StoredRecord::Kind::kSingle:
     case StoredRecord::Kind::kExtent: ++space.values; break;
     case StoredRecord::Kind::kForeign:
+    case StoredRecord::Kind::kStamp:
     case StoredRecord::Kind::kSeveralShapes: break;
     default: ++space.punches; break;
   }
@@ -78,6 +79,12 @@ class OverviewBuilder {
         if (rest.size() != 4 || !info.is_ok()) return note(key, info.is_ok() ? foreign() : info.status());
         StoredContainer& container = at(load_be32(rest.data()));
         container.epoch_bound = info->bound;
+        container.epochs = info->epochs;
+        container.committed = info->committed;
+        container.base_number = info->base_number;
+        container.base_epoch = info->base_epoch;
+        container.is_hidden = info->is_hidden;
+        if (container.id.is_nil()) container.id = info->id;
         container.aggregated_through = info->aggregated_through;
         break;
       }
@@ -139,6 +146,7 @@ std::string_view name_of(StoredRecord::Kind kind) {
     case StoredRecord::Kind::kSinglePunch: return "single value punch";
     case StoredRecord::Kind::kExtent: return "extent";
     case StoredRecord::Kind::kExtentPunch: return "extent punch";
+    case StoredRecord::Kind::kStamp: return "stamp";
   }
   return "foreign";
 }

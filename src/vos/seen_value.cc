@@ -93,18 +93,38 @@ Task<void> Inspector::collect(Bytes prefix, SeenValue* into, bool stops_behind_p
   }
 }
 
-Task<Result<Inspector::SeenValue>> Inspector::see(uint32_t container, ObjectId object, Bytes dkey, Bytes akey,
-                                                  Epoch epoch) {
-  CO_TRY(media_->usable());
-  SeenValue seen;
+Task<Status> Inspector::collect_layer(uint32_t container, ObjectId object, Bytes dkey, Bytes akey, Epoch through,
+                                      SeenValue* into) {
   CO_TRY_ASSIGN(Bytes dkey_bytes, prefix_of(container, object, dkey));
   CO_TRY_ASSIGN(Bytes akey_bytes, prefix_of(container, object, dkey, akey));
   Bytes object_bytes = prefix_of(container, object);
   object_bytes.push_back(kPunchTag);
   dkey_bytes.push_back(kPunchTag);
-  co_await collect(std::move(object_bytes), &seen, true);
-  co_await collect(std::move(dkey_bytes), &seen, true);
-  co_await collect(std::move(akey_bytes), &seen, false);
+  SeenValue layer;
+  co_await collect(std::move(object_bytes), &layer, true);
+  co_await collect(std::move(dkey_bytes), &layer, true);
+  co_await collect(std::move(akey_bytes), &layer, false);
+  for (StoredRecord& record : layer.versions) {
+    if (record.epoch <= through) into->versions.push_back(std::move(record));
+  }
+  into->damage.insert(into->damage.end(), layer.damage.begin(), layer.damage.end());
+  co_return ok();
+}
+
+Task<Result<Inspector::SeenValue>> Inspector::see(uint32_t container, ObjectId object, Bytes dkey, Bytes akey,
+                                                  Epoch epoch) {
+  CO_TRY_ASSIGN(const StoreOverview overview, co_await this->overview(false));
+  SeenValue seen;
+  // A clone's own epochs are all above those it shares, so versions of all layers compare as those of one container.
+  Epoch through = kEpochMax;
+  for (uint32_t number = container; number != 0;) {
+    CO_TRY(co_await collect_layer(number, object, dkey, akey, through, &seen));
+    const auto layer = std::find_if(overview.containers.begin(), overview.containers.end(),
+                                    [&](const StoredContainer& stored) { return stored.number == number; });
+    const bool has_base = layer != overview.containers.end() && layer->base_number < number;
+    if (has_base) through = std::min(through, layer->base_epoch);
+    number = has_base ? layer->base_number : 0;
+  }
   const Version floor = floor_of(seen, epoch);
   see_single(seen, floor, epoch);
   if (seen.pieces.empty()) {

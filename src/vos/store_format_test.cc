@@ -14,6 +14,8 @@ constexpr ObjectId kPlain{.hi = 1, .lo = 2};
 constexpr ObjectId kIntegerKeys{.hi = uint64_t{4} << 56 | 1, .lo = 3};  // Type 4: dkeys and akeys are integers.
 constexpr ObjectId kPunched{.hi = 1, .lo = 4};
 const Uuid kSecond = Uuid::from_random(5, 6);
+const Uuid kExplicit = Uuid::from_random(7, 8);
+const Uuid kClone = Uuid::from_random(9, 10);
 
 std::string testdata(const std::string& name) { return std::string(AEON_TESTDATA_DIR) + "/" + name; }
 
@@ -85,9 +87,36 @@ void fill(TestStore& test) {
   must(test.run(test.store().change_metadata(changes)));
 }
 
-void make_sample(const std::string& path) {
+// What format 2 adds: explicit epochs with what isn't committed, a clone, and a hidden base.
+void fill_options(TestStore& test) {
+  const auto put = [&](Uuid container, std::string_view dkey, std::string_view value, Epoch epoch) {
+    std::vector<ObjectWrite> writes(1);
+    writes[0].object = kPlain;
+    writes[0].dkey = text(dkey);
+    const Bytes bytes = text(value);
+    writes[0].akeys.push_back(TestStore::single(text("a"), bytes));
+    must(test.run(test.store().write(container, std::move(writes), epoch, Durability::kSync)).status());
+  };
+  ContainerOptions options;
+  options.epochs = EpochMode::kExplicit;
+  must(test.run(test.store().create_container(kExplicit, options)));
+  put(kExplicit, "first", "committed", Epoch{5});
+  must(test.run(test.store().commit(kExplicit, Epoch{5})));
+  put(kExplicit, "second", "not committed", Epoch{6});
+  const Uuid hidden = Uuid::from_random(11, 12);
+  must(test.run(test.store().create_container(hidden)));
+  put(hidden, "shared", "of the base", Epoch{50});
+  ContainerOptions clone;
+  clone.base = CloneBase{.container = hidden};
+  must(test.run(test.store().create_container(kClone, clone)));
+  put(kClone, "own", "of the clone", kEpochZero);
+  must(test.run(test.store().destroy_container(hidden)));
+}
+
+void make_sample(int format, const std::string& path) {
   TestStore test(1, sample_disk());
   fill(test);
+  if (format >= 2) fill_options(test);
   test.crash();
   save_blocks(test.disk().image(), path);
 }
@@ -101,7 +130,11 @@ std::string words_of(TestStore& test) {
   EXPECT_TRUE(overview.is_ok());
   words << "format " << (*overview).format_version << "\n";
   for (const StoredContainer& container : (*overview).containers) {
-    words << "container " << container.number << " " << container.id.to_string() << " snapshots";
+    words << "container " << container.number << " " << container.id.to_string();
+    if (container.epochs == EpochMode::kExplicit) words << " explicit, committed " << container.committed.value;
+    if (container.base_number != 0) words << " clone of " << container.base_number;
+    if (container.is_hidden) words << " hidden";
+    words << " snapshots";
     for (const Epoch epoch : container.snapshots) words << " " << epoch.value;
     words << "\n";
     Inspector::RecordWalk walk(**inspector, Inspector::prefix_of(container.number));
@@ -117,9 +150,23 @@ std::string words_of(TestStore& test) {
   return words.str();
 }
 
-TEST(VosFormat, AStoreOfFormatOneOpensForever) {
-  const std::string path = testdata("vos_format_1.blocks");
-  if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) make_sample(path);
+void expect_value(TestStore& test, Uuid container, std::string_view dkey, Epoch epoch, std::string_view value) {
+  Bytes out(value.size());
+  std::vector<AkeyFetch> fetches(1);
+  fetches[0].akey = text("a");
+  fetches[0].out.emplace_back(out);
+  const auto fetched = test.run(test.store().fetch(container, kPlain, text(dkey), std::move(fetches), 0, epoch));
+  ASSERT_TRUE(fetched.is_ok()) << fetched.status().to_string();
+  EXPECT_EQ((*fetched)[0].record_size, value.size());
+  EXPECT_EQ(as_text(out), value);
+}
+
+class VosFormat : public ::testing::TestWithParam<int> {};
+
+TEST_P(VosFormat, OpensForever) {
+  const std::string name = "vos_format_" + std::to_string(GetParam());
+  const std::string path = testdata(name + ".blocks");
+  if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) make_sample(GetParam(), path);
   TestStore test(1, sample_disk());
   const DiskImage image = load_blocks(path);
   ASSERT_FALSE(image.empty()) << path;
@@ -127,7 +174,7 @@ TEST(VosFormat, AStoreOfFormatOneOpensForever) {
   test.disk().load(image);
 
   const std::string words = words_of(test);
-  const std::string words_path = testdata("vos_format_1.txt");
+  const std::string words_path = testdata(name + ".txt");
   if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) std::ofstream(words_path, std::ios::binary) << words;
   std::ifstream in(words_path, std::ios::binary);
   const std::string expected((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
@@ -154,11 +201,20 @@ TEST(VosFormat, AStoreOfFormatOneOpensForever) {
   EXPECT_EQ(test.run(test.store().query_container(test.container()))->snapshots, std::vector<Epoch>{Epoch{33}});
   EXPECT_TRUE(test.run(test.store().query_container(kSecond)).is_ok());
   EXPECT_EQ(*test.run(test.store().get_metadata("service/record")), text("metadata"));
+  if (GetParam() >= 2) {
+    expect_value(test, kExplicit, "first", kEpochMax, "committed");
+    expect_value(test, kExplicit, "second", Epoch{6}, "not committed");
+    expect_value(test, kExplicit, "second", kEpochMax, "");
+    expect_value(test, kClone, "shared", kEpochMax, "of the base");
+    expect_value(test, kClone, "own", kEpochMax, "of the clone");
+  }
   // And can be written to.
   EXPECT_TRUE(test.put(kPlain, text("new"), text("a"), text("value")).is_ok());
   test.reopen();
   EXPECT_EQ(*test.get(kPlain, text("new"), text("a")), text("value"));
 }
+
+INSTANTIATE_TEST_SUITE_P(EachVersion, VosFormat, ::testing::Values(1, 2));
 
 }  // namespace
 }  // namespace aeon::vos

@@ -13,6 +13,7 @@ StoredRecord::Kind kind_of(RecordKey::Kind kind, bool is_punch) {
     case RecordKey::Kind::kDkeyPunch: return StoredRecord::Kind::kDkeyPunch;
     case RecordKey::Kind::kAkeyPunch: return StoredRecord::Kind::kAkeyPunch;
     case RecordKey::Kind::kSeveralShapes: return StoredRecord::Kind::kSeveralShapes;
+    case RecordKey::Kind::kStamp: return StoredRecord::Kind::kStamp;
     case RecordKey::Kind::kSingle: return is_punch ? StoredRecord::Kind::kSinglePunch : StoredRecord::Kind::kSingle;
     case RecordKey::Kind::kExtent: return is_punch ? StoredRecord::Kind::kExtentPunch : StoredRecord::Kind::kExtent;
   }

@@ -26,6 +26,7 @@ struct StoredRecord {
     kSinglePunch,
     kExtent,
     kExtentPunch,
+    kStamp,           // Of an object in a container with explicit epochs: something changed at the epoch.
   };
   Kind kind = Kind::kForeign;
   Status status;  // kCorrupt: what is wrong with key or value; fields are set as far as they could be read.
@@ -65,8 +66,13 @@ struct StoredContainer {
   uint32_t number = 0;
   Uuid id;  // Nil: destroyed, its records are being erased.
   bool is_destroyed = false;
+  bool is_hidden = false;  // Destroyed, and kept for its clones.
+  EpochMode epochs = EpochMode::kClock;
   Epoch epoch_bound;  // At or above the newest write; exact after closing in order.
+  Epoch committed;  // With explicit epochs: the highest.
   Epoch aggregated_through;
+  uint32_t base_number = 0;  // Of a clone: the container that it shares records with,
+  Epoch base_epoch;  // up to this epoch.
   std::vector<Epoch> snapshots;
   ContainerSpace space;
 };
@@ -161,6 +167,8 @@ class Inspector {
  private:
   struct Verification;
   Task<void> collect(Bytes prefix, SeenValue* into, bool stops_behind_punches);
+  Task<Status> collect_layer(uint32_t container, ObjectId object, Bytes dkey, Bytes akey, Epoch through,
+                             SeenValue* into);
   Task<void> verify_structure(Verification* verification);
   Task<bool> verify_records(Verification* verification);
 
