@@ -31,6 +31,7 @@ const std::vector<Group>& groups() {
       {"object", {"obj"}, "look at objects"},
       {"kv", {}, "keys and values in one object"},
       {"filesystem", {"fs"}, "files and directories in containers of type POSIX"},
+      {"debug", {}, "look into a store that nobody has open, without changing it"},
   };
   return kGroups;
 }
@@ -38,8 +39,8 @@ const std::vector<Group>& groups() {
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> kVerbs = [] {
     std::vector<Verb> all;
-    for (auto list :
-         {system_verbs, pool_verbs, container_verbs, object_verbs, kv_verbs, filesystem_verbs, program_verbs}) {
+    for (auto list : {system_verbs, pool_verbs, container_verbs, object_verbs, kv_verbs, filesystem_verbs, debug_verbs,
+                      program_verbs}) {
       for (Verb& verb : list()) all.push_back(std::move(verb));
     }
     return all;

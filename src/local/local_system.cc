@@ -17,12 +17,16 @@ namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
 constexpr std::string_view kLocalPrefix = "local:";
-constexpr ByteCount kCapacityUnlimited = ByteCount{16} << 40;
 
 class EmbeddedSystem final : public LocalSystem {
  public:
-  EmbeddedSystem(Directory directory, std::string path, Superblock superblock)
-      : directory_(std::move(directory)), path_(std::move(path)), superblock_(std::move(superblock)) {}
+  EmbeddedSystem(Directory directory, std::string path, Superblock superblock, bool is_read_only,
+                 vos::StoreOptions options)
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
+        superblock_(std::move(superblock)),
+        is_read_only_(is_read_only),
+        store_options_(options) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
     if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
@@ -31,8 +35,9 @@ class EmbeddedSystem final : public LocalSystem {
   // Opens what the superblock names. Once, before anything else.
   Status start() {
     const TargetEntry& target = superblock_.targets[0];
-    const FileDisk::Options file{
-        .create = false, .read_only = false, .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
+    const FileDisk::Options file{.create = false,
+                                 .read_only = is_read_only_,
+                                 .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
     Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(*reactor_, directory_.path_of(target.file), file);
     if (!disk.is_ok()) return disk.status();
     disk_ = std::move(*disk);
@@ -62,6 +67,7 @@ class EmbeddedSystem final : public LocalSystem {
  private:
   Task<Status> start_engine() {
     media::OpenOptions open;
+    open.read_only = is_read_only_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(world_, *disk_, open));
     if (media->uuid() != superblock_.targets[0].store) {
@@ -70,7 +76,7 @@ class EmbeddedSystem final : public LocalSystem {
                                                    "file that belongs to this one");
     }
     std::vector<std::unique_ptr<vos::Store>> stores(1);
-    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media)));
+    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media), store_options_));
     engine::Engine::Options options;
     options.system_name = superblock_.system_name;
     options.free_outside = [this] { return directory_free(); };
@@ -92,6 +98,8 @@ class EmbeddedSystem final : public LocalSystem {
     }
     Status stopped = ok();
     if (engine_ != nullptr) stopped = co_await engine_->stop();
+    // When containers were opened, for instance: nobody asked to keep that.
+    if (is_read_only_ && stopped.code() == Code::kReadOnly) stopped = ok();
     if (channel_ != nullptr) channel_->disconnect();
     engine_.reset();
     disk_.reset();
@@ -108,6 +116,8 @@ class EmbeddedSystem final : public LocalSystem {
   Directory directory_;
   const std::string path_;
   const Superblock superblock_;
+  const bool is_read_only_;
+  const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   SystemClock clock_;
@@ -139,6 +149,14 @@ Result<Directory> hold(const std::string& path, bool create) {
   return directory;
 }
 
+// The same for those who change nothing.
+Result<Directory> share(const std::string& path) {
+  TRY_ASSIGN(Directory directory, Directory::open(path, false));
+  const std::optional<std::string> holder = directory.share();
+  if (!holder.has_value()) return directory;
+  return Status(Code::kBusy, path + " is in use by " + *holder + "; stop it first, or look at a copy");
+}
+
 }  // namespace
 
 Status LocalSystem::create(const std::string& directory, CreateOptions options) {
@@ -147,7 +165,10 @@ Status LocalSystem::create(const std::string& directory, CreateOptions options) 
 }
 
 Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& directory, OpenOptions options) {
-  TRY_ASSIGN(Directory held, hold(directory, options.create_if_missing));
+  if (options.read_only && options.create_if_missing) {
+    return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
+  }
+  TRY_ASSIGN(Directory held, options.read_only ? share(directory) : hold(directory, options.create_if_missing));
   Result<Superblock> superblock = read_superblock(held);
   if (superblock.code() == Code::kNotFound && options.create_if_missing) {
     TRY(create_system(held, options.create));
@@ -155,14 +176,17 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   }
   if (!superblock.is_ok()) return superblock.status();
   // A system that was finished just before its maker was killed.
-  if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
-  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock));
+  if (!options.read_only && held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
+  vos::StoreOptions store_options;
+  store_options.scrub.bytes_per_second = options.scrub_bytes_per_second;
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), options.read_only,
+                                                 store_options);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));
 }
 
-Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
+Result<std::string> directory_of_system(const std::string& name) {
   const char* const variable = std::getenv(kSystemVariable);
   const std::string chosen = !name.empty() ? name : variable != nullptr ? variable : "";
   if (chosen.empty()) {
@@ -174,10 +198,14 @@ Result<std::shared_ptr<client::System>> open_system(const std::string& name, boo
                                               "' names no system; write local:DIRECTORY, for instance "
                                               "AEON_SYSTEM=local:/data/store");
   }
+  return chosen.substr(kLocalPrefix.size());
+}
+
+Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
+  TRY_ASSIGN(const std::string directory, directory_of_system(name));
   OpenOptions options;
   options.create_if_missing = create_if_missing;
-  TRY_ASSIGN(std::shared_ptr<LocalSystem> system,
-             LocalSystem::open(chosen.substr(kLocalPrefix.size()), std::move(options)));
+  TRY_ASSIGN(std::shared_ptr<LocalSystem> system, LocalSystem::open(directory, std::move(options)));
   return std::shared_ptr<client::System>(std::move(system));
 }
 

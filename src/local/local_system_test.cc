@@ -11,6 +11,7 @@
 
 #include "client/array.h"
 #include "client/key_value.h"
+#include "local/offline.h"
 
 namespace aeon::local {
 namespace {
@@ -156,6 +157,78 @@ TEST_F(LocalSystemTest, ASecondOpenerInThisProcessIsToldWhoHoldsIt) {
   EXPECT_TRUE(mentions(status, "local_test")) << status.message();
   ASSERT_TRUE(system_->close().is_ok());
   EXPECT_TRUE(open_status(directory()).is_ok());
+}
+
+TEST_F(LocalSystemTest, WhoLooksAtItsFilesIsToldWhoHoldsItAndKeepsOthersOut) {
+  EXPECT_EQ(OfflineSystem::open(directory()).code(), Code::kNotFound);
+  open();
+  {
+    const auto offline = OfflineSystem::open(directory());
+    ASSERT_TRUE(offline.is_ok()) << offline.status().to_string();
+    ASSERT_TRUE((*offline)->holder().has_value());
+    EXPECT_NE((*offline)->holder()->find("process " + std::to_string(getpid())), std::string::npos);
+  }
+  ASSERT_TRUE(system_->close().is_ok());
+  const auto first = OfflineSystem::open(directory());
+  const auto second = OfflineSystem::open(directory());
+  ASSERT_TRUE(first.is_ok() && second.is_ok());
+  EXPECT_FALSE((*first)->holder().has_value());
+  EXPECT_FALSE((*second)->holder().has_value());
+  EXPECT_EQ((*first)->pool_label(), "default");
+  EXPECT_TRUE(fs::exists((*first)->target().path));
+  const Status status = open_status(directory());
+  EXPECT_EQ(status.code(), Code::kBusy);
+  EXPECT_TRUE(mentions(status, "looks at it")) << status.message();
+}
+
+TEST_F(LocalSystemTest, OpenForReadingOnlyChangesNothing) {
+  OpenOptions reading;
+  reading.read_only = true;
+  EXPECT_EQ(open_status(directory(), reading).code(), Code::kNotFound);
+  open();
+  EXPECT_EQ(open_status(directory(), reading).code(), Code::kBusy);
+  {
+    const auto pool = this->pool();
+    ASSERT_TRUE(run(pool->create_container({.label = "c"})).is_ok());
+    const auto container = run(pool->open_container("c", Access::kReadWrite));
+    ASSERT_TRUE(container.is_ok());
+    client::KeyValue values(*container, ObjectId{.hi = 1, .lo = 1}, kEpochMax);
+    ASSERT_TRUE(run(values.put("key", as_bytes("value"))).is_ok());
+  }
+  system_.reset();
+  const auto content = [this] {
+    std::map<std::string, std::pair<fs::file_time_type, uintmax_t>> found;
+    for (const auto& entry : fs::directory_iterator(directory())) {
+      found[entry.path()] = {fs::last_write_time(entry.path()), fs::file_size(entry.path())};
+    }
+    return found;
+  };
+  const auto before = content();
+  for (const auto& entry : fs::directory_iterator(directory())) fs::permissions(entry.path(), fs::perms::owner_read);
+  open(reading);
+  EXPECT_TRUE(open_status(directory(), reading).is_ok());  // Several may.
+  EXPECT_EQ(open_status(directory(), {}).code(), Code::kBusy);
+  {
+    const auto container = run(pool(Access::kReadOnly)->open_container("c", Access::kReadOnly));
+    ASSERT_TRUE(container.is_ok()) << container.status().to_string();
+    client::KeyValue values(*container, ObjectId{.hi = 1, .lo = 1}, kEpochMax);
+    const auto value = run(values.get("key"));
+    ASSERT_TRUE(value.is_ok()) << value.status().to_string();
+    EXPECT_EQ(as_text(*value), "value");
+    EXPECT_EQ(run(pool()->create_container({.label = "d"})).code(), Code::kReadOnly);
+  }
+  EXPECT_TRUE(system_->close().is_ok());
+  EXPECT_EQ(content(), before);
+}
+
+TEST_F(LocalSystemTest, WithADamagedDescriptionItsFilesCanStillBeLookedAt) {
+  open();
+  ASSERT_TRUE(system_->close().is_ok());
+  std::ofstream(directory() + "/system", std::ios::trunc) << "something else";
+  const auto offline = OfflineSystem::open(directory());
+  ASSERT_TRUE(offline.is_ok());
+  EXPECT_FALSE((*offline)->description().is_ok());
+  EXPECT_TRUE(fs::exists((*offline)->target().path));
 }
 
 TEST_F(LocalSystemTest, AnotherProcessIsToldWhoHoldsIt) {

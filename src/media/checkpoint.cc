@@ -280,6 +280,10 @@ void StoreCore::checkpoint_if_due() {
 
 Task<Status> StoreCore::close(Ref core) {
   if (core->is_closed) co_return ok();
+  if (core->options.read_only) {
+    core->is_closed = true;
+    co_return ok();
+  }
   Status status = co_await core->log->wait_durable(core, core->log->appended());
   {
     const Permit turn = co_await core->checkpoint_turn.lock();

@@ -36,6 +36,10 @@ Task<Status> OpenStore::checkpoint() { return StoreCore::checkpoint(core_, false
 
 Task<Result<std::vector<KeyBlockStore::Damage>>> OpenStore::verify() { return verify_store(core_); }
 
+Task<Result<KeyBlockStore::PageCheck>> OpenStore::check_pages(Bytes from, ByteCount bytes_max) {
+  return media::check_pages(core_, std::move(from), bytes_max);
+}
+
 Task<Status> OpenStore::close() { return StoreCore::close(core_); }
 
 BlockPin::BlockPin(KeyBlockStore& store)

@@ -67,6 +67,8 @@ class Log {
   void move_tail(uint64_t position) { setup_.tail_position = position; }
 
   void fail(const Status& cause);
+  // Before the first append: nothing may be written, and failure() says `why`.
+  void refuse(Status why) { failure_ = std::move(why); }
   const Status& failure() const { return failure_; }
   // No coroutine of the log is left.
   bool is_quiet() const { return running_ == 0; }

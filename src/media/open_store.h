@@ -12,6 +12,7 @@ class OpenStore final : public KeyBlockStore {
   const StoreCore::Ref& core() const { return core_; }
 
   Uuid uuid() const override { return core_->superblock.store; }
+  bool is_read_only() const override { return core_->options.read_only; }
   Task<Result<LogPosition>> apply(Batch batch) override;
   Task<Status> wait_durable(LogPosition position) override;
   Task<Status> flush() override;
@@ -25,6 +26,7 @@ class OpenStore final : public KeyBlockStore {
   Counters counters() const override { return core_->counters(); }
   Task<Status> checkpoint() override;
   Task<Result<std::vector<Damage>>> verify() override;
+  Task<Result<PageCheck>> check_pages(Bytes from, ByteCount bytes_max) override;
   Task<Status> close() override;
 
  private:

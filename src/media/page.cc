@@ -284,6 +284,16 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
   store_le(base + kPageCrcOffset, block_checksum(out, kPageCrcOffset));
 }
 
+std::optional<PageIdentity> Page::peek(ByteView block) {
+  if (block.size() < kBlockSize || load_le<uint32_t>(block.data()) != kPageMagic) return std::nullopt;
+  PageIdentity identity;
+  identity.store_hash = load_le<uint64_t>(block.data() + 8);
+  identity.address = {load_le<uint64_t>(block.data() + 16), load_le<uint16_t>(block.data() + 34)};
+  identity.generation = load_le<uint64_t>(block.data() + 24);
+  identity.level = load_le<uint8_t>(block.data() + 33);
+  return identity;
+}
+
 Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
   const std::byte* const base = image.data();
   if (image.size() < kBlockSize || image.size() % kBlockSize != 0 || image.size() > kPageBytesMax) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -91,6 +92,8 @@ class Page {
   // kCorrupt, saying what is wrong, unless `image` is a page with this store hash and address. `identity` also gets
   // what the page says of itself.
   static Result<Page> decode(ByteView image, PageIdentity& identity);
+  // What the first block of a page says of it, unverified; nothing if it doesn't begin as a page does.
+  static std::optional<PageIdentity> peek(ByteView block);
   static PageAddress child_address(ByteView value);
 
   // Bytes held in memory.

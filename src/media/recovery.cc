@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "batch_codec.h"
+#include "log_reader.h"
 
 namespace aeon::media {
 
@@ -18,12 +19,7 @@ constexpr size_t kReadBytes = kMiB;
 
 std::string name_of(const Disk& disk) { return std::string(disk.name()); }
 
-// The newest good superblock, and whether the other copy is what it should be beside it.
-struct Superblocks {
-  Superblock newest;
-  int copy = 0;
-  bool is_other_good = false;
-};
+}  // namespace
 
 Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   Status faults[2];
@@ -75,53 +71,7 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   co_return result;
 }
 
-// Reads the ring in large pieces, and around sectors that can't be read.
-class LogReader {
- public:
-  LogReader(Disk& disk, const Superblock& superblock)
-      : disk_(disk), first_byte_(superblock.log_first * kBlockSize), size_(superblock.log_count * kBlockSize) {}
-
-  uint64_t size() const { return size_; }
-
-  // Makes at_most bytes at `position` (fewer at the ring's end) available as view().
-  Task<void> load(uint64_t position, size_t at_most) {
-    const uint64_t offset = position % size_;
-    const size_t wanted = std::min<uint64_t>(at_most, size_ - offset);
-    if (offset >= begin_ && offset + wanted <= begin_ + loaded_) {
-      view_offset_ = offset;
-      co_return;
-    }
-    begin_ = view_offset_ = offset;
-    loaded_ = std::min<uint64_t>(buffer_.size(), size_ - offset);
-    failed_blocks_.clear();
-    const Status whole = co_await disk_.read(first_byte_ + begin_, buffer_.bytes().first(loaded_));
-    if (whole.is_ok()) co_return;
-    for (size_t at = 0; at < loaded_; at += kBlockSize) {
-      const Status one = co_await disk_.read(first_byte_ + begin_ + at, buffer_.bytes().subspan(at, kBlockSize));
-      if (one.is_ok()) continue;
-      std::memset(buffer_.data() + at, 0, kBlockSize);
-      failed_blocks_.push_back({begin_ + at, one});
-    }
-  }
-  ByteView view() const { return buffer_.bytes().subspan(view_offset_ - begin_, begin_ + loaded_ - view_offset_); }
-  // Why a block within the next `size` bytes couldn't be read, if so.
-  Status fault_within(size_t size) const {
-    for (const auto& [offset, status] : failed_blocks_) {
-      if (offset >= view_offset_ && offset < view_offset_ + size) return status;
-    }
-    return ok();
-  }
-
- private:
-  Disk& disk_;
-  uint64_t first_byte_;
-  uint64_t size_;
-  DiskBuffer buffer_{kReadBytes};
-  uint64_t begin_ = 0;
-  size_t loaded_ = 0;
-  uint64_t view_offset_ = 0;
-  std::vector<std::pair<uint64_t, Status>> failed_blocks_;
-};
+namespace {
 
 // Where replay ended.
 struct Replayed {
@@ -139,8 +89,10 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
     if (!entry.is_ok()) co_return entry.status();
     if (!(*entry).has_value()) break;
     const BatchEntry change = **entry;
-    if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
-    if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
+    if (core->is_allocator_known) {
+      if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
+      if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
+    }
     if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
     while (true) {
       const Tree::Missing missing = core->tree.missing_for(change.key);
@@ -172,10 +124,10 @@ Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_
 }
 
 Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
-  out->end = core->superblock.replay_from;
   out->life = core->superblock.life;
-  // What an earlier life left behind its end may lie where this checkpoint's first frame would.
-  uint64_t life = core->superblock.replay_life;
+  // What an earlier life left behind its end may lie where this checkpoint's first frame would: the chain knows.
+  FrameChain chain(core->superblock);
+  out->end = chain.end();
   Bytes stream;
   while (out->end.position - core->superblock.replay_from.position < reader->size()) {
     co_await reader->load(out->end.position, kFrameBytesMax);
@@ -189,23 +141,18 @@ Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
       break;
     }
     const FrameHeader& frame = *decoded;
-    if (frame.sequence != out->end.sequence || frame.position != out->end.position || frame.stream != out->end.stream ||
-        frame.life < life) {
-      break;
-    }
-    // A record that an earlier life left unfinished was never acknowledged, and nothing continues it.
-    if (frame.life != life) stream.clear();
-    life = frame.life;
+    if (!chain.is_next(frame)) break;
+    if (chain.add(frame)) stream.clear();
     const ByteView payload = reader->view().subspan(kFrameHeaderSize, frame.payload_size);
     stream.insert(stream.end(), payload.begin(), payload.end());
-    const std::string place = "log frame " + std::to_string(frame.sequence) + " at block " +
-                              std::to_string(core->superblock.log_first + frame.position % reader->size() / kBlockSize);
-    out->end = {frame.end_position(), frame.sequence + 1, frame.stream + frame.payload_size};
+    const std::string place =
+        "log frame " + std::to_string(frame.sequence) + " at block " + std::to_string(reader->block_of(frame.position));
+    out->end = chain.end();
     Status replayed = co_await replay_records(core, &stream, reader->size() / 2, &out->batch_count);
     if (!replayed.is_ok()) co_return replayed.within(place);
     ++out->frame_count;
   }
-  out->life = std::max(out->life, life);
+  out->life = std::max(out->life, chain.life());
   co_return ok();
 }
 
@@ -229,12 +176,11 @@ Task<Status> scan_for_loss(StoreCore::Ref core, LogReader* reader, Replayed* rep
       if (!decode_frame(rest, core->hash).is_ok()) continue;
       replayed->life = std::max(replayed->life, seen.life);
       if (seen.durable_through >= replayed->end.sequence) {
-        co_return Status(
-            Code::kCorrupt,
-            "log frame " + std::to_string(replayed->end.sequence) + " at block " +
-                std::to_string(core->superblock.log_first + replayed->end.position % reader->size() / kBlockSize) +
-                " is damaged or gone, and frame " + std::to_string(seen.sequence) +
-                " says that it had been durable; restore the store from a replica or backup");
+        co_return Status(Code::kCorrupt,
+                         "log frame " + std::to_string(replayed->end.sequence) + " at block " +
+                             std::to_string(reader->block_of(replayed->end.position)) +
+                             " is damaged or gone, and frame " + std::to_string(seen.sequence) +
+                             " says that it had been durable; restore the store from a replica or backup");
       }
     }
     at += done;
@@ -298,10 +244,38 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
   co_return ok();
 }
 
+namespace {
+
+Task<Status> load_allocator(StoreCore::Ref core) {
+  const Superblock& superblock = core->superblock;
+  CO_TRY_ASSIGN(const AllocatorImage image, co_await read_allocator(core->disk, superblock, &core->allocator_blocks));
+  CO_TRY(core->ledger.load(image, superblock.adopted_blocks));
+  uint64_t unpaged = core->ledger.free_count() + superblock.adopted_blocks;
+  for (const BlockRange& range : core->allocator_blocks) unpaged += range.count;
+  for (const BlockRange& range : image.held) unpaged += range.count;
+  if (unpaged > superblock.data_end - superblock.data_first) {
+    co_return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
+  }
+  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
+  co_return ok();
+}
+
+Log::Setup log_setup(const StoreCore& core, const Superblock& opened, const Replayed& replayed) {
+  return {.first_block = opened.log_first,
+          .block_count = opened.log_count,
+          .store_hash = core.hash,
+          .life = opened.life,
+          .tail_position = opened.replay_from.position,
+          .head = replayed.end,
+          .write_behind = core.options.write_behind};
+}
+
+}  // namespace
+
 Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions options) {
   // After a kill, frames that were in flight may be in the disk's cache only. Replaying one frees blocks for reuse, so
   // it must not be lost after all at the next power loss: flushed first, and only then read.
-  CO_TRY(co_await disk.flush());
+  if (!options.read_only) CO_TRY(co_await disk.flush());
   CO_TRY_ASSIGN(const Superblocks superblocks, co_await read_superblocks(disk));
   const Superblock& superblock = superblocks.newest;
   const uint64_t disk_end = disk.capacity() / kBlockSize;
@@ -313,17 +287,12 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   StoreCore::Ref core = std::make_shared<StoreCore>(world, disk, options, superblock);
   core->superblock_copy = superblocks.copy;
 
-  const Result<AllocatorImage> image = co_await read_allocator(disk, superblock, &core->allocator_blocks);
-  if (!image.is_ok()) co_return image.status().within(disk.name());
-  Status loaded = core->ledger.load(*image, superblock.adopted_blocks);
-  if (!loaded.is_ok()) co_return loaded.within(disk.name());
-  uint64_t unpaged = core->ledger.free_count() + superblock.adopted_blocks;
-  for (const BlockRange& range : core->allocator_blocks) unpaged += range.count;
-  for (const BlockRange& range : (*image).held) unpaged += range.count;
-  if (unpaged > superblock.data_end - superblock.data_first) {
-    co_return Status(Code::kCorrupt, name_of(disk) + ": allocator: more blocks stored than there are");
+  Status allocator = co_await load_allocator(core);
+  if (!allocator.is_ok()) {
+    if (!options.read_only) co_return allocator.within(disk.name());
+    log::warn("allocator_damaged", {{"device", disk.name()}, {"status", allocator}});
+    core->is_allocator_known = false;  // Who only reads doesn't need it.
   }
-  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
 
   core->ledger.grow(disk_end);  // Before the replay: batches since the checkpoint may have adopted some of it.
   LogReader reader(disk, superblock);
@@ -339,22 +308,22 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   }
   core->counts.replayed_batches = replayed.batch_count;
 
+  Superblock opened = superblock;
+  if (options.read_only) {
+    opened.life = replayed.life;
+    core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
+    core->log->refuse(Status(Code::kReadOnly, name_of(disk) + " is open for reading only"));
+    co_return core;
+  }
+
   // A life of its own, before the first frame of it: what an earlier life left behind the end is never taken for
   // this one's.
-  Superblock opened = superblock;
   opened.life = replayed.life + 1;
   opened.is_clean = false;
   status = co_await StoreCore::write_superblock(core, opened);
   if (!status.is_ok()) co_return status.within(disk.name());
 
-  const Log::Setup setup{.first_block = superblock.log_first,
-                         .block_count = superblock.log_count,
-                         .store_hash = core->hash,
-                         .life = opened.life,
-                         .tail_position = superblock.replay_from.position,
-                         .head = replayed.end,
-                         .write_behind = options.write_behind};
-  core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, setup);
+  core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
   co_return core;
 }
 

@@ -54,6 +54,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;
   bool is_closed = false;
+  bool is_allocator_known = true;            // False only when opened read-only with a damaged image.
   Counters counts;
 
  private:

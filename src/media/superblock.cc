@@ -107,26 +107,49 @@ void encode_superblock(const Superblock& superblock, int copy, MutableBytes out)
   store_le(out.data() + kSuperblockCrcOffset, block_checksum(out, kSuperblockCrcOffset));
 }
 
+namespace {
+
+// The fields, whatever they are; false if one can't be.
+bool read_fields(ByteView block, uint64_t& copy, Superblock& superblock) {
+  Reader reader{block.data() + kBodyOffset};
+  reader.u64(copy);
+  each_field(reader, superblock);
+  return reader.is_good;
+}
+
+bool is_checksum_good(ByteView block) {
+  return block_checksum(block, kSuperblockCrcOffset) == load_le<uint32_t>(block.data() + kSuperblockCrcOffset);
+}
+
+bool has_magic(ByteView block) {
+  return block.size() == kBlockSize && std::memcmp(block.data(), kMagic, sizeof kMagic) == 0;
+}
+
+}  // namespace
+
+std::optional<PeekedSuperblock> peek_superblock(ByteView block) {
+  if (!has_magic(block)) return std::nullopt;
+  PeekedSuperblock peeked;
+  peeked.version = load_le<uint32_t>(block.data() + kVersionOffset);
+  peeked.is_checksum_good = is_checksum_good(block);
+  read_fields(block, peeked.copy, peeked.superblock);
+  return peeked;
+}
+
 Result<Superblock> decode_superblock(ByteView block, int copy) {
-  if (block.size() != kBlockSize || std::memcmp(block.data(), kMagic, sizeof kMagic) != 0) {
-    return Status(Code::kNotFound, "no Aeon store");
-  }
-  const bool is_intact =
-      block_checksum(block, kSuperblockCrcOffset) == load_le<uint32_t>(block.data() + kSuperblockCrcOffset);
+  if (!has_magic(block)) return Status(Code::kNotFound, "no Aeon store");
   const uint32_t version = load_le<uint32_t>(block.data() + kVersionOffset);
   // A later format keeps magic, version and checksum where they are, so a good checksum makes the version credible.
-  if (!is_intact) return Status(Code::kCorrupt, "superblock: checksum mismatch");
-  if (version != kFormatVersion) {
+  if (!is_checksum_good(block)) return Status(Code::kCorrupt, "superblock: checksum mismatch");
+  if (version < kFormatVersionOldest || version > kFormatVersion) {
     return Status(Code::kVersionUnsupported, "the store has format " + std::to_string(version) +
                                                  " and this program knows format " + std::to_string(kFormatVersion) +
                                                  "; use a version of the program that knows it");
   }
-  Reader reader{block.data() + kBodyOffset};
   uint64_t stored_copy = 0;
-  reader.u64(stored_copy);
   Superblock superblock;
-  each_field(reader, superblock);
-  if (!reader.is_good || stored_copy != static_cast<uint64_t>(copy) || !is_plausible(superblock)) {
+  const bool is_good = read_fields(block, stored_copy, superblock);
+  if (!is_good || stored_copy != static_cast<uint64_t>(copy) || !is_plausible(superblock)) {
     return Status(Code::kCorrupt, "superblock: impossible content");
   }
   return superblock;

@@ -6,5 +6,6 @@
 namespace aeon::media {
 
 Task<Result<std::vector<KeyBlockStore::Damage>>> verify_store(StoreCore::Ref core);
+Task<Result<KeyBlockStore::PageCheck>> check_pages(StoreCore::Ref core, Bytes from, ByteCount bytes_max);
 
 }  // namespace aeon::media

@@ -53,6 +53,15 @@ Status write_all(int descriptor, ByteView content, const std::string& what) {
   return ok();
 }
 
+// Who wrote the lock file last.
+std::string holder_in(int descriptor) {
+  char text[256] = {};
+  const ssize_t size = ::pread(descriptor, text, sizeof text - 1, 0);
+  std::string who = size > 0 ? std::string(text, static_cast<size_t>(size)) : "another process";
+  who.erase(std::find(who.begin(), who.end(), '\n'), who.end());
+  return who;
+}
+
 }  // namespace
 
 Result<Directory> Directory::open(const std::string& path, bool create) {
@@ -96,17 +105,29 @@ Status Directory::lock(const std::string& holder) {
   // Bound to the open file and not inherited by exec: gone when the process is, by whatever end.
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
-    char text[256] = {};
-    const ssize_t size = ::pread(descriptor, text, sizeof text - 1, 0);
+    const bool is_shared = error == EWOULDBLOCK && ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+    const std::string who = is_shared ? "a process that looks at it without changing it" : holder_in(descriptor);
     ::close(descriptor);
     if (error != EWOULDBLOCK) return failed("can't lock " + path_, error);
-    std::string who = size > 0 ? std::string(text, static_cast<size_t>(size)) : "another process";
-    who.erase(std::find(who.begin(), who.end(), '\n'), who.end());
     return Status(Code::kBusy, path_ + " is in use by " + who + "; stop it first, or use another directory");
   }
   lock_descriptor_ = descriptor;
   if (::ftruncate(descriptor, 0) != 0) return failed("can't write the lock of " + path_, errno);
   return write_all(descriptor, as_bytes(holder + "\n"), "the lock of " + path_);
+}
+
+std::optional<std::string> Directory::share() {
+  const int descriptor = ::openat(descriptor_, kLockName, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0) {
+    lock_descriptor_ = descriptor;
+    return std::nullopt;
+  }
+  const bool is_held = errno == EWOULDBLOCK;
+  std::optional<std::string> who;
+  if (is_held) who = holder_in(descriptor);
+  ::close(descriptor);
+  return who;
 }
 
 Result<Bytes> Directory::read_file(const std::string& name) const {

@@ -141,6 +141,7 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
     return Status(code_of(error), "can't open " + path + ": " + error_text(error));
   }
   std::unique_ptr<FileDisk> disk(new FileDisk(reactor, path, descriptor));
+  disk->is_read_only_ = options.read_only;
   struct stat about{};
   if (fstat(descriptor, &about) != 0) return Status(Code::kIo, "can't look at " + path + ": " + error_text(errno));
   if (S_ISBLK(about.st_mode)) {
@@ -177,6 +178,8 @@ Status FileDisk::check(const DiskOp& op) const {
       (has_memory && reinterpret_cast<uintptr_t>(op.memory()) % kDiskBlockSize != 0)) {
     return Status(Code::kInvalidArgument, "disk operation not aligned to 4096 bytes");
   }
+  const bool changes = op.kind() != DiskOp::Kind::kRead && op.kind() != DiskOp::Kind::kFlush;
+  if (is_read_only_ && changes) return Status(Code::kReadOnly, path_ + " is open for reading only");
   if (op.offset() > capacity_ || op.size() > capacity_ - op.offset()) {
     if (op.kind() == DiskOp::Kind::kWrite || op.kind() == DiskOp::Kind::kWriteDurable) {
       return Status(Code::kNoSpace, path_ + " is full: it may hold " + std::to_string(capacity_) + " bytes");

@@ -121,7 +121,7 @@ struct StoreInfoRecord {
   uint64_t minor_bound = 0;  // Minors given to late writes are below.
 };
 Bytes encode_store_info(const StoreInfoRecord& info);
-// kVersionUnsupported for one of a newer program.
+// kVersionUnsupported for a format that this program doesn't read; names both.
 Result<StoreInfoRecord> decode_store_info(ByteView encoded);
 
 // Registers a read's epoch for as long as it lives: with the container that was written then, which for a clone may be

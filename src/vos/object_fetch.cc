@@ -210,6 +210,7 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
                                                           Epoch epoch, ReadIntent intent) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_fetch(object, dkey, akeys, conditions));
+  ++foreground_calls_;
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   if (reads_are_watched(*container, intent)) {
     std::vector<TransactionRead> reads = reads_of_fetch(object, dkey, akeys, conditions);

@@ -30,19 +30,21 @@ Status check_metadata_name(std::string_view name) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<media::KeyBlockStore> media) {
-  auto store = std::make_unique<TargetStore>(world, std::move(media));
+Task<Result<std::unique_ptr<Store>>> Store::open(World& world, std::unique_ptr<media::KeyBlockStore> media,
+                                                 StoreOptions options) {
+  auto store = std::make_unique<TargetStore>(world, std::move(media), options);
   CO_TRY(co_await store->load());
   co_return std::unique_ptr<Store>(std::move(store));
 }
 
-TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media)
+TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media, StoreOptions options)
     : world_(world),
       media_(std::move(media)),
       clock_(world.clock),
       turn_(world.executor, 1),
       background_(world.executor),
-      closing_(world.executor) {}
+      closing_(world.executor),
+      options_(options) {}
 
 TargetStore::~TargetStore() = default;
 
@@ -52,7 +54,7 @@ Task<Status> TargetStore::load() {
   CO_TRY(co_await cursor.seek(info_key));
   if (cursor.valid() && equal_bytes(cursor.key(), info_key)) {
     CO_TRY_ASSIGN(info_, decode_store_info(cursor.value()));
-  } else {
+  } else if (!media_->is_read_only()) {
     media::Batch batch;
     batch.put(info_key, encode_store_info(info_));
     CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
@@ -72,8 +74,30 @@ Task<Status> TargetStore::load() {
     dying.push_back(load_be32(key.data() + dying_prefix.size()));
     CO_TRY(co_await cursor.next());
   }
+  if (media_->is_read_only()) co_return ok();
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
+  start_scrubber();
   co_return ok();
+}
+
+void TargetStore::start_scrubber() {
+  if (options_.scrub.bytes_per_second == 0) return;
+  const auto name_of = [this](uint32_t number) {
+    for (const auto& [id, container] : containers_) {
+      if (container->number == number) return id;
+    }
+    return Uuid();
+  };
+  scrubber_ = std::make_unique<Scrubber>(world_, *media_, options_.scrub, foreground_calls_, closing_, name_of);
+  background_.spawn(scrubber_->run());
+}
+
+ScrubProgress TargetStore::scrub_progress() const {
+  return scrubber_ != nullptr ? scrubber_->progress() : ScrubProgress();
+}
+
+std::vector<DamagedPlace> TargetStore::damaged_places() const {
+  return scrubber_ != nullptr ? scrubber_->damage() : std::vector<DamagedPlace>();
 }
 
 Task<Status> TargetStore::load_containers() {
@@ -137,7 +161,7 @@ Task<Status> TargetStore::load_containers() {
   }
   CO_TRY(co_await load_transactions(by_number));
   for (const auto& [number, container] : by_number) {
-    if (container->trim_is_due) start_trim(container);
+    if (container->trim_is_due && !media_->is_read_only()) start_trim(container);
   }
   co_return ok();
 }

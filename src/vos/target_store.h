@@ -15,6 +15,7 @@
 #include "runtime/cancellation.h"
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
+#include "scrubber.h"
 #include "value_writer.h"
 #include "vos/store.h"
 
@@ -27,7 +28,7 @@ using ContainerRef = std::shared_ptr<ContainerState>;
 
 class TargetStore final : public Store {
  public:
-  TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media);
+  TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> media, StoreOptions options);
   ~TargetStore() override;
 
   Task<Status> load();  // Once, before anything else.
@@ -67,6 +68,8 @@ class TargetStore final : public Store {
   Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) override;
   Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) override;
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
+  ScrubProgress scrub_progress() const override;
+  std::vector<DamagedPlace> damaged_places() const override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
 
@@ -166,6 +169,7 @@ class TargetStore final : public Store {
 
   // target_store.cc
   Task<Status> load_containers();
+  void start_scrubber();
   Task<void> erase_container(uint32_t number, ContainerRef destroyed);
 
   // clones.cc
@@ -202,6 +206,9 @@ class TargetStore final : public Store {
   StoreInfoRecord info_;  // As stored.
   uint64_t next_minor_ = 0;  // Of late writes.
   bool is_closed_ = false;
+  uint64_t foreground_calls_ = 0;
+  const StoreOptions options_;
+  std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };
 
 }  // namespace aeon::vos

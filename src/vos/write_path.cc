@@ -302,6 +302,7 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(ContainerRef container, find_container(id));
   CO_TRY(check_writes(writes, epoch));
+  ++foreground_calls_;
 
   Reservation reservation(*media_);
   std::vector<Change> changes;

@@ -52,6 +52,8 @@ class Invocation {
 
   // Whether the system was asked for anything; before that, only the command line can be wrong.
   bool has_used_system() const { return has_used_system_; }
+  // For verbs that look at its files themselves.
+  void note_system_use() { has_used_system_ = true; }
 
   // Lets go of the system. What was written is durable when it succeeds.
   Status close();

@@ -68,6 +68,7 @@ std::vector<Verb> container_verbs();
 std::vector<Verb> object_verbs();
 std::vector<Verb> kv_verbs();
 std::vector<Verb> filesystem_verbs();
+std::vector<Verb> debug_verbs();
 std::vector<Verb> program_verbs();
 
 // Arguments and options that many verbs share.

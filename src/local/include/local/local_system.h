@@ -22,6 +22,10 @@ struct CreateOptions {
 struct OpenOptions {
   bool create_if_missing = false;      // With `create` as below; the directory may be missing or empty.
   CreateOptions create;
+  // Nothing in the directory is changed, and it may be on a medium that can't be. Several may look at once; nobody can
+  // open it for work meanwhile. Changes are kReadOnly. kBusy if somebody has it open for work.
+  bool read_only = false;
+  ByteCount scrub_bytes_per_second = 0;  // How fast all that is stored is checked in the background; 0: not at all.
 };
 
 class LocalSystem : public client::System {
@@ -39,7 +43,10 @@ class LocalSystem : public client::System {
   virtual Status close() = 0;
 };
 
-// The system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says how to set it.
+// The directory of the system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says
+// how to set it.
+Result<std::string> directory_of_system(const std::string& name);
+// The same, opened.
 Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing);
 
 }  // namespace aeon::local

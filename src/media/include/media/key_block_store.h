@@ -101,6 +101,9 @@ struct OpenOptions {
   ByteCount checkpoint_log_bytes = 0;  // Start a checkpoint when this much log is in use; 0: half of the log.
   Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
   size_t page_size_max = 16 * kKiB;  // Index pages split beyond this.
+  // Writes nothing to the disk, which may itself be read-only: what the log holds is replayed in memory. Changes are
+  // refused (kReadOnly). A damaged allocator image, which reading doesn't need, is only logged; space() is wrong then.
+  bool read_only = false;
 };
 
 struct Space {
@@ -189,6 +192,8 @@ class KeyBlockStore {
   virtual ~KeyBlockStore() = default;  // After close(), or as a crash.
 
   virtual Uuid uuid() const = 0;
+  // Opened so (OpenOptions): nothing can be changed.
+  virtual bool is_read_only() const = 0;
 
   // Makes the batch visible and appends it to the log. Suspends only for pages to load and for log space.
   // kNoSpace if it can't be kept, kTooBig beyond half of the log; kInvalidArgument for blocks that aren't reserved
@@ -219,9 +224,24 @@ class KeyBlockStore {
   struct Damage {
     std::string place;  // "index page at block 71", "log frame 18 at offset 90112".
     Status status;
+    // What a damaged index page makes unreadable: keys from `first_key` on, before `end_key` (empty: all behind).
+    // Keys in memory or in the log may still be there.
+    bool hides_keys = false;
+    Bytes first_key;
+    Bytes end_key;
   };
   // Reads all pages and checks them and the allocator against each other.
   virtual Task<Result<std::vector<Damage>>> verify() = 0;
+
+  // A part of that, for those who check slowly in the background: reads pages of the newest checkpoint from the disk,
+  // those that lead to the leaf with `from` and then at least one leaf and about `bytes_max`.
+  struct PageCheck {
+    ByteCount bytes_read = 0;
+    std::vector<Damage> damage;
+    bool is_end = false;
+    Bytes next;  // Unless it is the end: all pages with keys before were looked at.
+  };
+  virtual Task<Result<PageCheck>> check_pages(Bytes from, ByteCount bytes_max) = 0;
 
   // Flushes, checkpoints and stops. Nothing else may be in progress.
   virtual Task<Status> close() = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ class Directory {
   // another one that tries is told: kBusy "… is in use by <holder>". kReadOnly or kPermission if the lock file can't
   // be written.
   Status lock(const std::string& holder);
+
+  // For those who only look: keeps lock() from succeeding elsewhere while this object lives, without writing anything.
+  // If somebody holds the directory already, who that is; nothing is held then. Nor where there is no lock file, or
+  // none that may be read.
+  std::optional<std::string> share();
 
   // kNotFound if there is no such file; kTooBig beyond 16 MiB.
   Result<Bytes> read_file(const std::string& name) const;

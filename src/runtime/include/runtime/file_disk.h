@@ -14,7 +14,7 @@ class FileDisk final : public Disk {
  public:
   struct Options {
     bool create = false;              // The file must not exist yet.
-    bool read_only = false;
+    bool read_only = false;           // Changes are kReadOnly; reading behind a file's end gives zeros.
     ByteCount capacity = 0;           // How far a regular file may grow; 0: the size it has, or 16 TiB if `create`.
   };
 
@@ -24,6 +24,7 @@ class FileDisk final : public Disk {
   // All operations must have completed.
   ~FileDisk() override;
 
+  bool is_block_device() const { return !is_regular_; }
   ByteCount capacity() const override { return capacity_; }
   std::string_view name() const override { return path_; }
   void submit(DiskOp& op) override;
@@ -42,6 +43,7 @@ class FileDisk final : public Disk {
   std::string path_;
   int descriptor_;
   bool is_regular_ = true;
+  bool is_read_only_ = false;
   ByteCount capacity_ = 0;
   uint64_t size_ = 0;         // Allocated length of a regular file.
   size_t in_flight_ = 0;

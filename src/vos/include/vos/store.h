@@ -19,6 +19,7 @@
 
 #include "media/key_block_store.h"
 #include "runtime/world.h"
+#include "vos/scrub.h"
 #include "vos/transaction.h"
 #include "vos/types.h"
 
@@ -50,10 +51,16 @@ struct AggregateProgress {
   ByteCount bytes_freed = 0;
 };
 
+struct StoreOptions {
+  ScrubOptions scrub;
+};
+
 class Store {
  public:
-  // On a store that media::KeyBlockStore formatted. Takes ownership.
-  static Task<Result<std::unique_ptr<Store>>> open(World& world, std::unique_ptr<media::KeyBlockStore> media);
+  // On a store that media::KeyBlockStore formatted. Takes ownership. If that is open for reading only, so is this one:
+  // changes are kReadOnly, and nothing goes on in the background.
+  static Task<Result<std::unique_ptr<Store>>> open(World& world, std::unique_ptr<media::KeyBlockStore> media,
+                                                   StoreOptions options = {});
   virtual ~Store() = default;
   // Stops background work and closes the media.
   virtual Task<Status> close() = 0;
@@ -148,6 +155,11 @@ class Store {
   // epochs that were committed, or that a clone sees; kInProgress if there is an undecided transaction among them.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
+
+  // The background check of all that is stored (StoreOptions.scrub): how far it is, and what is damaged, as the last
+  // cycle and this one found it. At most 1000 places.
+  virtual ScrubProgress scrub_progress() const = 0;
+  virtual std::vector<DamagedPlace> damaged_places() const = 0;
 
   virtual Task<Status> flush() = 0;
   // An epoch greater than all before, for snapshots and transactions.
