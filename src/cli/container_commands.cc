@@ -64,6 +64,48 @@ Result<dfs::FormatOptions> format_options(Invocation& invocation) {
   return options;
 }
 
+// CONTAINER, or CONTAINER@SNAPSHOT, or CONTAINER@EPOCH. Labels may have an @ themselves.
+struct CloneBase {
+  std::string container;
+  Epoch epoch = kEpochMax;
+};
+Result<CloneBase> find_clone_base(Invocation& invocation, client::Pool& pool) {
+  CloneBase base{.container = invocation.text("--clone-of")};
+  const size_t at = base.container.rfind('@');
+  auto whole = invocation.run(pool.open_container(base.container, client::Access::kReadOnly));
+  if (whole || at == std::string::npos) {
+    TRY(whole.status());
+    return base;
+  }
+  const std::string version = base.container.substr(at + 1);
+  base.container.resize(at);
+  TRY_ASSIGN(const std::shared_ptr<client::Container> container,
+             invocation.run(pool.open_container(base.container, client::Access::kReadOnly)));
+  TRY_ASSIGN(const std::vector<client::SnapshotInfo> snapshots, invocation.run(container->snapshots()));
+  for (const client::SnapshotInfo& snapshot : snapshots) {
+    if (snapshot.name != version) continue;
+    base.epoch = snapshot.epoch;
+    return base;
+  }
+  const Result<uint64_t> number = parse_number(version, "epoch");
+  if (!number) {
+    return Status(Code::kNotFound, fmt::format("container {} has no snapshot '{}'; 'daos container list-snaps' shows "
+                                               "those there are",
+                                               printable(base.container), printable(version)));
+  }
+  base.epoch = Epoch{*number};
+  return base;
+}
+
+Result<Uuid> clone_container(Invocation& invocation, const client::ContainerSpec& spec) {
+  if (invocation.has("--type") || invocation.has("--chunk-size")) {
+    return Status(Code::kInvalidArgument, "a clone is of its base's type; leave out --type and --chunk-size");
+  }
+  TRY_ASSIGN(const std::shared_ptr<client::Pool> pool, invocation.pool(client::Access::kReadWrite));
+  TRY_ASSIGN(const CloneBase base, find_clone_base(invocation, *pool));
+  return invocation.run(pool->clone_container(base.container, base.epoch, spec));
+}
+
 Status create_container(Invocation& invocation) {
   client::ContainerSpec spec;
   if (invocation.has("--properties")) {
@@ -82,6 +124,17 @@ Status create_container(Invocation& invocation) {
     return Status(Code::kInvalidArgument, fmt::format("a label has at most {} characters, and this one has {}",
                                                       kLabelSizeMax, spec.label.size()));
   }
+  Output& output = invocation.output();
+  if (invocation.has("--clone-of")) {
+    TRY_ASSIGN(const Uuid id, clone_container(invocation, spec));
+    output.response()["uuid"] = id.to_string();
+    output.response()["label"] = spec.label;
+    output.response()["clone_of"] = printable(invocation.text("--clone-of"));
+    output.line("{}", id.to_string());
+    output.remark("Made container {}, a clone of {}.", spec.label.empty() ? id.to_string() : spec.label,
+                  printable(invocation.text("--clone-of")));
+    return ok();
+  }
   uint64_t layout = client::kLayoutUnknown;
   if (invocation.has("--type")) {
     TRY_ASSIGN(layout, parse_layout_type(invocation.text("--type")));
@@ -98,7 +151,6 @@ Status create_container(Invocation& invocation) {
   }
   TRY(created.status());
   const Uuid id = *created;
-  Output& output = invocation.output();
   output.response()["uuid"] = id.to_string();
   output.response()["label"] = spec.label;
   output.response()["type"] = layout_text(layout);
@@ -126,6 +178,23 @@ Status list_containers(Invocation& invocation) {
   return ok();
 }
 
+// What only clones, their bases and containers with explicit epochs have to say.
+Status show_epochs(Invocation& invocation, client::Container& container) {
+  TRY_ASSIGN(const client::ContainerEpochs epochs, invocation.run(container.epochs()));
+  Output& output = invocation.output();
+  output.response()["epochs"] = epochs.are_explicit ? "explicit" : "clock";
+  output.response()["highest_written_epoch"] = epoch_text(epochs.highest_written);
+  output.response()["clones"] = epochs.clones.size();
+  if (epochs.are_explicit) output.line("Newest written   {}", epoch_text(epochs.highest_written));
+  if (epochs.base.has_value()) {
+    output.response()["base_uuid"] = epochs.base->to_string();
+    output.response()["base_epoch"] = epoch_text(epochs.base_epoch);
+    output.line("Clone of         {} at epoch {}", epochs.base->to_string(), epoch_text(epochs.base_epoch));
+  }
+  if (!epochs.clones.empty()) output.line("Clones           {}", epochs.clones.size());
+  return ok();
+}
+
 Status query_container(Invocation& invocation) {
   TRY_ASSIGN(const std::shared_ptr<client::Container> container, invocation.container(client::Access::kReadOnly));
   TRY_ASSIGN(const client::ContainerInfo info, invocation.run(container->query()));
@@ -138,7 +207,7 @@ Status query_container(Invocation& invocation) {
   if (info.snapshot_count > 0) output.line("Latest snapshot  {}", epoch_text(info.last_snapshot));
   output.line("Newest epoch     {}", epoch_text(info.highest_committed));
   output.line("Modified         {}", time_text(info.modified_unix_ns));
-  return ok();
+  return show_epochs(invocation, *container);
 }
 
 Status destroy_container(Invocation& invocation) {
@@ -285,7 +354,10 @@ std::vector<Verb> container_verbs() {
                    {.name = "--chunk-size",
                     .value = "SIZE",
                     .help = "for files (type POSIX): how they are cut",
-                    .short_name = "-z"}},
+                    .short_name = "-z"},
+                   {.name = "--clone-of",
+                    .value = "CONTAINER[@SNAPSHOT|@EPOCH]",
+                    .help = "begin with what that container shows; copies nothing, and both go their own way"}},
        .run = create_container},
       {.group = "container",
        .name = "list",

@@ -34,6 +34,7 @@ constexpr PropertyName kNames[] = {
     {"scrubber_disabled", 0x1018},
     {"perf_domain", 0x101a},
     {"durability", client::kPropDurability},
+    {"epochs", client::kPropEpochs},
 };
 
 struct NamedNumber {
@@ -46,6 +47,7 @@ constexpr NamedNumber kChecksums[] = {{"off", 0},  {"crc16", 1},  {"crc32", 2}, 
                                       {"sha1", 4}, {"sha256", 5}, {"sha512", 6}, {"adler32", 7}};
 constexpr NamedNumber kSwitch[] = {{"off", 0}, {"on", 1}};
 constexpr NamedNumber kDurabilities[] = {{"sync", 0}, {"flush", 1}};
+constexpr NamedNumber kEpochModes[] = {{"clock", 0}, {"explicit", 1}};
 
 bool is_text(uint32_t id) { return id == client::kPropLabel || id == 0x100d || id == 0x100e; }
 
@@ -56,6 +58,7 @@ std::span<const NamedNumber> values_of(uint32_t id) {
     case client::kPropChecksumServerVerify:
     case 0x1018: return kSwitch;
     case client::kPropDurability: return kDurabilities;
+    case client::kPropEpochs: return kEpochModes;
     default: return {};
   }
 }

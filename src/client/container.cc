@@ -30,6 +30,16 @@ RecxPage take_recxs(wire::ListRecxsReply reply) {
   return {.recxs = std::move(reply.recxs), .next = std::move(reply.next)};
 }
 Epoch take_epoch(wire::EpochReply reply) { return reply.epoch; }
+ContainerEpochs take_epochs(wire::ContainerEpochsReply reply) {
+  return {.are_explicit = reply.are_explicit,
+          .highest_committed = reply.highest_committed,
+          .highest_committed_any = reply.highest_committed_any,
+          .highest_written = reply.highest_written,
+          .aggregated_through = reply.aggregated_through,
+          .base = reply.base,
+          .base_epoch = reply.base_epoch,
+          .clones = std::move(reply.clones)};
+}
 
 }  // namespace
 
@@ -75,6 +85,24 @@ Task<Result<std::vector<SnapshotInfo>>> ContainerHandle::snapshots() {
 Task<Status> ContainerHandle::destroy_snapshot(Epoch epoch) {
   auto request = request_for<wire::SnapshotDestroyRequest>(handle_);
   request.epoch = epoch;
+  return tell(shared_from_this(), channel(), request);
+}
+
+Task<Result<ContainerEpochs>> ContainerHandle::epochs() {
+  return ask_for<ContainerEpochs>(shared_from_this(), channel(), request_for<wire::ContainerEpochsRequest>(handle_),
+                                  take_epochs);
+}
+
+Task<Status> ContainerHandle::commit(Epoch epoch) {
+  auto request = request_for<wire::ContainerCommitRequest>(handle_);
+  request.epoch = epoch;
+  return tell(shared_from_this(), channel(), request);
+}
+
+Task<Status> ContainerHandle::discard(Epoch begin, Epoch end) {
+  auto request = request_for<wire::ContainerDiscardRequest>(handle_);
+  request.begin = begin;
+  request.end = end;
   return tell(shared_from_this(), channel(), request);
 }
 

@@ -21,6 +21,7 @@ class PoolHandle final : public Pool, public std::enable_shared_from_this<PoolHa
   Task<Result<PoolInfo>> query() override;
   Task<Result<std::vector<ContainerInfo>>> list_containers() override;
   Task<Result<Uuid>> create_container(ContainerSpec spec) override;
+  Task<Result<Uuid>> clone_container(std::string base, Epoch epoch, ContainerSpec spec) override;
   Task<Result<std::shared_ptr<Container>>> open_container(std::string container, Access access) override;
   Task<Status> destroy_container(std::string container, bool force) override;
   Task<Result<std::map<std::string, Bytes>>> attributes() override;
@@ -54,6 +55,9 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Task<Result<Epoch>> create_snapshot(std::string name) override;
   Task<Result<std::vector<SnapshotInfo>>> snapshots() override;
   Task<Status> destroy_snapshot(Epoch epoch) override;
+  Task<Result<ContainerEpochs>> epochs() override;
+  Task<Status> commit(Epoch epoch) override;
+  Task<Status> discard(Epoch begin, Epoch end) override;
   Task<Status> aggregate(Epoch through) override;
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override;
   Task<Result<std::shared_ptr<Transaction>>> begin_transaction() override;

@@ -91,6 +91,18 @@ Task<Result<Uuid>> PoolHandle::create_container(ContainerSpec spec) {
                        [](wire::ContainerCreateReply reply) { return reply.id; });
 }
 
+Task<Result<Uuid>> PoolHandle::clone_container(std::string base, Epoch epoch, ContainerSpec spec) {
+  wire::ContainerCloneRequest request;
+  request.pool = handle_;
+  request.base = std::move(base);
+  request.epoch = epoch;
+  request.label = std::move(spec.label);
+  request.id = spec.id;
+  request.properties = std::move(spec.properties);
+  return ask_for<Uuid>(shared_from_this(), connection_->channel(), std::move(request),
+                       [](wire::ContainerCreateReply reply) { return reply.id; });
+}
+
 Task<Result<std::shared_ptr<Container>>> PoolHandle::open_container(std::string container, Access access) {
   return open(shared_from_this(), std::move(container), access);
 }

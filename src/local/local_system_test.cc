@@ -382,6 +382,89 @@ TEST_F(ContainerTest, IsFoundByLabelAndUuidAndListed) {
   EXPECT_EQ(run(pool_->query())->container_count, 2u);
 }
 
+// What the key holds, or the name of the error.
+std::string held(client::System& system, std::shared_ptr<client::Container> container, Epoch epoch = kEpochMax) {
+  client::KeyValue values(std::move(container), ObjectId{.hi = 0, .lo = 1}, epoch);
+  const auto got = system.run(values.get("key"));
+  return std::string(got.is_ok() ? as_text(*got) : code_name(got.code()));
+}
+
+TEST_F(ContainerTest, ACloneStartsFromItsBaseAndOutlivesIt) {
+  ASSERT_TRUE(create("base", {{client::kPropDurability, uint64_t{1}}}).is_ok());
+  client::ContainerSpec spec;
+  uint64_t number = 0;
+  {
+    const auto base = opened("base");
+    client::KeyValue values(base, ObjectId{.hi = 0, .lo = 1});
+    ASSERT_TRUE(run(values.put("key", as_bytes("old"))).is_ok());
+    ASSERT_TRUE(run(base->change_attributes({{"color", to_bytes("red")}})).is_ok());
+    number = *run(base->allocate_object_numbers(100));
+    const auto snapshot = run(base->create_snapshot("before"));
+    ASSERT_TRUE(snapshot.is_ok());
+    ASSERT_TRUE(run(values.put("key", as_bytes("new"))).is_ok());
+    spec.label = "of the snapshot";
+    ASSERT_TRUE(run(pool_->clone_container("base", *snapshot, spec)).is_ok());
+    spec.label = "of now";
+    ASSERT_TRUE(run(pool_->clone_container("base", kEpochMax, spec)).is_ok());
+    EXPECT_EQ(run(pool_->clone_container("base", kEpochMax, spec)).code(), Code::kExists);
+    EXPECT_EQ(run(pool_->clone_container("nope", kEpochMax, {})).code(), Code::kNotFound);
+    EXPECT_EQ(run(base->epochs())->clones.size(), 2u);
+    ASSERT_TRUE(run(values.put("key", as_bytes("later"))).is_ok());
+  }
+  {
+    client::KeyValue values(opened("of now"), ObjectId{.hi = 0, .lo = 1});
+    EXPECT_EQ(held(*system_, opened("of now")), "new");
+    ASSERT_TRUE(run(values.put("key", as_bytes("cloned"))).is_ok());
+  }
+  EXPECT_EQ(held(*system_, opened("base")), "later");
+  ASSERT_TRUE(run(pool_->destroy_container("base", true)).is_ok());
+  reopen();
+  EXPECT_EQ(held(*system_, opened("of now")), "cloned");
+  EXPECT_EQ(held(*system_, opened("of the snapshot")), "old");
+  const auto clone = opened("of the snapshot");
+  EXPECT_EQ(run(clone->properties())->at(client::kPropDurability), client::PropertyValue(uint64_t{1}));
+  EXPECT_EQ(run(clone->attributes())->at("color"), to_bytes("red"));
+  EXPECT_GE(*run(clone->allocate_object_numbers(1)), number + 100);
+  EXPECT_TRUE(run(clone->snapshots())->empty());
+  EXPECT_TRUE(run(clone->epochs())->base.has_value());
+}
+
+TEST_F(ContainerTest, ExplicitEpochsAreCommittedOrAborted) {
+  EXPECT_EQ(create("files", {{client::kPropEpochs, uint64_t{1}}, {client::kPropLayoutType, uint64_t{1}}}).code(),
+            Code::kInvalidArgument);
+  ASSERT_TRUE(create("mine", {{client::kPropEpochs, uint64_t{1}}}).is_ok());
+  const auto put = [&](std::string_view value, Epoch epoch) {
+    const Bytes data = to_bytes(value);
+    std::vector<ObjectWrite> writes(1);
+    writes[0].object = {.hi = 0, .lo = 1};
+    writes[0].dkey = to_bytes("key");
+    AkeyUpdate& update = writes[0].akeys.emplace_back();
+    update.akey = to_bytes("0");  // As KeyValue has it.
+    update.record_size = data.size();
+    update.data.push_back(data);
+    return run(opened("mine")->write(writes, epoch)).code();
+  };
+  EXPECT_EQ(put("one", kEpochZero), Code::kInvalidArgument);
+  ASSERT_EQ(put("one", Epoch{5}), Code::kOk);
+  EXPECT_EQ(held(*system_, opened("mine")), "not_found");
+  EXPECT_EQ(held(*system_, opened("mine"), Epoch{5}), "one");
+  ASSERT_TRUE(run(opened("mine")->commit(Epoch{5})).is_ok());
+  ASSERT_EQ(put("two", Epoch{7}), Code::kOk);
+  reopen();
+  EXPECT_EQ(held(*system_, opened("mine")), "one");
+  auto epochs = run(opened("mine")->epochs());
+  ASSERT_TRUE(epochs.is_ok());
+  EXPECT_TRUE(epochs->are_explicit);
+  EXPECT_EQ(epochs->highest_committed, Epoch{5});
+  EXPECT_EQ(epochs->highest_written, Epoch{7});
+  EXPECT_EQ(run(opened("mine")->discard(Epoch{5}, kEpochMax)).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(run(opened("mine")->discard(Epoch{6}, kEpochMax)).is_ok());
+  EXPECT_EQ(held(*system_, opened("mine"), Epoch{9}), "one");
+  ASSERT_TRUE(create("theirs").is_ok());
+  EXPECT_EQ(run(opened("theirs")->commit(Epoch{5})).code(), Code::kInvalidArgument);
+  EXPECT_EQ(run(opened("theirs")->discard(Epoch{5}, kEpochMax)).code(), Code::kInvalidArgument);
+}
+
 TEST_F(ContainerTest, AnUnknownOneIsNamedWithTheWayOut) {
   const auto unknown = run(pool_->open_container("nope", Access::kReadOnly));
   EXPECT_EQ(unknown.code(), Code::kNotFound);

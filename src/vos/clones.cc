@@ -38,12 +38,12 @@ Status TargetStore::link_containers(const std::map<uint32_t, ContainerRef>& by_n
 // The epoch that a clone made now starts from.
 Result<Epoch> TargetStore::clone_epoch(const ContainerState& base, Epoch epoch) {
   const bool is_explicit = base.epochs == EpochMode::kExplicit;
-  if (epoch == kEpochMax) epoch = is_explicit ? base.committed : clock_.next();
+  const Epoch now = is_explicit ? base.committed : clock_.next();
+  if (epoch == kEpochMax) epoch = now;
   if (epoch == kEpochZero) return refused("a clone needs an epoch to start from, and nothing was committed yet");
-  if (epoch > kEpochGivenMax) return refused("a clone's epoch is too large");
-  if (is_explicit && epoch > base.committed) {
-    return refused("epoch " + std::to_string(epoch.value) + " isn't committed yet; the highest that is, is epoch " +
-                   std::to_string(base.committed.value));
+  if (epoch > now) {
+    return refused("epoch " + std::to_string(epoch.value) + (is_explicit ? " isn't committed" : " hasn't come") +
+                   " yet; the newest to start from is epoch " + std::to_string(now.value));
   }
   if (epoch < base.base_epoch) {
     return refused("epoch " + std::to_string(epoch.value) + " is before the container's own base epoch " +

@@ -30,6 +30,13 @@ class ExplicitEpochs : public ::testing::Test {
   ContainerInfo info() { return *target_.run(store().query_container(kOther)); }
   Epoch changed(Epoch epoch = kEpochMax) { return *target_.run(store().query_max_epoch(kOther, kObject, epoch)); }
 
+  // What a fetch says of it.
+  Epoch fetched_change(Epoch epoch) {
+    std::vector<AkeyFetch> akeys(1);
+    akeys[0].akey = text("a");
+    return target_.run(store().fetch(kOther, kObject, text("d"), akeys, 0, epoch))->at(0).object_changed;
+  }
+
   TestStore target_;
 };
 
@@ -149,6 +156,8 @@ TEST_F(ExplicitEpochs, TheEpochThatChangedAnObjectIsToldAtEachEpoch) {
   ASSERT_EQ(target_.punch(Kind::kPunchDkey, kObject, text("other"), {}, Epoch{8}).code(), Code::kOk);
   ASSERT_TRUE(commit(6).is_ok());
   EXPECT_EQ(changed(), Epoch{5});
+  EXPECT_EQ(fetched_change(kEpochMax), Epoch{5});
+  EXPECT_EQ(fetched_change(Epoch{9}), Epoch{8});
   EXPECT_EQ(changed(Epoch{4}), kEpochZero);
   EXPECT_EQ(changed(Epoch{9}), Epoch{8});
   // The punch goes, and that it was doesn't.
@@ -373,6 +382,58 @@ TEST_F(Clones, ConditionsSeeTheBase) {
   EXPECT_EQ(target_.punch(Kind::kPunchObject, kObject, {}, {}, kEpochZero, kPunchIfExists).code(), Code::kNotFound);
   EXPECT_EQ(target_.put(kObject, text("d"), text("a"), text("x"), kEpochZero, kAkeyInsert).code(), Code::kOk);
   EXPECT_EQ(get(first_, "a"), "there");
+}
+
+TEST_F(Clones, CostTheSameWhateverTheirBaseHolds) {
+  const auto cost = [&](uint64_t number) {
+    const media::Counters before = store().media().counters();
+    const Instant start = target_.scheduler().now();
+    EXPECT_EQ(clone(first_, number), Code::kOk);
+    const media::Counters after = store().media().counters();
+    EXPECT_EQ(after.batches - before.batches, 1u);
+    EXPECT_EQ(after.pages_read, before.pages_read);
+    EXPECT_LT(target_.scheduler().now() - start, std::chrono::milliseconds(1));
+    return after.log_bytes - before.log_bytes;
+  };
+  put("a", "value");
+  const uint64_t small = cost(1);
+  target_.use(first_);
+  for (uint64_t i = 0; i < 3'000; ++i) {
+    ASSERT_TRUE(target_.put({.hi = 1, .lo = i}, text("d"), text("a"), text("x")).is_ok());
+  }
+  EXPECT_EQ(cost(2), small);
+}
+
+TEST_F(Clones, AListingOfTheBasesHistoryIsWholeWhileTheBaseIsAggregated) {
+  constexpr uint64_t kCount = 2'000;
+  Epoch first;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    const auto written = target_.put({.hi = 1, .lo = i}, text("d"), text("a"), text("x"));
+    ASSERT_TRUE(written.is_ok());
+    first = *written;
+  }
+  for (uint64_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(target_.punch(Kind::kPunchObject, {.hi = 1, .lo = i}).is_ok());
+  }
+  ASSERT_EQ(clone(first_, 1), Code::kOk);
+  size_t listed = 0;
+  const auto list = [&]() -> Task<void> {
+    ListLimits limits;
+    limits.count_max = kCount;
+    const auto page = co_await store().list_objects(id(1), first, Anchor(), limits);
+    if (page.is_ok()) listed = page->objects.size();
+  };
+  const auto both = [&]() -> Task<Status> {
+    Gate gate(target_.process().executor());
+    gate.spawn(list());
+    co_await yield(target_.process().executor());  // It has begun, and goes on beside the aggregation.
+    EXPECT_EQ(listed, 0u);
+    const auto aggregated = co_await store().aggregate(first_, kEpochMax);
+    co_await gate.close();
+    co_return aggregated.status();
+  };
+  ASSERT_TRUE(target_.run(both()).is_ok());
+  EXPECT_EQ(listed, kCount);
 }
 
 TEST_F(Clones, AStoreWithoutThemKeepsTheOlderFormat) {

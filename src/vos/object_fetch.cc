@@ -245,6 +245,10 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
       all.push_back(std::move(fetched));
     }
   }
+  if (container->layers.front().has_stamps) {
+    CO_TRY_ASSIGN(const Epoch changed, co_await newest_change(*container, object, reading.epoch()));
+    for (FetchedAkey& fetched : all) fetched.object_changed = changed;
+  }
   if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
   co_return all;
 }

@@ -170,10 +170,10 @@ Task<Result<bool>> TargetStore::check_shape(const ContainerState& container, con
   if (change.kind != Change::Kind::kUpdate) co_return false;
   const bool is_single = change.value_kind == ValueKind::kSingle;
   const Bytes mark = several_shapes_key(change.akey);
-  Lookup lookup(*media_, container);
   bool base_matters = false;
   if (container.base != nullptr && !change.follows_punch) {
-    CO_TRY_ASSIGN(base_matters, co_await lookup.bases_hold(change.akey));
+    Lookup bases(*media_, container);
+    CO_TRY_ASSIGN(base_matters, co_await bases.bases_hold(change.akey));
   }
   media::Cursor cursor(*media_);
   CO_TRY(co_await cursor.seek(mark));
@@ -196,6 +196,7 @@ Task<Result<bool>> TargetStore::check_shape(const ContainerState& container, con
     }
   }
 
+  Lookup lookup(*media_, container);
   Version floor{kEpochMax, ~uint64_t{0}};
   if (!change.follows_punch) {
     CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));

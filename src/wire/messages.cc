@@ -26,6 +26,10 @@ std::string_view opcode_name(uint16_t opcode) {
     case Opcode::kSnapshotDestroy: return "snapshot_destroy";
     case Opcode::kAllocateNumbers: return "allocate_numbers";
     case Opcode::kContainerAggregate: return "container_aggregate";
+    case Opcode::kContainerClone: return "container_clone";
+    case Opcode::kContainerCommit: return "container_commit";
+    case Opcode::kContainerDiscard: return "container_discard";
+    case Opcode::kContainerEpochs: return "container_epochs";
     case Opcode::kObjectWrite: return "object_write";
     case Opcode::kObjectFetch: return "object_fetch";
     case Opcode::kListObjects: return "list_objects";

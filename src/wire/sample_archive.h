@@ -13,9 +13,12 @@ class SampleArchive {
   void operator()(Fields&... values) {
     (make(values), ...);
   }
+  // What a later version appended leaves the values of all others as they were.
   template <typename... Fields>
   void since(uint16_t, Fields&... values) {
+    const uint64_t before = state_;
     (make(values), ...);
+    state_ = before;
   }
 
  private:

@@ -61,6 +61,52 @@ class Containers(DaosTest):
         self.ok("kv", "put", "default", "c", "5", "key", "value")
         self.assertEqual(len(self.response("container", "list-objects", "default", "c")["objects"]), 1)
 
+    def test_a_clone_starts_from_a_container_a_snapshot_or_an_epoch(self):
+        self.ok("container", "create", "default", "base@home")
+        self.ok("kv", "put", "default", "base@home", "1", "key", "old")
+        snapshot = self.response("container", "create-snap", "default", "base@home", "--snap", "before")
+        self.ok("kv", "put", "default", "base@home", "1", "key", "new")
+        for label, of in (
+            ("now", "base@home"),
+            ("then", "base@home@before"),
+            ("at", "base@home@" + str(snapshot["epoch"])),
+        ):
+            self.ok("container", "create", "default", label, "--clone-of", of)
+        self.ok("kv", "put", "default", "base@home", "1", "key", "later")
+        self.ok("kv", "put", "default", "at", "1", "other", "mine")
+        self.assertEqual(self.response("container", "query", "default", "base@home")["clones"], 3)
+        self.ok("container", "destroy", "default", "base@home")
+        values = [self.ok("kv", "get", "default", label, "1", "key") for label in ("now", "then", "at")]
+        self.assertEqual(values, ["new", "old", "old"])
+        query = self.response("container", "query", "default", "then")
+        self.assertEqual(query["base_epoch"], snapshot["epoch"])
+
+    def test_a_clone_of_files_is_a_file_system(self):
+        self.make_container("files")
+        self.ok("container", "create", "default", "copy", "--clone-of", "files")
+        self.assertEqual(self.response("container", "query", "default", "copy")["type"], "POSIX")
+        self.ok("fs", "ls", "daos://default/copy/")
+
+    def test_a_clone_s_base_and_version_must_be_there(self):
+        self.ok("container", "create", "default", "base")
+        for of, saying in (
+            ("nope", "'nope'"),
+            ("nope@1", "'nope'"),
+            ("base@nope", "no snapshot 'nope'"),
+            ("base@", "no snapshot ''"),
+            ("base@99999999999999999999", "no snapshot"),
+            ("base@9999999999999999999", "hasn't come"),
+            ("base@0", "needs an epoch"),
+        ):
+            self.fails("container", "create", "default", "c", "--clone-of", of, saying=saying)
+        typed = ("container", "create", "default", "c", "--clone-of", "base", "--type", "POSIX")
+        self.fails(*typed, saying="leave out --type", code=2)
+
+    def test_explicit_epochs_are_a_property(self):
+        self.ok("container", "create", "default", "mine", "--properties", "epochs:explicit")
+        self.assertEqual(self.response("container", "query", "default", "mine")["epochs"], "explicit")
+        self.fails("kv", "put", "default", "mine", "1", "key", "value", saying="gives its epoch")
+
 
 class Pools(DaosTest):
     def test_list_and_query_agree(self):

@@ -294,6 +294,9 @@ Task<Result<std::vector<client::SnapshotInfo>>> MemoryContainer::snapshots() {
   co_return std::vector<client::SnapshotInfo>();
 }
 Task<Status> MemoryContainer::destroy_snapshot(Epoch) { co_return ok(); }
+Task<Result<client::ContainerEpochs>> MemoryContainer::epochs() { co_return client::ContainerEpochs(); }
+Task<Status> MemoryContainer::commit(Epoch) { co_return ok(); }
+Task<Status> MemoryContainer::discard(Epoch, Epoch) { co_return ok(); }
 Task<Status> MemoryContainer::aggregate(Epoch) { co_return ok(); }
 Task<Result<client::ObjectPage>> MemoryContainer::list_objects(Anchor, client::ListLimits, Epoch) {
   co_return client::ObjectPage();

@@ -45,6 +45,9 @@ class MemoryContainer final : public client::Container {
   Task<Result<Epoch>> create_snapshot(std::string name) override;
   Task<Result<std::vector<client::SnapshotInfo>>> snapshots() override;
   Task<Status> destroy_snapshot(Epoch epoch) override;
+  Task<Result<client::ContainerEpochs>> epochs() override;
+  Task<Status> commit(Epoch epoch) override;
+  Task<Status> discard(Epoch begin, Epoch end) override;
   Task<Status> aggregate(Epoch through) override;
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override;
   Task<Result<Epoch>> write(std::vector<ObjectWrite> writes, Epoch epoch) override;

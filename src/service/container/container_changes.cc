@@ -151,4 +151,20 @@ Task<Result<wire::EmptyReply>> ContainerService::aggregate(wire::ContainerAggreg
   co_return wire::EmptyReply{};
 }
 
+Task<Result<wire::EmptyReply>> ContainerService::commit(wire::ContainerCommitRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
+  CO_TRY(co_await store_.commit(container->id, request.epoch));
+  co_return wire::EmptyReply{};
+}
+
+Task<Result<wire::EmptyReply>> ContainerService::discard(wire::ContainerDiscardRequest request, rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
+  if (number_of(container->properties, kPropEpochs) != 1) {
+    co_return Status(Code::kInvalidArgument,
+                     "container '" + container->name() + "' commits as it is written, so there is nothing to abort");
+  }
+  CO_TRY(co_await store_.discard(container->id, request.begin, request.end));
+  co_return wire::EmptyReply{};
+}
+
 }  // namespace aeon::container

@@ -11,6 +11,7 @@ namespace {
 using MetadataChanges = std::vector<vos::Store::MetadataChange>;
 
 constexpr uint32_t kListedMax = 4096;
+constexpr uint64_t kLayoutPosix = 1;
 
 }  // namespace
 
@@ -37,6 +38,10 @@ void ContainerService::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.serve<wire::SnapshotDestroyRequest>(*this, &ContainerService::destroy_snapshot);
   dispatcher.serve<wire::AllocateNumbersRequest>(*this, &ContainerService::allocate_numbers);
   dispatcher.serve<wire::ContainerAggregateRequest>(*this, &ContainerService::aggregate);
+  dispatcher.serve<wire::ContainerCloneRequest>(*this, &ContainerService::clone);
+  dispatcher.serve<wire::ContainerCommitRequest>(*this, &ContainerService::commit);
+  dispatcher.serve<wire::ContainerDiscardRequest>(*this, &ContainerService::discard);
+  dispatcher.serve<wire::ContainerEpochsRequest>(*this, &ContainerService::epochs);
 }
 
 // ---- Starting and stopping ------------------------------------------------------------------------------------------
@@ -142,7 +147,9 @@ Result<ContainerService::ContainerRef> ContainerService::find_open(uint64_t hand
 Result<OpenContainer> ContainerService::find(uint64_t handle, bool for_writing) const {
   TRY_ASSIGN(const ContainerRef container, find_open(handle, for_writing));
   const bool is_flush = number_of(container->properties, kPropDurability) == 1;
-  return OpenContainer{.id = container->id, .durability = is_flush ? vos::Durability::kFlush : vos::Durability::kSync};
+  return OpenContainer{.id = container->id,
+                       .durability = is_flush ? vos::Durability::kFlush : vos::Durability::kSync,
+                       .has_explicit_epochs = number_of(container->properties, kPropEpochs) == 1};
 }
 
 Result<ContainerService::ContainerRef> ContainerService::find_named(std::string_view name) const {
@@ -164,44 +171,94 @@ Status ContainerService::check_label_free(const std::string& label, const Contai
 
 // ---- Creating and destroying ----------------------------------------------------------------------------------------
 
+namespace {
+
+// The label may be given as such or as a property.
+Status join_label(const std::string& label, wire::Properties& properties) {
+  if (label.empty()) return ok();
+  const std::string in_properties = text_of(properties, kPropLabel);
+  if (!in_properties.empty() && in_properties != label) {
+    return Status(Code::kInvalidArgument, "two labels are given: '" + label + "' and '" + in_properties + "'");
+  }
+  properties[kPropLabel] = label;
+  return ok();
+}
+
+}  // namespace
+
 Task<Result<wire::ContainerCreateReply>> ContainerService::create(wire::ContainerCreateRequest request,
                                                                   rpc::ServerCall&) {
   CO_TRY(pool_.check(request.pool, true));
-  if (!request.label.empty()) {
-    const std::string in_properties = text_of(request.properties, kPropLabel);
-    if (!in_properties.empty() && in_properties != request.label) {
-      co_return Status(Code::kInvalidArgument,
-                       "two labels are given: '" + request.label + "' and '" + in_properties + "'");
-    }
-    request.properties[kPropLabel] = request.label;
-  }
+  CO_TRY(join_label(request.label, request.properties));
   CO_TRY(check_new(request.properties));
-  if (request.id.has_value() && request.id->is_nil()) {
+  const Permit naming = co_await naming_.lock();
+  NewContainer given;
+  given.id = request.id;
+  given.allocated_number = number_of(request.properties, kPropAllocatedNumber);
+  given.properties = std::move(request.properties);
+  given.properties.erase(kPropAllocatedNumber);
+  co_return co_await add(std::move(given));
+}
+
+// The clone has the base's properties as they are now, and gives out no number that the base gave.
+Task<Result<wire::ContainerCreateReply>> ContainerService::clone(wire::ContainerCloneRequest request,
+                                                                 rpc::ServerCall&) {
+  CO_TRY(pool_.check(request.pool, true));
+  CO_TRY(join_label(request.label, request.properties));
+  CO_TRY(check_changed(request.properties));
+  const Permit naming = co_await naming_.lock();
+  CO_TRY_ASSIGN(const ContainerRef base, find_named(request.base));
+  NewContainer given;
+  given.id = request.id;
+  given.properties = base->properties;
+  given.properties.erase(kPropLabel);
+  for (auto& [property, value] : request.properties) given.properties[property] = std::move(value);
+  given.base = vos::CloneBase{.container = base->id, .epoch = request.epoch};
+  given.allocated_number = base->next_number - 1;
+  given.attributes = base->attributes.all();
+  co_return co_await add(std::move(given));
+}
+
+Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer given) {
+  if (given.id.has_value() && given.id->is_nil()) {
     co_return Status(Code::kInvalidArgument, "a container's uuid can't be all zeros");
   }
-  const Permit naming = co_await naming_.lock();
-  const std::string label = text_of(request.properties, kPropLabel);
+  const std::string label = text_of(given.properties, kPropLabel);
   if (!label.empty()) CO_TRY(check_label_free(label, nullptr));
-  const Uuid id = request.id.has_value() ? *request.id : world_.random.uuid();
+  const Uuid id = given.id.has_value() ? *given.id : world_.random.uuid();
   if (containers_.contains(id)) {
     co_return Status(Code::kExists, "pool '" + pool_.label() + "' has a container " + id.to_string() + " already");
   }
 
+  const bool is_explicit = number_of(given.properties, kPropEpochs) == 1;
+  if (is_explicit && number_of(given.properties, kPropLayoutType) == kLayoutPosix) {
+    co_return Status(Code::kInvalidArgument,
+                     "a container for files (layout_type POSIX) can't have explicit epochs: files don't give any");
+  }
+
   auto container = std::make_shared<Container>(world_, store_, id);
-  for (auto& [property, value] : request.properties) container->properties[property] = value;
+  for (auto& [property, value] : given.properties) container->properties[property] = value;
   container->created_unix_ns = container->modified_unix_ns = world_.clock.wall_ns();
   MetadataChanges changes;
-  if (const uint64_t allocated = number_of(request.properties, kPropAllocatedNumber); allocated != 0) {
+  if (given.allocated_number != 0) {
     NumbersRecord numbers;
-    numbers.reserved_below = container->reserved_below = container->next_number = allocated + 1;
+    numbers.reserved_below = container->reserved_below = container->next_number = given.allocated_number + 1;
     changes.emplace_back();
     changes.back().name = numbers_name(id);
     changes.back().value = pool::encode_record(numbers);
-    container->properties.erase(kPropAllocatedNumber);
   }
   changes.push_back(container->record_change());
-  CO_TRY(co_await store_.create_container(id));
-  Status recorded = co_await store_.change_metadata(std::move(changes));
+  vos::ContainerOptions options;
+  options.epochs = is_explicit ? vos::EpochMode::kExplicit : vos::EpochMode::kClock;
+  options.base = given.base;
+  CO_TRY(co_await store_.create_container(id, options));
+  Status recorded;
+  if (given.attributes.empty()) {
+    recorded = co_await store_.change_metadata(std::move(changes));
+  } else {
+    wire::AttributeChanges attributes(given.attributes.begin(), given.attributes.end());
+    recorded = co_await container->attributes.change(std::move(attributes), std::move(changes));
+  }
   if (!recorded.is_ok()) {
     ignore(co_await store_.destroy_container(id), "a container without a record goes at the next start");
     co_return recorded;
@@ -330,6 +387,23 @@ Task<Result<wire::ContainerQueryReply>> ContainerService::query(wire::ContainerQ
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
   wire::ContainerQueryReply reply;
   CO_TRY_ASSIGN(reply.container, co_await info(container));
+  co_return reply;
+}
+
+Task<Result<wire::ContainerEpochsReply>> ContainerService::epochs(wire::ContainerEpochsRequest request,
+                                                                  rpc::ServerCall&) {
+  CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
+  CO_TRY_ASSIGN(const vos::ContainerInfo stored, co_await store_.query_container(container->id));
+  wire::ContainerEpochsReply reply;
+  reply.are_explicit = stored.epochs == vos::EpochMode::kExplicit;
+  reply.highest_committed = reply.highest_committed_any = stored.highest_committed;  // There is one target.
+  reply.highest_written = stored.highest_written;
+  reply.aggregated_through = stored.aggregated_through;
+  if (stored.base.has_value()) {
+    reply.base = stored.base->container;
+    reply.base_epoch = stored.base->epoch;
+  }
+  reply.clones = stored.clones;
   co_return reply;
 }
 

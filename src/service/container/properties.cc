@@ -49,6 +49,7 @@ constexpr std::array kRules{
     Rule{0x1018, "scrubber_disabled", false, 0, 1, 0, true, "it is 0 or 1"},
     Rule{0x101a, "perf_domain", false, 0, 255, 0, false, "there are 0 to 255"},
     Rule{kPropDurability, "durability", false, 0, 1, 0, true, "it is sync (0) or flush (1)"},
+    Rule{kPropEpochs, "epochs", false, 0, 1, {}, false, "it is clock (0) or explicit (1)"},
 };
 
 std::string hex_id(uint32_t id) {

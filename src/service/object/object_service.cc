@@ -94,13 +94,13 @@ void ObjectService::add_to(rpc::Dispatcher& dispatcher) {
 
 Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest request, rpc::ServerCall& call) {
   CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, true));
-  if (request.epoch != kEpochZero) {
+  if (request.epoch != kEpochZero && !open.has_explicit_epochs) {
     co_return Status(Code::kInvalidArgument, "the container gives epochs itself; write at epoch 0");
   }
   for (const ObjectWrite& write : request.writes) CO_TRY(placement::check_usable(write.object, target_count_));
   CO_TRY(attach_data(request.writes, call.sent()));
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.write(open.id, std::move(request.writes), kEpochZero, open.durability));
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.write(open.id, std::move(request.writes), request.epoch, open.durability));
   co_return reply;
 }
 

@@ -85,6 +85,9 @@ struct FetchedAkey {
   // Size of the single value, or of one record; 0 if there is nothing at all in what was asked for.
   uint64_t record_size = 0;
   std::vector<FetchedSegment> segments;  // In order of the recxs asked for. A single value is recx {0, 1}.
+  // With explicit epochs: the newest epoch, up to the read's, that changed the object; so a copy that was read at an
+  // epoch from this one on is still good. Zero elsewhere, and without anything in the object.
+  Epoch object_changed;
 };
 
 inline constexpr size_t kTransactionReadsMax = 64 * 1024;

@@ -64,6 +64,18 @@ struct ContainerSpec {
   Properties properties;         // Checked: unknown ids or values are kInvalidArgument naming them.
 };
 
+// Which epochs a container has.
+struct ContainerEpochs {
+  bool are_explicit = false;     // The application gives and commits them (property kPropEpochs).
+  Epoch highest_committed;       // What readers use, committed by all targets.
+  Epoch highest_committed_any;   // Above the former if a commit reached only some targets: commit again.
+  Epoch highest_written;         // No write is above.
+  Epoch aggregated_through;
+  std::optional<Uuid> base;      // Of a clone; the container may be destroyed by now.
+  Epoch base_epoch;
+  std::vector<Epoch> clones;     // Where clones of this container start from, in order.
+};
+
 struct KeyPage {
   std::vector<Bytes> keys;
   Anchor next;
@@ -121,6 +133,12 @@ class Container {
   virtual Task<Result<Epoch>> create_snapshot(std::string name) = 0;
   virtual Task<Result<std::vector<SnapshotInfo>>> snapshots() = 0;
   virtual Task<Status> destroy_snapshot(Epoch epoch) = 0;
+  virtual Task<Result<ContainerEpochs>> epochs() = 0;
+  // With explicit epochs: makes all at or before `epoch` durable, and there for readers at kEpochMax. Repeating is
+  // harmless.
+  virtual Task<Status> commit(Epoch epoch) = 0;
+  // With explicit epochs: drops what was written at begin … end and not committed; kEpochMax leaves the end open.
+  virtual Task<Status> discard(Epoch begin, Epoch end) = 0;
   // Drops history up to `through` that neither readers of the newest state nor snapshots see.
   virtual Task<Status> aggregate(Epoch through) = 0;
   // `count` 64-bit numbers that nobody else gets from this container; returns the first.
@@ -159,6 +177,10 @@ class Pool {
   virtual Task<Result<PoolInfo>> query() = 0;
   virtual Task<Result<std::vector<ContainerInfo>>> list_containers() = 0;
   virtual Task<Result<Uuid>> create_container(ContainerSpec spec) = 0;
+  // A container that starts from what `base` (label or uuid text) shows at `epoch`, made at once whatever that is, and
+  // independent from then on. It has the base's properties but the label, those of `spec` instead, and its attributes;
+  // not its snapshots. The base may be changed and destroyed.
+  virtual Task<Result<Uuid>> clone_container(std::string base, Epoch epoch, ContainerSpec spec) = 0;
   // By label or uuid text. kNotFound names it; kBusy if somebody holds it exclusively.
   virtual Task<Result<std::shared_ptr<Container>>> open_container(std::string container, Access access) = 0;
   // kBusy while handles are open, unless `force`.
@@ -209,6 +231,8 @@ inline constexpr uint32_t kPropChecksumServerVerify = 0x1006;
 inline constexpr uint32_t kPropRedundancyFactor = 0x1007;
 // Ours, beyond DAOS's: 0 sync (acknowledged means durable), 1 flush (durable at the next flush()).
 inline constexpr uint32_t kPropDurability = 0x1f01;
+// 0 clock: the system gives the epochs of writes; 1 explicit: the application does, and commits them.
+inline constexpr uint32_t kPropEpochs = 0x1f02;
 
 inline constexpr uint64_t kLayoutUnknown = 0;
 inline constexpr uint64_t kLayoutPosix = 1;

@@ -108,6 +108,7 @@ void io(A& archive, Is<FetchedSegment> auto& segment) {
 template <typename A>
 void io(A& archive, Is<FetchedAkey> auto& fetched) {
   archive(fetched.record_size, fetched.segments);
+  archive.since(2, fetched.object_changed);
 }
 
 namespace internal {

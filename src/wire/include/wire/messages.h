@@ -41,6 +41,10 @@ enum class Opcode : uint16_t {
   kSnapshotDestroy = 44,
   kAllocateNumbers = 45,
   kContainerAggregate = 46,
+  kContainerClone = 47,
+  kContainerCommit = 48,
+  kContainerDiscard = 49,
+  kContainerEpochs = 50,
 
   kObjectWrite = 64,
   kObjectFetch = 65,
@@ -379,6 +383,63 @@ struct ContainerAggregateRequest {
   static void io(auto& archive, auto& self) { archive(self.handle, self.through); }
 };
 
+// A container that starts from what another one shows at an epoch, with its properties (but the label) and attributes.
+struct ContainerCloneRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerClone;
+  static constexpr bool kMayRepeat = false;
+  using Reply = ContainerCreateReply;
+  uint64_t pool = 0;
+  std::string base;  // Label or uuid.
+  Epoch epoch;  // kEpochMax: the newest that readers may use.
+  std::string label;
+  std::optional<Uuid> id;
+  Properties properties;  // Instead of the base's.
+  static void io(auto& archive, auto& self) {
+    archive(self.pool, self.base, self.epoch, self.label, self.id, self.properties);
+  }
+};
+
+// Of containers with explicit epochs.
+struct ContainerCommitRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerCommit;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  Epoch epoch;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.epoch); }
+};
+// Drops what was written at these epochs, both included, and not committed.
+struct ContainerDiscardRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerDiscard;
+  static constexpr bool kMayRepeat = true;
+  using Reply = EmptyReply;
+  uint64_t handle = 0;
+  Epoch begin;
+  Epoch end;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.begin, self.end); }
+};
+struct ContainerEpochsReply {
+  bool are_explicit = false;
+  Epoch highest_committed;  // By all targets.
+  Epoch highest_committed_any;  // By one of them: above the former if a commit reached only some.
+  Epoch highest_written;
+  Epoch aggregated_through;
+  std::optional<Uuid> base;  // Of a clone.
+  Epoch base_epoch;
+  std::vector<Epoch> clones;  // Where clones of the container start from.
+  static void io(auto& archive, auto& self) {
+    archive(self.are_explicit, self.highest_committed, self.highest_committed_any, self.highest_written,
+            self.aggregated_through, self.base, self.base_epoch, self.clones);
+  }
+};
+struct ContainerEpochsRequest {
+  static constexpr Opcode kOpcode = Opcode::kContainerEpochs;
+  static constexpr bool kMayRepeat = true;
+  using Reply = ContainerEpochsReply;
+  uint64_t handle = 0;
+  static void io(auto& archive, auto& self) { archive(self.handle); }
+};
+
 // ---- Objects --------------------------------------------------------------------------------------------------------
 
 // Bulk: the data of all updates, one after the other in the order of their recxs.
@@ -590,6 +651,10 @@ void for_each_request(Visit&& visit) {
   visit.template operator()<SnapshotDestroyRequest>();
   visit.template operator()<AllocateNumbersRequest>();
   visit.template operator()<ContainerAggregateRequest>();
+  visit.template operator()<ContainerCloneRequest>();
+  visit.template operator()<ContainerCommitRequest>();
+  visit.template operator()<ContainerDiscardRequest>();
+  visit.template operator()<ContainerEpochsRequest>();
   visit.template operator()<ObjectWriteRequest>();
   visit.template operator()<ObjectFetchRequest>();
   visit.template operator()<ListObjectsRequest>();

@@ -21,6 +21,7 @@ namespace aeon::container {
 struct OpenContainer {
   Uuid id;
   vos::Durability durability = vos::Durability::kSync;
+  bool has_explicit_epochs = false;
 };
 
 class ContainerService final : public pool::PoolUser {
@@ -55,12 +56,26 @@ class ContainerService final : public pool::PoolUser {
   Task<Result<wire::EmptyReply>> destroy_snapshot(wire::SnapshotDestroyRequest, rpc::ServerCall&);
   Task<Result<wire::AllocateNumbersReply>> allocate_numbers(wire::AllocateNumbersRequest, rpc::ServerCall&);
   Task<Result<wire::EmptyReply>> aggregate(wire::ContainerAggregateRequest, rpc::ServerCall&);
+  Task<Result<wire::ContainerCreateReply>> clone(wire::ContainerCloneRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> commit(wire::ContainerCommitRequest, rpc::ServerCall&);
+  Task<Result<wire::EmptyReply>> discard(wire::ContainerDiscardRequest, rpc::ServerCall&);
+  Task<Result<wire::ContainerEpochsReply>> epochs(wire::ContainerEpochsRequest, rpc::ServerCall&);
 
  private:
   struct Container;
   struct Handle;
   using ContainerRef = std::shared_ptr<Container>;
 
+  // What is given for a container to be made, with its label among the properties.
+  struct NewContainer {
+    std::optional<Uuid> id;
+    wire::Properties properties;
+    std::optional<vos::CloneBase> base;
+    uint64_t allocated_number = 0;
+    wire::Attributes attributes;
+  };
+  // Under `naming_`.
+  Task<Result<wire::ContainerCreateReply>> add(NewContainer given);
   Result<ContainerRef> find_open(uint64_t handle, bool for_writing) const;
   Result<ContainerRef> find_named(std::string_view name) const;
   Status check_label_free(const std::string& label, const Container* except) const;

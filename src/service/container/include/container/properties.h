@@ -11,6 +11,7 @@ inline constexpr uint32_t kPropLayoutType = 0x1002;
 inline constexpr uint32_t kPropSnapshotMax = 0x1009;
 inline constexpr uint32_t kPropAllocatedNumber = 0x1013;
 inline constexpr uint32_t kPropDurability = 0x1f01;
+inline constexpr uint32_t kPropEpochs = 0x1f02;
 
 // What a container has unless its creator says otherwise.
 wire::Properties default_properties();
