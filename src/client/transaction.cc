@@ -65,6 +65,9 @@ class TransactionView final : public Container {
   }
   Task<Result<std::vector<SnapshotInfo>>> snapshots() override { return container().snapshots(); }
   Task<Status> destroy_snapshot(Epoch epoch) override { return container().destroy_snapshot(epoch); }
+  Task<Result<ContainerEpochs>> epochs() override { return container().epochs(); }
+  Task<Status> commit(Epoch epoch) override { return container().commit(epoch); }
+  Task<Status> discard(Epoch begin, Epoch end) override { return container().discard(begin, end); }
   Task<Status> aggregate(Epoch through) override { return container().aggregate(through); }
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override {
     return container().allocate_object_numbers(count);

@@ -1,4 +1,4 @@
-// What a container's transactions need in memory: stamps of what they read, the undecided ones, and the decisions that
+// What a container's transactions need in memory: times of what they read, the undecided ones, and the decisions that
 // are remembered. A container that never had a transaction has none of this.
 #pragma once
 
@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
+#include "access_times.h"
 #include "intent_record.h"
 #include "key_codec.h"
 #include "media/key_block_store.h"
-#include "transaction_stamps.h"
 #include "vos/transaction.h"
 
 namespace aeon::vos {
@@ -100,7 +100,7 @@ class DecisionLog {
 };
 
 struct ContainerTransactions {
-  TransactionStamps stamps;
+  AccessTimes times;
   IntentTable intents;
   DecisionLog decisions;
 };

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kIdleEpochs = 60ull * 16 * 1000 * 1000 * 1000;
 // A clock of another machine may be ahead of ours, but not by more: epochs would run out.
 constexpr uint64_t kAheadMax = 60ull * 16 * 1000 * 1000 * 1000;
-// Records looked at to find out whether something was changed that stamps don't tell.
+// Records looked at to find out whether something was changed that times don't tell.
 constexpr unsigned kChangeScanMax = 4096;
 constexpr size_t kEraseSlice = 256;  // Decisions erased in one batch.
 
@@ -87,11 +87,11 @@ Task<Status> TargetStore::admit_read(ContainerRef container, Epoch asked, Epoch 
     CO_TRY(check_undecided(*container, reads, epoch));
     CO_TRY(co_await cover_epoch(container, epoch));
     clock_.observe(epoch);
-    TransactionStamps& stamps = transactions_of(*container).stamps;
-    stamps.start(container->highest);
+    AccessTimes& times = transactions_of(*container).times;
+    times.start(container->highest);
     for (const TransactionRead& read : reads) {
       const ReadPlace place(container->number, read);
-      stamps.note_read(place.place(), epoch);
+      times.note_read(place.place(), epoch);
     }
   }
   co_return co_await wait_covered(container, epoch);
@@ -134,8 +134,8 @@ Task<Result<Epoch>> TargetStore::begin_transaction(Uuid id) {
     CO_TRY(check_has_transactions(*container));
     epoch = clock_.next();
     CO_TRY(co_await cover_epoch(container, epoch));
-    TransactionStamps& stamps = transactions_of(*container).stamps;
-    stamps.start(container->highest);
+    AccessTimes& times = transactions_of(*container).times;
+    times.start(container->highest);
   }
   CO_TRY(co_await wait_covered(container, epoch));
   co_return epoch;
@@ -168,7 +168,7 @@ Status TargetStore::check_plain_writes(const ContainerState& container, const st
       if (intent != nullptr) return in_the_way(*intent);
     }
     // The clock is past all reads.
-    if (!is_clocked && transactions.stamps.read_through(place_of(change)) >= epoch) {
+    if (!is_clocked && transactions.times.read_through(place_of(change)) >= epoch) {
       return conflict("a transaction has read what a write at epoch " + std::to_string(epoch.value) + " would change");
     }
   }
@@ -205,6 +205,7 @@ Task<Status> TargetStore::check_transaction(ContainerRef container, const Transa
   CO_TRY(check_has_transactions(*container));
   ContainerTransactions& transactions = transactions_of(*container);
   if (!transaction.reads.empty()) {
+    if (read_epoch >= epoch) co_return invalid("a transaction can't have read in the future");
     if (read_epoch <= container->opened_at) co_return conflict("the transaction began before the store was opened");
     if (read_epoch < container->aggregated_through) co_return conflict("what the transaction read was aggregated");
   }
@@ -213,9 +214,9 @@ Task<Status> TargetStore::check_transaction(ContainerRef container, const Transa
     if (transactions.intents.in_the_way(place.place(), epoch) != nullptr) {
       co_return conflict("a transaction that isn't decided yet may have changed what this one read");
     }
-    const auto changed = transactions.stamps.changed_after(place.place(), read_epoch);
-    bool is_changed = changed == TransactionStamps::Changed::kYes;
-    if (changed == TransactionStamps::Changed::kUnknown) {
+    const auto changed = transactions.times.changed_after(place.place(), read_epoch);
+    bool is_changed = changed == AccessTimes::Changed::kYes;
+    if (changed == AccessTimes::Changed::kUnknown) {
       CO_TRY_ASSIGN(is_changed, co_await was_changed(*container, place.place(), read_epoch));
     }
     if (is_changed) co_return conflict("what the transaction read has changed since");
@@ -225,7 +226,7 @@ Task<Status> TargetStore::check_transaction(ContainerRef container, const Transa
     const bool is_guarded = transactions.intents.in_the_way(place_of(change), kEpochMax) != nullptr ||
                             (!condition.object.empty() && transactions.intents.in_the_way(condition, epoch) != nullptr);
     if (is_guarded) co_return conflict("a transaction that isn't decided yet changes the same");
-    if (transactions.stamps.read_through(place_of(change)) >= epoch) {
+    if (transactions.times.read_through(place_of(change)) >= epoch) {
       co_return conflict("another transaction has read what this one changes, at a later epoch");
     }
   }
@@ -234,25 +235,25 @@ Task<Status> TargetStore::check_transaction(ContainerRef container, const Transa
 
 void TargetStore::note_writes(ContainerState& container, const std::vector<Change>& changes, Epoch epoch,
                               bool is_clocked) {
-  TransactionStamps& stamps = container.transactions->stamps;
-  if (!stamps.is_tracking()) return;
-  if (is_clocked && epoch.value - std::min(epoch, stamps.last_used()).value > kIdleEpochs) {
-    stamps.stop();
+  AccessTimes& times = container.transactions->times;
+  if (!times.is_tracking()) return;
+  if (is_clocked && epoch.value - std::min(epoch, times.last_used()).value > kIdleEpochs) {
+    times.stop();
     return;
   }
-  for (const Change& change : changes) stamps.note_write(place_of(change), epoch);
+  for (const Change& change : changes) times.note_write(place_of(change), epoch);
 }
 
 void TargetStore::note_reads(ContainerState& container, const Transaction& transaction,
                              const std::vector<Change>& changes, Epoch epoch) {
-  TransactionStamps& stamps = container.transactions->stamps;
+  AccessTimes& times = container.transactions->times;
   for (const TransactionRead& read : transaction.reads) {
     const ReadPlace place(container.number, read);
-    stamps.note_read(place.place(), epoch);
+    times.note_read(place.place(), epoch);
   }
   for (const Change& change : changes) {
     const KeyPlace condition = condition_place(change);
-    if (!condition.object.empty()) stamps.note_read(condition, epoch);
+    if (!condition.object.empty()) times.note_read(condition, epoch);
   }
 }
 
@@ -384,7 +385,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
         container->bound_position = position;
       }
       transactions.intents.add(std::move(intent));
-      transactions.stamps.start(container->highest);
+      transactions.times.start(container->highest);
       note_reads(*container, transaction, changes, epoch);
     }
   }
@@ -440,8 +441,8 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   }
   if (intent != nullptr && decision.is_commit()) {
     container->highest = std::max(container->highest, decision.epoch);
-    if (transactions.stamps.is_tracking()) {
-      for (const Guard& guard : intent->guards) transactions.stamps.note_write(guard.place(), decision.epoch);
+    if (transactions.times.is_tracking()) {
+      for (const Guard& guard : intent->guards) transactions.times.note_write(guard.place(), decision.epoch);
     }
   }
   transactions.intents.remove(decision.transaction);
@@ -535,7 +536,7 @@ Task<Status> TargetStore::load_transactions(const std::map<uint32_t, ContainerRe
     intent.piece_count = piece_count;
     ContainerTransactions& transactions = transactions_of(*found->second);
     // What it has read isn't known any more.
-    transactions.stamps.forget_reads_through(intent.id.epoch);
+    transactions.times.forget_reads_through(intent.id.epoch);
     transactions.intents.add(std::move(intent));
     ignore(transactions.intents.take_headroom(*media_, uuid), "deciding does without if it must");
   }

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "access_times.h"
 #include "intent_record.h"
 #include "runtime/gate.h"
-#include "transaction_stamps.h"
 #include "transaction_under_test.h"
 
 namespace aeon::vos {
@@ -133,7 +133,7 @@ TEST_F(TransactionTest, LooksAtTheIndexForWhatItForgot) {
   EXPECT_CODE(Code::kOk, transaction.get(kObject, text("d"), text("a")));
   EXPECT_CODE(Code::kOk, changed.get(kObject, text("e"), text("a")));
   EXPECT_CODE(Code::kOk, put("e", "a", "new"));
-  const size_t enough = 2 * TransactionStamps::kGenerationMax / 100 + 1;
+  const size_t enough = 2 * AccessTimes::kGenerationMax / 100 + 1;
   for (size_t i = 0; i < enough; ++i) {
     std::vector<ObjectWrite> writes;
     for (size_t j = 0; j < 100; ++j) {
@@ -505,6 +505,10 @@ TEST_F(TransactionTest, BadCallsAreRefused) {
               target.run(store.list_dkeys(container, kObject, far.id.epoch, {}, {}, ReadIntent::kTransaction)));
   bad.read_epoch = bad.id.epoch;
   bad.reads.push_back(object_read(kObject));
+  Transaction future = bad;
+  future.id.epoch = kEpochZero;
+  future.read_epoch = Epoch{uint64_t{1} << 62};
+  EXPECT_CODE(Code::kInvalidArgument, target.run(store.commit_transaction(container, future, Durability::kSync)));
   EXPECT_CODE(Code::kInvalidArgument, target.run(store.prepare(container, bad, {})));
   bad.read_epoch = transaction.read_epoch();
   bad.reads[0] = value_read(ObjectId{.hi = uint64_t{13} << 56, .lo = 2}, text("no integer"), text("a"));
@@ -525,31 +529,31 @@ KeyPlace place(ByteView object, ByteView dkey = {}, ByteView akey = {}) {
   return {.object = object, .dkey = dkey, .akey = akey};
 }
 
-TEST(TransactionStamps, ForgettingOnlyMakesThemCautious) {
-  using Changed = TransactionStamps::Changed;
-  TransactionStamps stamps;
-  stamps.start(Epoch{10});
+TEST(AccessTimes, ForgettingOnlyMakesThemCautious) {
+  using Changed = AccessTimes::Changed;
+  AccessTimes times;
+  times.start(Epoch{10});
   const Bytes object = text("object");
   const Bytes other = text("other");
-  stamps.note_read(place(object), Epoch{20});
-  stamps.note_write(place(other), Epoch{21});
-  EXPECT_EQ(stamps.read_through(place(object)), Epoch{20});
-  EXPECT_EQ(stamps.read_through(place(other)), Epoch{});
-  EXPECT_EQ(stamps.changed_after(place(object), Epoch{15}), Changed::kNo);
-  EXPECT_EQ(stamps.changed_after(place(object), Epoch{9}), Changed::kUnknown);
-  EXPECT_EQ(stamps.changed_after(place(other), Epoch{15}), Changed::kYes);
-  EXPECT_EQ(stamps.changed_after(place({}), Epoch{20}), Changed::kYes);
-  for (size_t i = 0; i < 2 * TransactionStamps::kGenerationMax; ++i) {
+  times.note_read(place(object), Epoch{20});
+  times.note_write(place(other), Epoch{21});
+  EXPECT_EQ(times.read_through(place(object)), Epoch{20});
+  EXPECT_EQ(times.read_through(place(other)), Epoch{});
+  EXPECT_EQ(times.changed_after(place(object), Epoch{15}), Changed::kNo);
+  EXPECT_EQ(times.changed_after(place(object), Epoch{9}), Changed::kUnknown);
+  EXPECT_EQ(times.changed_after(place(other), Epoch{15}), Changed::kYes);
+  EXPECT_EQ(times.changed_after(place({}), Epoch{20}), Changed::kYes);
+  for (size_t i = 0; i < 2 * AccessTimes::kGenerationMax; ++i) {
     const Bytes many = text(std::to_string(i));
-    stamps.note_write(place(many), Epoch{30});
+    times.note_write(place(many), Epoch{30});
   }
-  EXPECT_EQ(stamps.read_through(place(object)), Epoch{20});
-  EXPECT_EQ(stamps.read_through(place(other)), Epoch{20});
-  EXPECT_EQ(stamps.changed_after(place(object), Epoch{20}), Changed::kUnknown);
-  EXPECT_EQ(stamps.changed_after(place(object), Epoch{30}), Changed::kNo);
-  stamps.stop();
-  EXPECT_EQ(stamps.read_through(place(text("new"))), Epoch{20});
-  EXPECT_EQ(stamps.changed_after(place(object), Epoch{31}), Changed::kUnknown);
+  EXPECT_EQ(times.read_through(place(object)), Epoch{20});
+  EXPECT_EQ(times.read_through(place(other)), Epoch{20});
+  EXPECT_EQ(times.changed_after(place(object), Epoch{20}), Changed::kUnknown);
+  EXPECT_EQ(times.changed_after(place(object), Epoch{30}), Changed::kNo);
+  times.stop();
+  EXPECT_EQ(times.read_through(place(text("new"))), Epoch{20});
+  EXPECT_EQ(times.changed_after(place(object), Epoch{31}), Changed::kUnknown);
 }
 
 TEST(IntentRecord, TakesOnlyWhatItWrites) {

@@ -21,7 +21,7 @@ struct KeyPlace {
   ByteView akey;
 };
 
-class TransactionStamps {
+class AccessTimes {
  public:
   static constexpr size_t kGenerationMax = 16 * 1024;
 
@@ -47,24 +47,24 @@ class TransactionStamps {
   Epoch last_used() const { return last_used_; }
 
  private:
-  struct Stamps {
+  struct Times {
     Epoch read;
     Epoch read_below;
     Epoch written;
     Epoch written_below;
-    void merge(const Stamps& other);
+    void merge(const Times& other);
   };
-  using Generation = std::unordered_map<uint64_t, Stamps>;
+  using Generation = std::unordered_map<uint64_t, Times>;
 
-  Stamps& at(ByteView prefix);
-  Stamps find(ByteView prefix) const;
+  Times& at(ByteView prefix);
+  Times find(ByteView prefix) const;
   void forget(const Generation& generation);
 
   bool is_tracking_ = false;
   Epoch last_used_;
   Epoch reads_forgotten_;
   Epoch writes_forgotten_;
-  Stamps container_;
+  Times container_;
   Generation young_;  // When it is full it takes the place of the old one, which is forgotten.
   Generation old_;
 };
