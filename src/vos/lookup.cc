@@ -57,18 +57,20 @@ Task<Result<Version>> Lookup::floor_of(ByteView prefix, Epoch epoch, Version flo
 
 Task<Result<Bytes>> Lookup::first_object(ByteView from) {
   Bytes found;
-  Bytes target = to_bytes(from);
-  const Bytes own = to_bytes(from.first(kContainerPrefixSize));
+  Bytes moved;
+  ByteView target = from;
   for (size_t layer = 0;;) {
     CO_TRY(co_await scan_.seek(target));
-    if (scan_.valid() && starts_with(scan_.key(), ByteView(target).first(kContainerPrefixSize))) {
+    if (scan_.valid() && starts_with(scan_.key(), target.first(kContainerPrefixSize))) {
       if (scan_.key().size() < kObjectPrefixSize) co_return Status(Code::kCorrupt, "an index key is cut short");
       Bytes prefix = to_bytes(scan_.key().first(kObjectPrefixSize));
-      std::copy(own.begin(), own.end(), prefix.begin());
+      std::copy_n(from.begin(), kContainerPrefixSize, prefix.begin());
       if (found.empty() || compare_bytes(prefix, found) < 0) found = std::move(prefix);
     }
     if (!descend(layer, {})) co_return found;
-    move_key(target, layer);
+    if (moved.empty()) moved = to_bytes(from);
+    move_key(moved, layer);
+    target = moved;
   }
 }
 
