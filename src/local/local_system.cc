@@ -1,7 +1,9 @@
 #include "local/local_system.h"
 
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 
 #include "base/log.h"
 #include "client/connection.h"
@@ -16,13 +18,17 @@ namespace aeon::local {
 namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
+constexpr const char* kMemoryVariable = "AEON_MEMORY_BUDGET";
 constexpr std::string_view kLocalPrefix = "local:";
 constexpr ByteCount kCapacityUnlimited = ByteCount{16} << 40;
 
 class EmbeddedSystem final : public LocalSystem {
  public:
-  EmbeddedSystem(Directory directory, std::string path, Superblock superblock)
-      : directory_(std::move(directory)), path_(std::move(path)), superblock_(std::move(superblock)) {}
+  EmbeddedSystem(Directory directory, std::string path, Superblock superblock, ByteCount memory_budget)
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
+        superblock_(std::move(superblock)),
+        memory_budget_(memory_budget) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
     if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
@@ -62,6 +68,7 @@ class EmbeddedSystem final : public LocalSystem {
  private:
   Task<Status> start_engine() {
     media::OpenOptions open;
+    open.memory_budget = memory_budget_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(world_, *disk_, open));
     if (media->uuid() != superblock_.targets[0].store) {
@@ -108,6 +115,7 @@ class EmbeddedSystem final : public LocalSystem {
   Directory directory_;
   const std::string path_;
   const Superblock superblock_;
+  const ByteCount memory_budget_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   SystemClock clock_;
@@ -121,6 +129,39 @@ class EmbeddedSystem final : public LocalSystem {
   std::shared_ptr<client::Connection> connection_;
   std::atomic<bool> is_closed_{false};
 };
+
+// "64MiB", "2G", "1048576". Nothing else is understood.
+std::optional<ByteCount> parse_bytes(std::string_view text) {
+  ByteCount number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  ByteCount factor = 0;
+  if (unit.empty() || unit == "B") factor = 1;
+  if (unit == "K" || unit == "KiB") factor = kKiB;
+  if (unit == "M" || unit == "MiB") factor = kMiB;
+  if (unit == "G" || unit == "GiB") factor = kGiB;
+  if (factor == 0 || number > ~ByteCount{0} / factor) return std::nullopt;
+  return number * factor;
+}
+
+// 0: the store's default.
+Result<ByteCount> choose_memory_budget(ByteCount wanted) {
+  const char* const variable = std::getenv(kMemoryVariable);
+  if (wanted == 0 && variable != nullptr && *variable != '\0') {
+    const std::optional<ByteCount> parsed = parse_bytes(variable);
+    if (!parsed || *parsed == 0) {
+      return Status(Code::kInvalidArgument,
+                    std::string(kMemoryVariable) + "='" + variable + "' is no size; write 512MiB, for instance");
+    }
+    wanted = *parsed;
+  }
+  if (wanted != 0 && wanted < media::kMemoryBudgetMin) {
+    return Status(Code::kInvalidArgument,
+                  "a memory budget of " + std::to_string(wanted) + " bytes is too small; the least is 32MiB");
+  }
+  return wanted;
+}
 
 Result<Directory> hold(const std::string& path, bool create) {
   Result<Directory> directory = Directory::open(path, create);
@@ -147,6 +188,7 @@ Status LocalSystem::create(const std::string& directory, CreateOptions options) 
 }
 
 Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& directory, OpenOptions options) {
+  TRY_ASSIGN(const ByteCount memory_budget, choose_memory_budget(options.memory_budget));
   TRY_ASSIGN(Directory held, hold(directory, options.create_if_missing));
   Result<Superblock> superblock = read_superblock(held);
   if (superblock.code() == Code::kNotFound && options.create_if_missing) {
@@ -156,7 +198,7 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   if (!superblock.is_ok()) return superblock.status();
   // A system that was finished just before its maker was killed.
   if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
-  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock));
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), memory_budget);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));

@@ -51,6 +51,12 @@ class BlockLedger {
   uint64_t free_count() const { return free_.free_count(); }
   size_t free_extent_count() const { return free_.extent_count(); }
   size_t waiting_extent_count() const { return waiting_.size() + held_.size(); }
+  // About what it all takes in memory.
+  size_t memory_size() const {
+    constexpr size_t kMapEntry = 64;
+    return free_.extent_count() * 2 * kMapEntry + (reserved_.extent_count() + waiting_set_.extent_count()) * kMapEntry +
+           waiting_.size() * sizeof(Freed) + held_.capacity() * sizeof(BlockRange);
+  }
   uint64_t waiting_count() const { return waiting_set_.block_count(); }
   uint64_t adopted_count() const { return adopted_count_; }
   uint64_t data_first() const { return data_first_; }

@@ -17,16 +17,15 @@ std::string bench_key(uint64_t number) {
   return key;
 }
 
-Tree filled_tree() {
-  Tree tree({}, 16 * kKiB);
-  Random random(1);
+void fill(Tree& tree) {
   const std::string value(100, 'v');
   for (uint64_t i = 0; i < kKeyCount; ++i) tree.put(as_bytes(bench_key(i * 7919 % kKeyCount)), as_bytes(value));
-  return tree;
 }
 
 void tree_put(benchmark::State& state) {
-  Tree tree = filled_tree();
+  PageCache cache;
+  Tree tree({}, 16 * kKiB, cache);
+  fill(tree);
   Random random(2);
   const std::string value(100, 'w');
   for (auto _ : state) tree.put(as_bytes(bench_key(random.below(2 * kKeyCount))), as_bytes(value));
@@ -34,7 +33,9 @@ void tree_put(benchmark::State& state) {
 BENCHMARK(tree_put);
 
 void tree_seek(benchmark::State& state) {
-  const Tree tree = filled_tree();
+  PageCache cache;
+  Tree tree({}, 16 * kKiB, cache);
+  fill(tree);
   Random random(3);
   Tree::Path path;
   for (auto _ : state) {
@@ -44,7 +45,9 @@ void tree_seek(benchmark::State& state) {
 BENCHMARK(tree_seek);
 
 void tree_next(benchmark::State& state) {
-  const Tree tree = filled_tree();
+  PageCache cache;
+  Tree tree({}, 16 * kKiB, cache);
+  fill(tree);
   Tree::Path path;
   for (auto _ : state) {
     if (!path.is_at_entry()) benchmark::DoNotOptimize(tree.seek({}, path));

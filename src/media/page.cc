@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kPageMagic = 0x47504541;  // "AEPG"
 constexpr size_t kPageCrcOffset = 4;
+constexpr size_t kPageStampOffset = 44;
 
 Status bad_page(std::string_view what) { return Status(Code::kCorrupt, "index page: " + std::string(what)); }
 
@@ -250,7 +251,8 @@ void Page::append(const Page& right, const ByteView* first_key) {
 }
 
 PageAddress Page::child_address(ByteView value) {
-  return {load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8)};
+  const uint32_t stamp = value.size() == kChildValueSize ? load_le<uint32_t>(value.data() + 12) : 0;
+  return {load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8), stamp};
 }
 
 void Page::encode(const PageIdentity& identity, std::span<const PageAddress> children, MutableBytes out) const {
@@ -268,6 +270,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
   store_le(base + 38, prefix_size_);
   size_t end = out.size() - prefix_size_;
   store_le(base + 40, static_cast<uint16_t>(end));
+  store_le(base + kPageStampOffset, identity.address.stamp);
   copy_bytes(base + end, prefix());
   for (size_t i = 0; i < count_; ++i) {
     Slot slot = slots()[i];
@@ -277,6 +280,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
     if (!children.empty()) {
       store_le(base + end + slot.key_size, children[i].first);
       store_le(base + end + slot.key_size + 8, children[i].count);
+      if (slot.value_size == kChildValueSize) store_le(base + end + slot.key_size + 12, children[i].stamp);
     }
     slot.offset = static_cast<uint16_t>(end);
     std::memcpy(base + kPageHeaderSize + i * kPageSlotSize, &slot, kPageSlotSize);
@@ -302,8 +306,14 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
   const uint8_t kind = load_le<uint8_t>(base + 32);
   identity.level = load_le<uint8_t>(base + 33);
   if (kind != (identity.level == 0 ? 1 : 2)) return bad_page("unknown kind");
+  const uint32_t stamp = load_le<uint32_t>(base + kPageStampOffset);
+  if (identity.address.stamp != 0 && identity.address.stamp != stamp) {
+    return bad_page("an older page of this place; the disk lost a write");
+  }
+  identity.address.stamp = stamp;
   for (size_t i = 42; i < kPageHeaderSize; ++i) {
-    if (base[i] != std::byte{0}) return bad_page("unknown header fields");
+    const bool is_stamp = i >= kPageStampOffset && i < kPageStampOffset + sizeof stamp;
+    if (!is_stamp && base[i] != std::byte{0}) return bad_page("unknown header fields");
   }
 
   Page page{Unbuilt()};
@@ -329,7 +339,8 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
     if (slot.value_size > kValueSizeMax || size_t{slot.key_size} + page.prefix_size_ > kKeySizeMax) {
       return bad_page("an entry beyond the limits");
     }
-    if (identity.level != 0 && slot.value_size != kChildValueSize) return bad_page("a child address of another size");
+    const bool is_address = slot.value_size == kChildValueSize || slot.value_size == kChildValueSizeUnstamped;
+    if (identity.level != 0 && !is_address) return bad_page("a child address of another size");
     if (slot.zero != 0 || slot.head != head_of(page.suffix(i))) return bad_page("a slot that differs from its cell");
     if (i != 0 && compare(page.suffix(i - 1), page.suffix(i)) >= 0) return bad_page("keys out of order");
     content += size;

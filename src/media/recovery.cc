@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "batch_codec.h"
+#include "runtime/system.h"
 
 namespace aeon::media {
 
@@ -142,9 +143,7 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
     if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
     if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
     if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
-    while (true) {
-      const Tree::Missing missing = core->tree.missing_for(change.key);
-      if (!missing) break;
+    while (const Tree::Missing missing = core->tree.missing_for(change.key)) {
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
     if (change.op == BatchOp::kPut)
@@ -153,6 +152,7 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       core->tree.erase(change.key);
   }
   ++core->change_count;
+  ++core->path_version;
   co_return ok();
 }
 
@@ -310,6 +310,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
                                                  " blocks, but the store on it was made for " +
                                                  std::to_string(superblock.data_end) + "; give it its size back");
   }
+  if (options.memory_budget == 0) options.memory_budget = std::max(kMemoryBudgetMin, machine_memory() / 8);
   StoreCore::Ref core = std::make_shared<StoreCore>(world, disk, options, superblock);
   core->superblock_copy = superblocks.copy;
 
@@ -353,7 +354,8 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
                          .life = opened.life,
                          .tail_position = superblock.replay_from.position,
                          .head = replayed.end,
-                         .write_behind = options.write_behind};
+                         .write_behind = options.write_behind,
+                         .waiting_frames_max = std::clamp<size_t>(options.memory_budget / 16 / kFrameBytesMax, 1, 64)};
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, setup);
   co_return core;
 }

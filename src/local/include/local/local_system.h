@@ -22,6 +22,9 @@ struct CreateOptions {
 struct OpenOptions {
   bool create_if_missing = false;      // With `create` as below; the directory may be missing or empty.
   CreateOptions create;
+  // What the store may keep in memory, at least 32 MiB; 0: what AEON_MEMORY_BUDGET says ("512MiB"), or else an eighth
+  // of the machine's memory. kInvalidArgument for less.
+  ByteCount memory_budget = 0;
 };
 
 class LocalSystem : public client::System {
