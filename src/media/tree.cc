@@ -291,7 +291,7 @@ void Tree::put(ByteView key, ByteView value) {
       }
       node.page.replace(position.index, value);
       account(node);
-      split_if_large(path, path.depth - 1);
+      split_if_large(path, path.depth - 1, false);
       return;
     }
     step.index = node.page.child_index(key);
@@ -309,7 +309,7 @@ void Tree::insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteV
     node.page.insert(index, key, value);
     if (node.level != 0) node.children.insert(node.children.begin() + static_cast<ptrdiff_t>(index), std::move(child));
     account(node);
-    split_if_large(path, depth);
+    split_if_large(path, depth, index + 1 == node.page.count());
     return;
   }
   // The key would take a long prefix from so many others that they outgrow the page. Then it is smaller or greater
@@ -364,7 +364,7 @@ void Tree::insert_before_first_key(Path& path, size_t depth, ByteView separator,
     node.children.insert(node.children.end(), std::make_move_iterator(other_children.begin()),
                          std::make_move_iterator(other_children.end()));
     account(node);
-    split_if_large(path, depth);
+    split_if_large(path, depth, false);
     return;
   }
   account(node);
@@ -374,12 +374,12 @@ void Tree::insert_before_first_key(Path& path, size_t depth, ByteView separator,
   add_sibling(path, depth, others_first, std::move(right));
 }
 
-void Tree::split_if_large(Path& path, size_t depth) {
+void Tree::split_if_large(Path& path, size_t depth, bool at_end) {
   Node& node = *path.steps[depth].node;
   const size_t least = node.level == 0 ? 1 : 2;
   if (node.page.content_size() <= page_size_max_ || node.page.count() < 2 * least) return;
 
-  const size_t at = node.page.split_index(least);
+  const size_t at = at_end ? node.page.count() - least : node.page.split_index(least);
   const Bytes left_last = node.page.key(at - 1);
   const Bytes right_first = node.page.key(at);
   NodeRef right = make_node(node.page.split(at), node.level);

@@ -198,7 +198,8 @@ class Tree {
   void insert_before_first_key(Path& path, size_t depth, ByteView separator, Child child);
   // Puts `right` behind the node at `depth`, in its parent or a new root.
   void add_sibling(Path& path, size_t depth, ByteView separator, NodeRef right);
-  void split_if_large(Path& path, size_t depth);
+  // `at_end`: its last entry is new; keys that ascend would leave half-full pages behind otherwise.
+  void split_if_large(Path& path, size_t depth, bool at_end);
   void shrink_path(Path& path);
   bool merge_with_neighbour(Node& parent, size_t index);
 
