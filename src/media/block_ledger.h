@@ -38,9 +38,9 @@ class BlockLedger {
   // Releases what was freed at or before `durable`.
   void release(LogPosition durable);
 
-  // For checkpoints. What counts as free in its image, apart from what it takes itself: it takes that at the same
-  // moment, so that all of it was free then.
-  ExtentSet free_in_image() const;
+  // For checkpoints. What counts as free in its image, in order, once it has taken what it needs itself: it takes that
+  // at the same moment, so that all of it was free then.
+  std::vector<BlockRange> free_in_image() const;
   std::optional<BlockRange> take_page(uint64_t count) { return free_.take(count); }
   std::vector<BlockRange> take_ranges(uint64_t count) { return free_.take_ranges(count); }
   void give_back(BlockRange range);

@@ -27,7 +27,7 @@ struct StoreCore::Checkpoint {
   std::vector<NodeRef> nodes;          // To write: children before parents, and so by address.
   std::vector<PageAddress> pages;      // Theirs. Nodes that the tree no longer has go as soon as they are written.
   std::vector<PageAddress> dropped;    // Pages of the checkpoint before that this one doesn't have.
-  ExtentSet free;
+  uint64_t free_count = 0;  // Blocks that are free in the image.
   std::vector<BlockRange> allocator_ranges;
   std::vector<BlockRange> held;
   Bytes allocator_blob;
@@ -55,7 +55,6 @@ Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
     if (!range) return Status(Code::kNoSpace, "no room for the index pages of a checkpoint");
     node->address = {range->first, static_cast<uint32_t>(count), checkpoint.stamp};
     checkpoint.pages.push_back(node->address);
-    CHECK(checkpoint.free.remove(*range));
   }
   return ok();
 }
@@ -70,7 +69,7 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
   constexpr size_t kExtentSizeMax = 20;
   size_t ranges_max = 1;
   while (true) {
-    const AllocatorImage before{checkpoint.free.extents(), checkpoint.held};
+    const AllocatorImage before{ledger.free_in_image(), checkpoint.held};
     const size_t size = encode_allocator(before).size() + (ranges_max + 1) * kExtentSizeMax;
     checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
     if (checkpoint.allocator_ranges.empty()) {
@@ -81,8 +80,8 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
     for (const BlockRange& range : checkpoint.allocator_ranges) ledger.give_back(range);
     checkpoint.allocator_ranges.clear();
   }
-  for (const BlockRange& range : checkpoint.allocator_ranges) CHECK(checkpoint.free.remove(range));
-  const AllocatorImage image{checkpoint.free.extents(), checkpoint.held};
+  const AllocatorImage image{ledger.free_in_image(), checkpoint.held};
+  for (const BlockRange& range : image.free) checkpoint.free_count += range.count;
   checkpoint.allocator_blob = encode_allocator(image);
   return ok();
 }
@@ -200,7 +199,6 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   checkpoint.adopted_blocks = core->ledger.adopted_count();
   checkpoint.number = core->superblock.checkpoint + 1;
   checkpoint.dropped = core->tree.take_dropped();
-  checkpoint.free = core->ledger.free_in_image();
   core->unwritten_blocks_ = 0;
   Status status = core->reserve_pages(checkpoint);
   checkpoint.root = core->tree.root().where();
@@ -249,7 +247,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
     co_return status;
   }
 
-  uint64_t unpaged = checkpoint.free.block_count() + checkpoint.adopted_blocks;
+  uint64_t unpaged = checkpoint.free_count + checkpoint.adopted_blocks;
   for (const BlockRange& range : checkpoint.held) unpaged += range.count;
   for (const BlockRange& range : checkpoint.allocator_ranges) unpaged += range.count;
   core->page_block_count = superblock.data_end - superblock.data_first - unpaged;

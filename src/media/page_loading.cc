@@ -55,6 +55,7 @@ Task<Status> StoreCore::read_page(Ref core, PageAddress address) {
   const uint64_t inner_evictions = core->tree.inner_eviction_count();
   const ByteCount bytes = 2 * address.count * kBlockSize;  // The buffer and the page.
   core->make_room(bytes);
+  if (core->world.faults.sometimes("evict_early")) core->make_room(core->budget_ / 2);
   core->transient_bytes_ += bytes;
   Result<Page> page = co_await read_page_at(core->disk, &identity);
   core->transient_bytes_ -= bytes;
@@ -104,7 +105,8 @@ Task<Status> StoreCore::load_page(Ref core, Tree::MissingPage missing) {
     co_return load->status;
   }
   const NodeRef parent(missing.parent);
-  const uint64_t most = std::min<uint64_t>(core->load_slots_.free_count() / 2, kReadAheadMax - core->ahead_count_);
+  uint64_t most = std::min<uint64_t>(core->load_slots_.free_count() / 2, kReadAheadMax - core->ahead_count_);
+  if (core->log == nullptr) most = 0;  // Replay waits for all that it began.
   for (const Tree::MissingPage& page : Tree::read_ahead(missing, most)) {
     if (core->loads_.contains(page.address.first)) continue;
     ++core->ahead_count_;

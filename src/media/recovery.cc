@@ -156,8 +156,30 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
   co_return ok();
 }
 
+// The keys that the whole records at the start of `stream` change.
+std::vector<ByteView> changed_keys(ByteView stream) {
+  std::vector<ByteView> keys;
+  while (stream.size() >= sizeof(uint32_t)) {
+    const uint32_t size = load_le<uint32_t>(stream.data());
+    stream = stream.subspan(sizeof(uint32_t));
+    if (size > stream.size()) break;
+    BatchReader reader(stream.first(size));
+    while (true) {
+      const Result<std::optional<BatchEntry>> entry = reader.next();
+      if (!entry.is_ok() || !(*entry).has_value()) break;
+      if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) keys.push_back((*entry)->key);
+    }
+    stream = stream.subspan(size);
+  }
+  return keys;
+}
+
 // Applies the whole records at the start of `stream`, and drops them from it.
 Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_size_max, uint64_t* batch_count) {
+  if (!core->tree.is_whole_in_memory()) {
+    const std::vector<ByteView> keys = changed_keys(*stream);
+    co_await StoreCore::preload(core, &keys);
+  }
   size_t at = 0;
   while (stream->size() - at >= sizeof(uint32_t)) {
     const uint32_t size = load_le<uint32_t>(stream->data() + at);
