@@ -44,7 +44,7 @@ struct PageIdentity {
   uint64_t store_hash = 0;
   PageAddress address;
   uint64_t generation = 0;  // Of the checkpoint that wrote it.
-  uint8_t level = 0;        // 0: leaf.
+  uint8_t level = 0;  // 0: leaf.
 };
 
 class Page {
