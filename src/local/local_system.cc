@@ -1,7 +1,9 @@
 #include "local/local_system.h"
 
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 
 #include "base/log.h"
 #include "client/connection.h"
@@ -16,16 +18,18 @@ namespace aeon::local {
 namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
+constexpr const char* kMemoryVariable = "AEON_MEMORY_BUDGET";
 constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
  public:
   EmbeddedSystem(Directory directory, std::string path, Superblock superblock, bool is_read_only,
-                 vos::StoreOptions options)
+                 ByteCount memory_budget, vos::StoreOptions options)
       : directory_(std::move(directory)),
         path_(std::move(path)),
         superblock_(std::move(superblock)),
         is_read_only_(is_read_only),
+        memory_budget_(memory_budget),
         store_options_(options) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
@@ -68,6 +72,7 @@ class EmbeddedSystem final : public LocalSystem {
   Task<Status> start_engine() {
     media::OpenOptions open;
     open.read_only = is_read_only_;
+    open.memory_budget = memory_budget_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(world_, *disk_, open));
     if (media->uuid() != superblock_.targets[0].store) {
@@ -117,6 +122,7 @@ class EmbeddedSystem final : public LocalSystem {
   const std::string path_;
   const Superblock superblock_;
   const bool is_read_only_;
+  const ByteCount memory_budget_;
   const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
@@ -131,6 +137,39 @@ class EmbeddedSystem final : public LocalSystem {
   std::shared_ptr<client::Connection> connection_;
   std::atomic<bool> is_closed_{false};
 };
+
+// "64MiB", "2G", "1048576". Nothing else is understood.
+std::optional<ByteCount> parse_bytes(std::string_view text) {
+  ByteCount number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  ByteCount factor = 0;
+  if (unit.empty() || unit == "B") factor = 1;
+  if (unit == "K" || unit == "KiB") factor = kKiB;
+  if (unit == "M" || unit == "MiB") factor = kMiB;
+  if (unit == "G" || unit == "GiB") factor = kGiB;
+  if (factor == 0 || number > ~ByteCount{0} / factor) return std::nullopt;
+  return number * factor;
+}
+
+// 0: the store's default.
+Result<ByteCount> choose_memory_budget(ByteCount wanted) {
+  const char* const variable = std::getenv(kMemoryVariable);
+  if (wanted == 0 && variable != nullptr && *variable != '\0') {
+    const std::optional<ByteCount> parsed = parse_bytes(variable);
+    if (!parsed || *parsed == 0) {
+      return Status(Code::kInvalidArgument,
+                    std::string(kMemoryVariable) + "='" + variable + "' is no size; write 512MiB, for instance");
+    }
+    wanted = *parsed;
+  }
+  if (wanted != 0 && wanted < media::kMemoryBudgetMin) {
+    return Status(Code::kInvalidArgument,
+                  "a memory budget of " + std::to_string(wanted) + " bytes is too small; the least is 32MiB");
+  }
+  return wanted;
+}
 
 Result<Directory> hold(const std::string& path, bool create) {
   Result<Directory> directory = Directory::open(path, create);
@@ -168,6 +207,7 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   if (options.read_only && options.create_if_missing) {
     return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
   }
+  TRY_ASSIGN(const ByteCount memory_budget, choose_memory_budget(options.memory_budget));
   TRY_ASSIGN(Directory held, options.read_only ? share(directory) : hold(directory, options.create_if_missing));
   Result<Superblock> superblock = read_superblock(held);
   if (superblock.code() == Code::kNotFound && options.create_if_missing) {
@@ -180,7 +220,7 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   vos::StoreOptions store_options;
   store_options.scrub.bytes_per_second = options.scrub_bytes_per_second;
   auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), options.read_only,
-                                                 store_options);
+                                                 memory_budget, store_options);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));

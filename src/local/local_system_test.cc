@@ -105,6 +105,25 @@ std::string read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
 
+TEST_F(LocalSystemTest, AMemoryBudgetIsASizeOfAtLeast32MiB) {
+  OpenOptions options = creating();
+  options.memory_budget = 31 * kMiB;
+  EXPECT_EQ(open_status(directory(), options).code(), Code::kInvalidArgument);
+  options.memory_budget = 32 * kMiB;
+  EXPECT_TRUE(open_status(directory(), options).is_ok());
+  options.memory_budget = 0;
+  for (const char* text : {"33554432", "32MiB", "1G", "64M", ""}) {
+    ASSERT_EQ(setenv("AEON_MEMORY_BUDGET", text, 1), 0);
+    EXPECT_TRUE(open_status(directory(), options).is_ok()) << text;
+  }
+  for (const char* text : {"lots", "32", "-1", "64 MiB", "64MB", "0", "99999999999G"}) {
+    ASSERT_EQ(setenv("AEON_MEMORY_BUDGET", text, 1), 0);
+    const Status status = open_status(directory(), options);
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << text;
+  }
+  ASSERT_EQ(unsetenv("AEON_MEMORY_BUDGET"), 0);
+}
+
 TEST_F(LocalSystemTest, AMissingDirectoryIsNotFoundAndNamed) {
   const Status status = open_status(directory());
   EXPECT_EQ(status.code(), Code::kNotFound);

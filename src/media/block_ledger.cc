@@ -140,12 +140,30 @@ void BlockLedger::release(LogPosition durable) {
   }
 }
 
-ExtentSet BlockLedger::free_in_image() const {
-  ExtentSet free = free_.extents();
-  for (const BlockRange& range : reserved_.extents()) CHECK(free.add(range));
-  for (const BlockRange& range : waiting_set_.extents()) CHECK(free.add(range));
-  for (const BlockRange& range : held_) CHECK(free.add(range));
-  return free;
+std::vector<BlockRange> BlockLedger::free_in_image() const {
+  std::vector<BlockRange> others = reserved_.extents();
+  const std::vector<BlockRange> waiting = waiting_set_.extents();
+  others.insert(others.end(), waiting.begin(), waiting.end());
+  others.insert(others.end(), held_.begin(), held_.end());
+  std::sort(others.begin(), others.end());
+
+  std::vector<BlockRange> all;
+  all.reserve(free_.extent_count() + others.size());
+  const auto add = [&all](BlockRange range) {
+    if (!all.empty() && all.back().first + all.back().count == range.first) {
+      all.back().count += range.count;
+      return;
+    }
+    DCHECK(all.empty() || all.back().first + all.back().count < range.first);
+    all.push_back(range);
+  };
+  auto other = others.begin();
+  for (const auto& [first, count] : free_.extents().by_start()) {
+    for (; other != others.end() && other->first < first; ++other) add(*other);
+    add({first, count});
+  }
+  for (; other != others.end(); ++other) add(*other);
+  return all;
 }
 
 void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }

@@ -38,9 +38,9 @@ class BlockLedger {
   // Releases what was freed at or before `durable`.
   void release(LogPosition durable);
 
-  // For checkpoints. What counts as free in its image, apart from what it takes itself: it takes that at the same
-  // moment, so that all of it was free then.
-  ExtentSet free_in_image() const;
+  // For checkpoints. What counts as free in its image, in order, once it has taken what it needs itself: it takes that
+  // at the same moment, so that all of it was free then.
+  std::vector<BlockRange> free_in_image() const;
   std::optional<BlockRange> take_page(uint64_t count) { return free_.take(count); }
   std::vector<BlockRange> take_ranges(uint64_t count) { return free_.take_ranges(count); }
   void give_back(BlockRange range);
@@ -51,6 +51,12 @@ class BlockLedger {
   uint64_t free_count() const { return free_.free_count(); }
   size_t free_extent_count() const { return free_.extent_count(); }
   size_t waiting_extent_count() const { return waiting_.size() + held_.size(); }
+  // About what it all takes in memory.
+  size_t memory_size() const {
+    constexpr size_t kMapEntry = 64;
+    return free_.extent_count() * 2 * kMapEntry + (reserved_.extent_count() + waiting_set_.extent_count()) * kMapEntry +
+           waiting_.size() * sizeof(Freed) + held_.capacity() * sizeof(BlockRange);
+  }
   uint64_t waiting_count() const { return waiting_set_.block_count(); }
   uint64_t adopted_count() const { return adopted_count_; }
   uint64_t data_first() const { return data_first_; }

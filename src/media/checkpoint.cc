@@ -12,7 +12,6 @@
 namespace aeon::media {
 
 namespace {
-constexpr size_t kWriteBytesMax = 256 * kKiB;
 constexpr size_t kWritersMax = 4;
 }  // namespace
 
@@ -20,13 +19,15 @@ struct StoreCore::Checkpoint {
   explicit Checkpoint(Executor& executor) : writer_ended(executor) {}
 
   LogPoint boundary;
-  NodeRef root;
+  PageAddress root;
   uint64_t page_count = 0;
   uint64_t adopted_blocks = 0;
   uint64_t number = 0;
+  uint32_t stamp = 0;  // Of its pages: another one for each attempt.
   std::vector<NodeRef> nodes;          // To write: children before parents, and so by address.
+  std::vector<PageAddress> pages;      // Theirs. Nodes that the tree no longer has go as soon as they are written.
   std::vector<PageAddress> dropped;    // Pages of the checkpoint before that this one doesn't have.
-  ExtentSet free;
+  uint64_t free_count = 0;  // Blocks that are free in the image.
   std::vector<BlockRange> allocator_ranges;
   std::vector<BlockRange> held;
   Bytes allocator_blob;
@@ -52,8 +53,8 @@ Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
       range = ledger.take_page(count);
     }
     if (!range) return Status(Code::kNoSpace, "no room for the index pages of a checkpoint");
-    node->address = {range->first, static_cast<uint32_t>(count)};
-    CHECK(checkpoint.free.remove(*range));
+    node->address = {range->first, static_cast<uint32_t>(count), checkpoint.stamp};
+    checkpoint.pages.push_back(node->address);
   }
   return ok();
 }
@@ -68,7 +69,7 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
   constexpr size_t kExtentSizeMax = 20;
   size_t ranges_max = 1;
   while (true) {
-    const AllocatorImage before{checkpoint.free.extents(), checkpoint.held};
+    const AllocatorImage before{ledger.free_in_image(), checkpoint.held};
     const size_t size = encode_allocator(before).size() + (ranges_max + 1) * kExtentSizeMax;
     checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
     if (checkpoint.allocator_ranges.empty()) {
@@ -79,38 +80,47 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
     for (const BlockRange& range : checkpoint.allocator_ranges) ledger.give_back(range);
     checkpoint.allocator_ranges.clear();
   }
-  for (const BlockRange& range : checkpoint.allocator_ranges) CHECK(checkpoint.free.remove(range));
-  const AllocatorImage image{checkpoint.free.extents(), checkpoint.held};
+  const AllocatorImage image{ledger.free_in_image(), checkpoint.held};
+  for (const BlockRange& range : image.free) checkpoint.free_count += range.count;
   checkpoint.allocator_blob = encode_allocator(image);
   return ok();
 }
 
+size_t StoreCore::write_bytes_max() const { return std::clamp<size_t>(budget_ / 128, 16 * kKiB, 256 * kKiB); }
+
 Task<void> StoreCore::page_writer(Ref core, Checkpoint* checkpoint) {
-  while (checkpoint->write_status.is_ok() && checkpoint->next_node < checkpoint->nodes.size()) {
+  const std::vector<PageAddress>& pages = checkpoint->pages;
+  const size_t bytes_max = core->write_bytes_max();
+  while (checkpoint->write_status.is_ok() && checkpoint->next_node < pages.size()) {
     const size_t begin = checkpoint->next_node;
     size_t end = begin;
     uint64_t block_count = 0;
-    const uint64_t first = checkpoint->nodes[begin]->address.first;
-    while (end < checkpoint->nodes.size() && checkpoint->nodes[end]->address.first == first + block_count &&
-           (end == begin || (block_count + checkpoint->nodes[end]->address.count) * kBlockSize <= kWriteBytesMax)) {
-      block_count += checkpoint->nodes[end]->address.count;
+    const uint64_t first = pages[begin].first;
+    while (end < pages.size() && pages[end].first == first + block_count &&
+           (end == begin || (block_count + pages[end].count) * kBlockSize <= bytes_max)) {
+      block_count += pages[end].count;
       ++end;
     }
     checkpoint->next_node = end;
 
     DiskBuffer buffer(block_count * kBlockSize);
+    core->transient_bytes_ += buffer.size();
+    core->note_memory();
     for (size_t i = begin; i < end; ++i) {
       const Node& node = *checkpoint->nodes[i];
-      const PageIdentity identity{core->hash, node.address, checkpoint->number, node.level};
+      const PageIdentity identity{core->hash, pages[i], checkpoint->number, node.level};
       const std::vector<PageAddress> children = Tree::child_addresses(node);
-      node.page.encode(
-          identity, children,
-          buffer.bytes().subspan((node.address.first - first) * kBlockSize, node.address.count * kBlockSize));
+      node.page.encode(identity, children,
+                       buffer.bytes().subspan((pages[i].first - first) * kBlockSize, pages[i].count * kBlockSize));
     }
     Status status = co_await core->disk.write(first * kBlockSize, buffer.bytes());
+    core->transient_bytes_ -= buffer.size();
     core->barrier.note_write();
     core->counts.pages_written += end - begin;
     if (!status.is_ok() && checkpoint->write_status.is_ok()) checkpoint->write_status = status.within("index pages");
+    for (size_t i = begin; i < end && status.is_ok(); ++i) {
+      if (!checkpoint->nodes[i]->is_live) checkpoint->nodes[i] = NodeRef();
+    }
   }
   --checkpoint->writer_count;
   checkpoint->writer_ended.notify_all();
@@ -151,11 +161,13 @@ void StoreCore::undo_checkpoint(Checkpoint& checkpoint) {
   std::set<uint64_t> undone;
   unwritten_blocks_ = 0;
   for (const NodeRef& node : checkpoint.nodes) {
+    if (!node) continue;
     unwritten_blocks_ += node->page.disk_block_count();
-    if (!node->address.is_set()) continue;
-    undone.insert(node->address.first);
-    ledger.give_back(node->address.blocks());
     node->address = {};
+  }
+  for (const PageAddress& page : checkpoint.pages) {
+    undone.insert(page.first);
+    ledger.give_back(page.blocks());
   }
   for (const BlockRange& range : checkpoint.allocator_ranges) ledger.give_back(range);
   std::vector<PageAddress> dropped = tree.take_dropped();
@@ -181,16 +193,15 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   Checkpoint checkpoint(core->world.executor);
   // Up to the reservations nothing suspends, so that all of this is of one moment.
   checkpoint.boundary = core->log->cut();
-  checkpoint.root = core->tree.freeze();
+  checkpoint.stamp = static_cast<uint32_t>(core->world.random.next() | 1);
+  checkpoint.nodes = core->tree.freeze();
   checkpoint.page_count = core->tree.page_count();
   checkpoint.adopted_blocks = core->ledger.adopted_count();
   checkpoint.number = core->superblock.checkpoint + 1;
-  checkpoint.nodes = Tree::dirty_nodes(checkpoint.root);
   checkpoint.dropped = core->tree.take_dropped();
-  checkpoint.free = core->ledger.free_in_image();
-  const TreeRoot unchanged{core->tree.root().address, checkpoint.page_count};
   core->unwritten_blocks_ = 0;
   Status status = core->reserve_pages(checkpoint);
+  checkpoint.root = core->tree.root().where();
   if (status.is_ok()) status = core->reserve_allocator(checkpoint);
 
   if (status.is_ok()) status = co_await write_pages(core, &checkpoint);
@@ -213,13 +224,16 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   superblock.is_clean = is_last;
   superblock.data_end = core->ledger.data_end();
   superblock.checkpoint = checkpoint.number;
-  superblock.root = unchanged;
-  if (checkpoint.root) superblock.root.address = checkpoint.root->address;
+  superblock.root = {checkpoint.root, checkpoint.page_count};
   superblock.replay_from = checkpoint.boundary;
   superblock.replay_life = superblock.life;
   superblock.adopted_blocks = checkpoint.adopted_blocks;
   superblock.allocator = checkpoint.allocator_ranges.front();
   status = co_await write_superblock(core, superblock);
+  for (const NodeRef& node : checkpoint.nodes) {
+    if (node) core->tree.note_written(*node);
+  }
+  checkpoint.nodes.clear();
   if (!status.is_ok()) {
     // It may be on the disk all the same. So nothing of it nor of the checkpoint before is reused until a later one
     // is durable; the log keeps what the older one needs.
@@ -233,7 +247,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
     co_return status;
   }
 
-  uint64_t unpaged = checkpoint.free.block_count() + checkpoint.adopted_blocks;
+  uint64_t unpaged = checkpoint.free_count + checkpoint.adopted_blocks;
   for (const BlockRange& range : checkpoint.held) unpaged += range.count;
   for (const BlockRange& range : checkpoint.allocator_ranges) unpaged += range.count;
   core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
@@ -246,13 +260,9 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   co_return ok();
 }
 
-Task<Status> StoreCore::checkpoint(Ref core, bool force) {
-  const LogPosition wanted = core->log->appended();
-  const Permit turn = co_await core->checkpoint_turn.lock();
-  if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
-  if (!core->log->failure().is_ok()) co_return core->log->failure();
-  if (!force && core->superblock.replay_from.stream >= wanted.value) co_return ok();
+Task<Status> StoreCore::run_and_report(Ref core) {
   Status status = co_await run_checkpoint(core, false);
+  core->make_room(0);
   if (!status.is_ok() && !core->did_report_failure_) {
     core->did_report_failure_ = true;
     log::warn("checkpoint_failed", {{"device", core->disk.name()}, {"status", status}});
@@ -260,20 +270,37 @@ Task<Status> StoreCore::checkpoint(Ref core, bool force) {
   co_return status;
 }
 
+Task<Status> StoreCore::checkpoint(Ref core, bool force) {
+  const LogPosition wanted = core->log->appended();
+  const Permit turn = co_await core->checkpoint_turn.lock();
+  if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
+  if (!core->log->failure().is_ok()) co_return core->log->failure();
+  if (!force && core->superblock.replay_from.stream >= wanted.value) co_return ok();
+  co_return co_await run_and_report(core);
+}
+
+Task<Status> StoreCore::write_changes(Ref core) {
+  const Permit turn = co_await core->checkpoint_turn.lock();
+  if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
+  if (!core->log->failure().is_ok()) co_return core->log->failure();
+  if (!core->is_full_of_changes()) co_return ok();
+  co_return co_await run_and_report(core);
+}
+
 Task<void> StoreCore::checkpoint_in_background(Ref core) {
   Status status = ok();
   if (!core->is_closed) status = co_await checkpoint(core, false);
-  // One that failed is tried again once more of the log is used, so not at every batch.
+  // One that failed is tried again once more of the log or of the memory is used, so not at every batch.
   core->is_checkpoint_started_ = false;
-  if (!status.is_ok())
-    core->retry_checkpoint_at_ = core->log->used() + core->log->size() / 16;
-  else
-    core->retry_checkpoint_at_ = 0;
+  core->retry_checkpoint_at_ = status.is_ok() ? 0 : core->log->used() + core->log->size() / 16;
+  core->retry_changes_at_ = status.is_ok() ? 0 : core->changed_bytes() + core->budget_ / 16;
 }
 
 void StoreCore::checkpoint_if_due() {
+  if (is_checkpoint_started_) return;
   const ByteCount due = options.checkpoint_log_bytes != 0 ? options.checkpoint_log_bytes : log->size() / 2;
-  if (is_checkpoint_started_ || log->used() < std::max(due, retry_checkpoint_at_)) return;
+  const bool is_log_due = log->used() >= std::max(due, retry_checkpoint_at_);
+  if (!is_log_due && changed_bytes() < std::max(page_budget() / 4, retry_changes_at_)) return;
   is_checkpoint_started_ = true;
   world.executor.spawn(checkpoint_in_background(shared_from_this()));
 }
@@ -299,6 +326,7 @@ Task<Status> StoreCore::close(Ref core) {
     }
     core->is_closed = true;
   }
+  co_await core->wait_loads_quiet();
   co_await core->log->wait_quiet();
   co_return status;
 }

@@ -7,7 +7,7 @@ struct Cursor::State {
   StoreCore::Ref core;
   Tree::Path path;
   Bytes key;                  // Of the entry it is at, or was at before a change.
-  uint64_t change_count = 0;  // The path holds while the store's is the same.
+  uint64_t path_version = 0;  // The path holds while the store's is the same.
   bool is_at_entry = false;
 
   // One attempt at a move. What it returns must be in memory before the next.
@@ -18,7 +18,7 @@ struct Cursor::State {
 };
 
 bool Cursor::State::find_nearby(ByteView target, bool before, Tree::Path& next) const {
-  if (!is_at_entry || change_count != core->change_count) return false;
+  if (!is_at_entry || path_version != core->path_version) return false;
   const Page& page = path.leaf().node->page;
   const Page::Position position = page.find(target);
   const bool is_inside = position.exact || (position.index > 0 && position.index < page.count());
@@ -32,7 +32,7 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
   Tree::Path next = {};
   Tree::Missing missing;
   const Tree& tree = core->tree;
-  const bool is_path_good = change_count == core->change_count;
+  const bool is_path_good = path_version == core->path_version;
   switch (kind) {
     case Move::Kind::kSeek:
       if (!find_nearby(target, false, next)) missing = tree.seek(target, next);
@@ -61,7 +61,7 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
   }
   if (missing) return missing;
   path = next;
-  change_count = core->change_count;
+  path_version = core->path_version;
   is_at_entry = path.is_at_entry();
   if (is_at_entry) path.leaf().node->page.copy_key(path.leaf().index, key);
   return std::nullopt;
@@ -76,7 +76,7 @@ Cursor::~Cursor() = default;
 bool Cursor::valid() const { return state_->is_at_entry; }
 ByteView Cursor::key() const { return state_->key; }
 ByteView Cursor::value() const {
-  CHECK(state_->is_at_entry && state_->change_count == state_->core->change_count);
+  CHECK(state_->is_at_entry && state_->path_version == state_->core->path_version);
   const Tree::Path::Step& leaf = state_->path.leaf();
   return leaf.node->page.value(leaf.index);
 }
@@ -92,8 +92,14 @@ bool Cursor::Move::await_suspend(std::coroutine_handle<> waiter) {
 Status Cursor::Move::await_resume() { return status_; }
 
 Task<void> Cursor::finish(Move* move) {
+  constexpr int kLoadsBeforeHold = 32;  // A walk needs two leaves and their ancestors at most.
   State& state = *move->cursor_.state_;
-  while (const Tree::Missing missing = state.step(move->kind_, move->key_)) {
+  Permit hold;
+  for (int loads = 0; const Tree::Missing missing = state.step(move->kind_, move->key_); ++loads) {
+    if (loads == kLoadsBeforeHold) {
+      hold = co_await StoreCore::hold_pages(state.core);
+      continue;  // It may be there by now.
+    }
     move->status_ = co_await StoreCore::load_page(state.core, *missing);
     if (!move->status_.is_ok()) {
       state.is_at_entry = false;

@@ -148,7 +148,8 @@ void Log::retire_written() {
     durable_stream_ = frame->stream_end;
     durable_sequence_ = frame->at.sequence;
     frame->ended.notify_all();
-    if (spare_.size() < kFramesInFlightMax + 1) spare_.push_back(std::move(frame));
+    if (spare_.size() < std::min<size_t>(kFramesInFlightMax + 1, setup_.waiting_frames_max))
+      spare_.push_back(std::move(frame));
   }
   listener_.on_log_durable(durable());
   if (!sealed_.empty() || (open_ && wanted_stream_ > open_->at.stream)) start_writing();

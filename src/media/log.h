@@ -41,6 +41,7 @@ class Log {
     uint64_t tail_position = 0;  // The oldest byte that recovery needs.
     LogPoint head;               // Where the next frame goes.
     Duration write_behind{};
+    size_t waiting_frames_max = ~size_t{0};
   };
 
   Log(Executor& executor, Disk& disk, WriteBarrier& barrier, LogListener& listener, Setup setup);
@@ -53,6 +54,14 @@ class Log {
   // From the tail to the head.
   ByteCount used() const;
   bool has_room(size_t record_size) const;
+
+  // Frames wait because the disk is slower than what comes: appending should wait for oldest_waiting() to be durable.
+  bool is_behind() const { return sealed_.size() > setup_.waiting_frames_max; }
+  LogPosition oldest_waiting() const { return {sealed_.empty() ? stream_end_ : sealed_.front()->stream_end}; }
+  // Of all frames' buffers.
+  ByteCount memory_size() const {
+    return ((open_ ? 1 : 0) + sealed_.size() + in_flight_.size() + spare_.size()) * kFrameBytesMax;
+  }
 
   // Needs has_room(). `adopts`: the record makes blocks part of the stored state that were written before.
   LogPosition append(ByteView record, bool adopts);
@@ -113,7 +122,7 @@ class Log {
   WriteBarrier& barrier_;
   LogListener& listener_;
   Setup setup_;
-  LogPoint head_;                               // Of the open frame, or the next.
+  LogPoint head_;  // Of the open frame, or the next.
   uint64_t stream_end_;
   uint64_t durable_stream_;
   uint64_t durable_sequence_;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint32_t kPageMagic = 0x47504541;  // "AEPG"
 constexpr size_t kPageCrcOffset = 4;
+constexpr size_t kPageStampOffset = 44;
+constexpr size_t kCapacityStep = 512;  // Finer than disk blocks: what is unused is missing elsewhere in the cache.
 
 Status bad_page(std::string_view what) { return Status(Code::kCorrupt, "index page: " + std::string(what)); }
 
@@ -135,9 +137,9 @@ Page Page::build(std::span<const EntryView> entries, Room room) {
   for (const EntryView& entry : entries) content += kPageSlotSize + entry.key_size() - prefix_size + entry.value.size();
   CHECK(content <= kPageBytesMax);
 
-  const size_t wanted = room == Room::kTight ? content : content + content / 2;
+  const size_t wanted = room == Room::kTight ? content : content + std::max(content / 4, kCapacityStep);
   Page page{Unbuilt()};
-  page.capacity_ = static_cast<uint32_t>(std::min<size_t>(round_up(wanted, kBlockSize), kPageBytesMax));
+  page.capacity_ = static_cast<uint32_t>(std::min<size_t>(round_up(wanted, kCapacityStep), kPageBytesMax));
   page.buffer_.reset(new std::byte[page.capacity_]);
   page.cells_begin_ = static_cast<uint16_t>(page.capacity_ - prefix_size);
   page.prefix_size_ = static_cast<uint16_t>(prefix_size);
@@ -250,7 +252,8 @@ void Page::append(const Page& right, const ByteView* first_key) {
 }
 
 PageAddress Page::child_address(ByteView value) {
-  return {load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8)};
+  const uint32_t stamp = value.size() == kChildValueSize ? load_le<uint32_t>(value.data() + 12) : 0;
+  return {load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8), stamp};
 }
 
 void Page::encode(const PageIdentity& identity, std::span<const PageAddress> children, MutableBytes out) const {
@@ -268,6 +271,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
   store_le(base + 38, prefix_size_);
   size_t end = out.size() - prefix_size_;
   store_le(base + 40, static_cast<uint16_t>(end));
+  store_le(base + kPageStampOffset, identity.address.stamp);
   copy_bytes(base + end, prefix());
   for (size_t i = 0; i < count_; ++i) {
     Slot slot = slots()[i];
@@ -277,6 +281,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
     if (!children.empty()) {
       store_le(base + end + slot.key_size, children[i].first);
       store_le(base + end + slot.key_size + 8, children[i].count);
+      if (slot.value_size == kChildValueSize) store_le(base + end + slot.key_size + 12, children[i].stamp);
     }
     slot.offset = static_cast<uint16_t>(end);
     std::memcpy(base + kPageHeaderSize + i * kPageSlotSize, &slot, kPageSlotSize);
@@ -312,42 +317,58 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
   const uint8_t kind = load_le<uint8_t>(base + 32);
   identity.level = load_le<uint8_t>(base + 33);
   if (kind != (identity.level == 0 ? 1 : 2)) return bad_page("unknown kind");
+  const uint32_t stamp = load_le<uint32_t>(base + kPageStampOffset);
+  if (identity.address.stamp != 0 && identity.address.stamp != stamp) {
+    return bad_page("an older page of this place; the disk lost a write");
+  }
+  identity.address.stamp = stamp;
   for (size_t i = 42; i < kPageHeaderSize; ++i) {
-    if (base[i] != std::byte{0}) return bad_page("unknown header fields");
+    const bool is_stamp = i >= kPageStampOffset && i < kPageStampOffset + sizeof stamp;
+    if (!is_stamp && base[i] != std::byte{0}) return bad_page("unknown header fields");
   }
 
   Page page{Unbuilt()};
   page.count_ = load_le<uint16_t>(base + 36);
   page.prefix_size_ = load_le<uint16_t>(base + 38);
   page.prefix_offset_ = load_le<uint16_t>(base + 40);
-  page.capacity_ = static_cast<uint32_t>(image.size());
   const size_t slots_end = page.slots_end();
   if (page.count_ == 0) return bad_page("no entries");
   if (slots_end > image.size() || page.prefix_offset_ < slots_end ||
       page.prefix_offset_ + size_t{page.prefix_size_} > image.size()) {
     return bad_page("slots or prefix beyond the end");
   }
-  page.buffer_.reset(new std::byte[image.size()]);
-  std::memcpy(page.buffer_.get(), base, image.size());
-
-  size_t content = slots_end + page.prefix_size_;
+  // encode() leaves a gap between slots and cells, up to a block; in memory it is left out.
   size_t cells_begin = page.prefix_offset_;
   for (size_t i = 0; i < page.count_; ++i) {
-    const Slot& slot = page.slots()[i];
+    const std::byte* const slot = base + kPageHeaderSize + i * kPageSlotSize;
+    cells_begin = std::min<size_t>(cells_begin, load_le<uint16_t>(slot + offsetof(Slot, offset)));
+  }
+  if (cells_begin < slots_end) return bad_page("a cell beyond the end");
+  const size_t gap = cells_begin - slots_end;
+  page.capacity_ = static_cast<uint32_t>(image.size() - gap);
+  page.buffer_.reset(new std::byte[page.capacity_]);
+  std::memcpy(page.buffer_.get(), base, slots_end);
+  std::memcpy(page.buffer_.get() + slots_end, base + cells_begin, image.size() - cells_begin);
+  page.prefix_offset_ = static_cast<uint16_t>(page.prefix_offset_ - gap);
+  page.cells_begin_ = static_cast<uint16_t>(slots_end);
+
+  size_t content = slots_end + page.prefix_size_;
+  for (size_t i = 0; i < page.count_; ++i) {
+    Slot& slot = page.slots()[i];
     const size_t size = static_cast<size_t>(slot.key_size) + slot.value_size;
-    if (slot.offset < slots_end || slot.offset + size > image.size()) return bad_page("a cell beyond the end");
+    if (slot.offset + size > image.size()) return bad_page("a cell beyond the end");
+    slot.offset = static_cast<uint16_t>(slot.offset - gap);
     if (slot.value_size > kValueSizeMax || size_t{slot.key_size} + page.prefix_size_ > kKeySizeMax) {
       return bad_page("an entry beyond the limits");
     }
-    if (identity.level != 0 && slot.value_size != kChildValueSize) return bad_page("a child address of another size");
+    const bool is_address = slot.value_size == kChildValueSize || slot.value_size == kChildValueSizeUnstamped;
+    if (identity.level != 0 && !is_address) return bad_page("a child address of another size");
     if (slot.zero != 0 || slot.head != head_of(page.suffix(i))) return bad_page("a slot that differs from its cell");
     if (i != 0 && compare(page.suffix(i - 1), page.suffix(i)) >= 0) return bad_page("keys out of order");
     content += size;
-    cells_begin = std::min<size_t>(cells_begin, slot.offset);
   }
-  if (content > image.size()) return bad_page("overlapping cells");
+  if (content > page.capacity_) return bad_page("overlapping cells");
   page.content_size_ = static_cast<uint32_t>(content);
-  page.cells_begin_ = static_cast<uint16_t>(cells_begin);
   return page;
 }
 

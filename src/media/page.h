@@ -24,12 +24,16 @@ namespace aeon::media {
 inline constexpr size_t kPageHeaderSize = 64;
 inline constexpr size_t kPageSlotSize = 12;
 inline constexpr size_t kPageBytesMax = 60 * kKiB;  // Offsets are 16 bits wide.
-inline constexpr size_t kChildValueSize = 12;
+inline constexpr size_t kChildValueSize = 16;
+inline constexpr size_t kChildValueSizeUnstamped = 12;  // Of pages from before stamps.
 
 // Where a page lies on the disk. Unset for pages that were never written.
 struct PageAddress {
   uint64_t first = 0;
   uint32_t count = 0;
+  // Drawn at random by the checkpoint that wrote it, and in the page too: so an older page that lay at this place isn't
+  // taken for it, should the disk have lost the write. 0: not known.
+  uint32_t stamp = 0;
 
   bool is_set() const { return count != 0; }
   BlockRange blocks() const { return {first, count}; }
@@ -41,7 +45,7 @@ struct PageIdentity {
   uint64_t store_hash = 0;
   PageAddress address;
   uint64_t generation = 0;  // Of the checkpoint that wrote it.
-  uint8_t level = 0;        // 0: leaf.
+  uint8_t level = 0;  // 0: leaf.
 };
 
 class Page {
@@ -90,7 +94,7 @@ class Page {
   // inner page, and is empty for a leaf.
   void encode(const PageIdentity& identity, std::span<const PageAddress> children, MutableBytes out) const;
   // kCorrupt, saying what is wrong, unless `image` is a page with this store hash and address. `identity` also gets
-  // what the page says of itself.
+  // what the page says of itself, and its stamp if that isn't known.
   static Result<Page> decode(ByteView image, PageIdentity& identity);
   // What the first block of a page says of it, unverified; nothing if it doesn't begin as a page does.
   static std::optional<PageIdentity> peek(ByteView block);

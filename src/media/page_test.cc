@@ -122,6 +122,19 @@ TEST(Page, OfAnotherPlaceOrStoreIsCorrupt) {
   EXPECT_TRUE(Page::decode(image, identity).is_ok());
 }
 
+TEST(Page, AnOlderPageOfThePlaceIsCorruptAndOneWithoutAStampIsNot) {
+  Page page;
+  page.insert(0, as_bytes("key"), as_bytes("value"));
+  PageIdentity older{.store_hash = 7, .address = {11, 1, 5}};
+  const Bytes image = encoded(page, older);
+  PageIdentity newer{.store_hash = 7, .address = {11, 1, 6}};
+  EXPECT_EQ(Page::decode(image, newer).code(), Code::kCorrupt);
+  PageIdentity unknown{.store_hash = 7, .address = {11, 1}};
+  EXPECT_TRUE(Page::decode(image, unknown).is_ok());
+  EXPECT_EQ(unknown.address.stamp, 5u);
+  EXPECT_TRUE(Page::decode(image, older).is_ok());
+}
+
 TEST(Page, TakesTheLargestEntry) {
   Page page;
   const std::string key(kKeySizeMax, 'k'), value(kValueSizeMax, 'v');

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "batch_codec.h"
 #include "log_reader.h"
+#include "runtime/system.h"
 
 namespace aeon::media {
 
@@ -94,9 +95,7 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
     }
     if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
-    while (true) {
-      const Tree::Missing missing = core->tree.missing_for(change.key);
-      if (!missing) break;
+    while (const Tree::Missing missing = core->tree.missing_for(change.key)) {
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
     if (change.op == BatchOp::kPut)
@@ -105,11 +104,34 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       core->tree.erase(change.key);
   }
   ++core->change_count;
+  ++core->path_version;
   co_return ok();
+}
+
+// The keys that the whole records at the start of `stream` change.
+std::vector<ByteView> changed_keys(ByteView stream) {
+  std::vector<ByteView> keys;
+  while (stream.size() >= sizeof(uint32_t)) {
+    const uint32_t size = load_le<uint32_t>(stream.data());
+    stream = stream.subspan(sizeof(uint32_t));
+    if (size > stream.size()) break;
+    BatchReader reader(stream.first(size));
+    while (true) {
+      const Result<std::optional<BatchEntry>> entry = reader.next();
+      if (!entry.is_ok() || !(*entry).has_value()) break;
+      if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) keys.push_back((*entry)->key);
+    }
+    stream = stream.subspan(size);
+  }
+  return keys;
 }
 
 // Applies the whole records at the start of `stream`, and drops them from it.
 Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_size_max, uint64_t* batch_count) {
+  if (!core->tree.is_whole_in_memory()) {
+    const std::vector<ByteView> keys = changed_keys(*stream);
+    co_await StoreCore::preload(core, &keys);
+  }
   size_t at = 0;
   while (stream->size() - at >= sizeof(uint32_t)) {
     const uint32_t size = load_le<uint32_t>(stream->data() + at);
@@ -267,7 +289,8 @@ Log::Setup log_setup(const StoreCore& core, const Superblock& opened, const Repl
           .life = opened.life,
           .tail_position = opened.replay_from.position,
           .head = replayed.end,
-          .write_behind = core.options.write_behind};
+          .write_behind = core.options.write_behind,
+          .waiting_frames_max = std::clamp<size_t>(core.options.memory_budget / 16 / kFrameBytesMax, 1, 64)};
 }
 
 }  // namespace
@@ -284,6 +307,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
                                                  " blocks, but the store on it was made for " +
                                                  std::to_string(superblock.data_end) + "; give it its size back");
   }
+  if (options.memory_budget == 0) options.memory_budget = std::max(kMemoryBudgetMin, machine_memory() / 8);
   StoreCore::Ref core = std::make_shared<StoreCore>(world, disk, options, superblock);
   core->superblock_copy = superblocks.copy;
 

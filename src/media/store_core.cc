@@ -10,53 +10,28 @@
 
 namespace aeon::media {
 
+namespace {
+
+// Enough reads at a time for a fast device, and few enough for a small budget.
+size_t load_slot_count(ByteCount budget) { return std::clamp<size_t>(budget / 64 / (16 * kKiB), 4, 64); }
+
+}  // namespace
+
 StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, const Superblock& the_superblock)
     : world(the_world),
       disk(the_disk),
       options(the_options),
       superblock(the_superblock),
       hash(store_hash(the_superblock.store)),
-      tree(the_superblock.root, the_options.page_size_max),
+      tree(the_superblock.root, the_options.page_size_max, cache),
       ledger(the_superblock.data_first, the_superblock.data_end),
       barrier(the_world.executor, the_disk),
-      checkpoint_turn(the_world.executor) {}
-
-Task<Result<Page>> read_page_at(Disk& disk, PageIdentity* identity) {
-  DiskBuffer buffer(identity->address.count * kBlockSize);
-  CO_TRY(co_await disk.read(identity->address.first * kBlockSize, buffer.bytes()));
-  co_return Page::decode(buffer.bytes(), *identity);
-}
-
-Task<Status> StoreCore::read_page(Ref core, PageAddress address) {
-  const std::string place = "index page at block " + std::to_string(address.first);
-  const bool is_inside = address.first >= core->superblock.data_first && address.first < core->superblock.data_end &&
-                         address.count <= kPageBytesMax / kBlockSize &&
-                         address.count <= core->superblock.data_end - address.first;
-  if (!is_inside) co_return Status(Code::kCorrupt, place + ": beyond the disk");
-  PageIdentity identity{.store_hash = core->hash, .address = address};
-  Result<Page> page = co_await read_page_at(core->disk, &identity);
-  if (!page.is_ok()) co_return page.status().within(place);
-  ++core->counts.pages_read;
-  Status attached = core->tree.attach(address, std::move(page).value(), identity.level);
-  if (!attached.is_ok()) co_return attached.within(place);
-  co_return ok();
-}
-
-Task<Status> StoreCore::load_page(Ref core, PageAddress address) {
-  const auto running = core->loads_.find(address.first);
-  if (running != core->loads_.end()) {
-    const std::shared_ptr<PageLoad> load = running->second;
-    while (!load->is_done) co_await load->ended.wait();
-    co_return load->status;
-  }
-  const auto load = std::make_shared<PageLoad>(core->world.executor);
-  core->loads_[address.first] = load;
-  load->status = co_await read_page(core, address);
-  load->is_done = true;
-  core->loads_.erase(address.first);
-  load->ended.notify_all();
-  co_return load->status;
-}
+      checkpoint_turn(the_world.executor),
+      load_slots_(the_world.executor, load_slot_count(the_options.memory_budget)),
+      loads_quiet_(the_world.executor),
+      pin_turn_(the_world.executor),
+      hold_turn_(the_world.executor, 1),
+      budget_(the_options.memory_budget) {}
 
 Status StoreCore::check_batch(const Batch& batch) const {
   if (batch.is_oversized()) {
@@ -99,46 +74,63 @@ bool StoreCore::has_space_for(const Batch& batch) const {
 // No suspension in here: a batch becomes visible at once.
 LogPosition StoreCore::apply_now(const Batch& batch) {
   BatchReader reader(batch.record());
+  std::vector<ByteView> erased;
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     CHECK(entry.is_ok());
     if (!(*entry).has_value()) break;
     const BatchEntry& change = **entry;
-    if (change.op == BatchOp::kPut)
-      tree.put(change.key, change.value);
-    else if (change.op == BatchOp::kErase)
-      tree.erase(change.key);
+    if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
+    if (change.op == BatchOp::kErase && tree.erase_entry(change.key)) erased.push_back(change.key);
   }
+  for (const ByteView key : erased) tree.shrink(key);
   for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
   const LogPosition position = log->append(batch.record(), !batch.adopted().empty());
   for (const BlockRange& range : batch.freed()) ledger.free(range, position);
   ++change_count;
+  ++path_version;
   ++counts.batches;
+  note_memory();
+  make_room(0);
   return position;
 }
 
 Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
   if (batch.empty() && !batch.is_oversized()) co_return core->log->appended();
+  // Loading one page may push out another. Few rounds do, unless there is hardly any room: then one batch at a time.
+  constexpr int kRoundsBeforePins = 3;
+  int rounds = 0;
   int checkpoints = 0;
+  bool has_written_changes = false;
+  std::vector<NodeRef> pins;
   while (true) {
     if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
     if (!core->log->failure().is_ok()) co_return core->log->failure();
     CO_TRY(core->check_batch(batch));
     // After each suspension all is looked at again: it may have changed.
-    if (!core->tree.is_whole_in_memory()) {
-      BatchReader reader(batch.record());
-      Tree::Missing missing;
-      while (!missing) {
-        const Result<std::optional<BatchEntry>> entry = reader.next();
-        CHECK(entry.is_ok());
-        if (!(*entry).has_value()) break;
-        const BatchEntry& change = **entry;
-        if (change.op == BatchOp::kPut || change.op == BatchOp::kErase) missing = core->tree.missing_for(change.key);
+    if (core->is_full_of_changes() && !has_written_changes) {
+      has_written_changes = true;
+      const Status written = co_await write_changes(core);
+      if (written.is_ok()) continue;
+      if (!core->log->failure().is_ok()) co_return core->log->failure();
+      if (core->changed_bytes() > core->page_budget() / 4 * 3) {
+        co_return Status(Code::kNoSpace,
+                         "the memory budget is full of changes, and the checkpoint that would write "
+                         "them failed (" +
+                             written.to_string() + ")");
       }
-      if (missing) {
-        CO_TRY(co_await load_page(core, *missing));
-        continue;
-      }
+      continue;
+    }
+    if (core->log->is_behind()) {
+      CO_TRY(co_await core->log->wait_durable(core, core->log->oldest_waiting()));
+      continue;
+    }
+    if (core->first_missing(batch)) {
+      if (++rounds <= kRoundsBeforePins)
+        CO_TRY(co_await load_for(core, &batch));
+      else
+        CO_TRY(co_await load_and_pin(core, &batch, &pins));
+      continue;
     }
     if (!core->log->has_room(batch.size())) {
       const Status made_room = co_await checkpoint(core, false);
@@ -163,6 +155,7 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
     }
     break;
   }
+  pins.clear();
   const LogPosition position = core->apply_now(batch);
   core->checkpoint_if_due();
   co_return position;
@@ -218,6 +211,9 @@ Counters StoreCore::counters() const {
   counters.log_frames = log->frame_count();
   counters.log_bytes = log->byte_count();
   counters.flushes = barrier.flush_count();
+  counters.memory_budget = budget_;
+  counters.memory_used = memory_in_use();
+  counters.memory_peak = std::max(memory_peak_, counters.memory_used);
   return counters;
 }
 

@@ -1,8 +1,10 @@
-// The state of an open store, and the work on it: applying (store_core.cc), recovery (recovery.cc), checkpoints
-// (checkpoint.cc). Shared by the store's front (key_block_store.cc), its cursors and pins, and the coroutines it
-// starts, so that they may go in any order when a simulated process crashes.
+// The state of an open store, and the work on it: applying (store_core.cc), loading pages and keeping to the memory
+// budget (page_loading.cc), recovery (recovery.cc), checkpoints (checkpoint.cc). Shared by the store's front
+// (key_block_store.cc), its cursors and pins, and the coroutines it starts, so that they may go in any order when a
+// simulated process crashes.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -23,8 +25,11 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
 
   // Coroutines take the core by value, so that it lives as long as they do.
   static Task<Result<LogPosition>> apply(Ref core, Batch batch);
-  // Loads a page that a walk missed. Several who miss the same page share one read.
-  static Task<Status> load_page(Ref core, PageAddress address);
+  // Loads a page that a walk missed, if it is still missing. Several who miss the same page share one read.
+  static Task<Status> load_page(Ref core, Tree::MissingPage missing);
+  // Loads what changes of these keys need, many at a time. A hint: pages may be gone again, and damage is left for
+  // those who need the page.
+  static Task<void> preload(Ref core, const std::vector<ByteView>* keys);
   // A checkpoint that covers everything applied by now; with `force`, also if there was no change.
   static Task<Status> checkpoint(Ref core, bool force);
   static Task<Status> close(Ref core);
@@ -36,6 +41,16 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   Space space() const;
   Counters counters() const;
 
+  // No page goes while it is held: for a walk that finds its first page gone whenever it has the second.
+  static Task<Permit> hold_pages(Ref core);
+  // All that the store keeps in memory and that grows with the data.
+  ByteCount memory_in_use() const;
+  // Lets pages go, so that `coming` more bytes fit in the budget.
+  void make_room(ByteCount coming);
+  void note_memory() { memory_peak_ = std::max(memory_peak_, memory_in_use()); }
+  // No page is being read.
+  Task<void> wait_loads_quiet();
+
   void on_log_durable(LogPosition durable) override;
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
@@ -45,11 +60,13 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   Superblock superblock;     // The newest one that is durable.
   int superblock_copy = 0;   // Where it is.
   uint64_t hash;             // store_hash() of its uuid.
+  PageCache cache;
   Tree tree;
   BlockLedger ledger;
   WriteBarrier barrier;
   std::unique_ptr<Log> log;  // Once recovery knows where it ends.
   uint64_t change_count = 0;
+  uint64_t path_version = 0;  // Changes when a batch is applied or pages go: paths through the tree end then.
   uint64_t page_block_count = 0;             // Of the durable checkpoint.
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;
@@ -64,10 +81,27 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
     bool is_done = false;
     Status status;
   };
+  struct KeyQueue {
+    explicit KeyQueue(Executor& executor) : worker_ended(executor) {}
+    const std::vector<ByteView>* keys = nullptr;
+    size_t next = 0;
+    size_t worker_count = 0;
+    Signal worker_ended;
+  };
   struct Checkpoint;
 
   static Task<Status> read_page(Ref core, PageAddress address);
+  static Task<Status> run_load(Ref core, PageAddress address, NodeRef parent);
+  static Task<void> load_ahead(Ref core, Tree::MissingPage missing, NodeRef parent);
+  static Task<void> preload_worker(Ref core, KeyQueue* queue);
+  // The first page that a change of the batch needs and that isn't in memory.
+  Tree::Missing first_missing(const Batch& batch) const;
+  static Task<Status> load_for(Ref core, const Batch* batch);
+  // The same, one batch at a time, and the pages stay until `pins` goes.
+  static Task<Status> load_and_pin(Ref core, const Batch* batch, std::vector<NodeRef>* pins);
+
   static Task<Status> run_checkpoint(Ref core, bool is_last);
+  static Task<Status> run_and_report(Ref core);
   static Task<Status> write_pages(Ref core, Checkpoint* checkpoint);
   static Task<void> page_writer(Ref core, Checkpoint* checkpoint);
   static Task<Status> write_allocator(Ref core, Checkpoint* checkpoint);
@@ -75,6 +109,8 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   Status reserve_pages(Checkpoint& checkpoint);
   Status reserve_allocator(Checkpoint& checkpoint);
   void undo_checkpoint(Checkpoint& checkpoint);
+  // A checkpoint, unless one that was running ended the need for it.
+  static Task<Status> write_changes(Ref core);
 
   Status check_batch(const Batch& batch) const;
   LogPosition apply_now(const Batch& batch);
@@ -82,11 +118,25 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   uint64_t checkpoint_need() const;
   bool has_space_for(const Batch& batch) const;
   void checkpoint_if_due();
+  // What pages may take, and what those take that a checkpoint must write first.
+  ByteCount page_budget() const;
+  ByteCount changed_bytes() const { return cache.bytes() - cache.clean_bytes(); }
+  bool is_full_of_changes() const { return changed_bytes() > page_budget() / 2; }
+  size_t write_bytes_max() const;
 
   std::map<uint64_t, std::shared_ptr<PageLoad>> loads_;  // By first block.
+  size_t ahead_count_ = 0;  // Loads that were begun before anybody needs them.
+  Semaphore load_slots_;
+  Signal loads_quiet_;
+  Mutex pin_turn_;
+  Semaphore hold_turn_;  // One permit: taken while pages are held.
+  ByteCount budget_;
+  ByteCount transient_bytes_ = 0;  // Buffers of reads and of the running checkpoint.
+  ByteCount memory_peak_ = 0;
   uint64_t unwritten_blocks_ = 0;  // Frozen by a checkpoint that then failed.
   bool is_checkpoint_started_ = false;
   ByteCount retry_checkpoint_at_ = 0;  // Log in use; after a failed one.
+  ByteCount retry_changes_at_ = 0;     // Changed bytes, likewise.
   bool did_report_failure_ = false;
 };
 

@@ -148,10 +148,11 @@ inline void expect_recovered(TestMachine& machine, KeyBlockStore* store, History
   history.acknowledged = 0;
 }
 
-inline OpenOptions small_pages() {
+inline OpenOptions small_pages(ByteCount memory_budget = 0) {
   OpenOptions options;
   options.page_size_max = 1024;
   options.checkpoint_log_bytes = 64 * kKiB;
+  options.memory_budget = memory_budget;
   return options;
 }
 

@@ -34,6 +34,7 @@ void each_field(Archive& archive, Fields& s) {
   archive.u64(s.allocator.first);
   archive.u64(s.allocator.count);
   archive.u64(s.replay_life);
+  archive.u32(s.root.address.stamp);
 }
 
 struct Writer {

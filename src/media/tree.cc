@@ -20,8 +20,8 @@ ByteView shortest_separator(ByteView left, ByteView right) {
 
 }  // namespace
 
-Tree::Tree(TreeRoot root, size_t page_size_max)
-    : page_size_max_(std::clamp<size_t>(page_size_max, 512, 32 * kKiB)), page_count_(root.page_count) {
+Tree::Tree(TreeRoot root, size_t page_size_max, PageCache& cache)
+    : page_size_max_(std::clamp<size_t>(page_size_max, 512, 32 * kKiB)), cache_(cache), page_count_(root.page_count) {
   root_.address = root.address;
 }
 
@@ -33,10 +33,12 @@ Tree::Missing Tree::descend(ByteView key, Path& path) const {
   while (true) {
     if (!child->node) {
       if (!child->address.is_set()) return std::nullopt;
+      const Path::Step above = path.depth == 0 ? Path::Step() : path.steps[path.depth - 1];
       path.depth = 0;
-      return child->address;
+      return MissingPage{child->address, above.node, above.index};
     }
     Node* const node = child->node.get();
+    cache_.touch(*node);
     Path::Step& step = path.steps[path.depth++];
     step.node = node;
     if (node->level == 0) {
@@ -50,11 +52,42 @@ Tree::Missing Tree::descend(ByteView key, Path& path) const {
 
 Tree::Missing Tree::missing_for(ByteView key) const {
   const Child* child = &root_;
+  Node* parent = nullptr;
+  size_t index = 0;
   while (true) {
-    if (!child->node) return child->address.is_set() ? Missing(child->address) : std::nullopt;
+    if (!child->node) {
+      return child->address.is_set() ? Missing(MissingPage{child->address, parent, index}) : std::nullopt;
+    }
+    cache_.touch(*child->node);
     if (child->node->level == 0) return std::nullopt;
-    child = &child->node->children[child->node->page.child_index(key)];
+    parent = child->node.get();
+    index = parent->page.child_index(key);
+    child = &parent->children[index];
   }
+}
+
+NodeRef Tree::leaf_of(ByteView key) const {
+  const Child* child = &root_;
+  while (child->node && child->node->level != 0) child = &child->node->children[child->node->page.child_index(key)];
+  return child->node;
+}
+
+// Whose children are missed one after the other, as by a scan: each such miss loads twice as many.
+std::vector<Tree::MissingPage> Tree::read_ahead(const MissingPage& missing, size_t most) {
+  std::vector<MissingPage> ahead;
+  Node* const parent = missing.parent;
+  if (parent == nullptr || parent->level != 1) return ahead;
+  const bool goes_on = parent->scan_next != 0 && missing.index >= parent->scan_next &&
+                       missing.index <= parent->scan_next + 2u;  // One or two may have been in memory.
+  parent->scan_run = goes_on ? static_cast<uint8_t>(std::min(parent->scan_run + 1, 16)) : uint8_t{0};
+  size_t index = missing.index + 1;
+  if (goes_on) most = std::min(most, size_t{1} << parent->scan_run);
+  for (; goes_on && index < parent->children.size() && ahead.size() < most; ++index) {
+    const Child& child = parent->children[index];
+    if (!child.node) ahead.push_back({child.address, parent, index});
+  }
+  parent->scan_next = static_cast<uint16_t>(index);
+  return ahead;
 }
 
 uint64_t Tree::clean_blocks_on_path(ByteView key) const {
@@ -69,26 +102,38 @@ uint64_t Tree::clean_blocks_on_path(ByteView key) const {
   return blocks;
 }
 
-Tree::Missing Tree::descend_first(const Child& from, Path& path) const {
-  const Child* child = &from;
-  while (child->node) {
-    path.steps[path.depth++] = {child->node.get(), 0};
-    if (child->node->level == 0) return std::nullopt;
-    child = &child->node->children.front();
+Tree::Missing Tree::descend_first(Node& from, size_t index, Path& path) const {
+  Node* parent = &from;
+  while (true) {
+    const Child& child = parent->children[index];
+    if (!child.node) {
+      path.depth = 0;
+      return MissingPage{child.address, parent, index};
+    }
+    Node* const node = child.node.get();
+    cache_.touch(*node);
+    path.steps[path.depth++] = {node, 0};
+    if (node->level == 0) return std::nullopt;
+    parent = node;
+    index = 0;
   }
-  path.depth = 0;
-  return child->address;
 }
 
-Tree::Missing Tree::descend_last(const Child& from, Path& path) const {
-  const Child* child = &from;
-  while (child->node) {
-    path.steps[path.depth++] = {child->node.get(), child->node->page.count() - 1};
-    if (child->node->level == 0) return std::nullopt;
-    child = &child->node->children.back();
+Tree::Missing Tree::descend_last(Node& from, size_t index, Path& path) const {
+  Node* parent = &from;
+  while (true) {
+    const Child& child = parent->children[index];
+    if (!child.node) {
+      path.depth = 0;
+      return MissingPage{child.address, parent, index};
+    }
+    Node* const node = child.node.get();
+    cache_.touch(*node);
+    path.steps[path.depth++] = {node, node->page.count() - 1};
+    if (node->level == 0) return std::nullopt;
+    parent = node;
+    index = node->children.size() - 1;
   }
-  path.depth = 0;
-  return child->address;
 }
 
 Tree::Missing Tree::next(Path& path) const {
@@ -102,7 +147,7 @@ Tree::Missing Tree::next(Path& path) const {
     Path::Step& step = path.steps[path.depth - 1];
     if (step.index + 1 < step.node->children.size()) {
       ++step.index;
-      return descend_first(step.node->children[step.index], path);
+      return descend_first(*step.node, step.index, path);
     }
     --path.depth;
   }
@@ -120,7 +165,7 @@ Tree::Missing Tree::previous(Path& path) const {
     Path::Step& step = path.steps[path.depth - 1];
     if (step.index > 0) {
       --step.index;
-      return descend_last(step.node->children[step.index], path);
+      return descend_last(*step.node, step.index, path);
     }
     --path.depth;
   }
@@ -150,23 +195,37 @@ Tree::Missing Tree::seek_before(ByteView key, Path& path) const {
 }
 
 NodeRef Tree::make_node(Page page, uint8_t level) {
-  NodeRef node(new Node{std::move(page), {}, {}, generation_, 0, 0, level});
+  NodeRef node(new Node(cache_, std::move(page), generation_, level));
   ++page_count_;
   ++resident_count_;
+  cache_.touch(*node);
   account(*node);
   return node;
 }
+
+namespace {
+// With what the heap adds to each piece.
+size_t memory_of(const Node& node) {
+  constexpr size_t kHeapOverhead = 16;
+  size_t bytes = sizeof(Node) + kHeapOverhead + node.page.memory_size() + kHeapOverhead;
+  if (node.children.capacity() != 0) bytes += node.children.capacity() * sizeof(Child) + kHeapOverhead;
+  return bytes;
+}
+}  // namespace
 
 void Tree::account(Node& node) {
   const uint32_t blocks = static_cast<uint32_t>(node.page.disk_block_count());
   dirty_blocks_ += blocks;
   dirty_blocks_ -= node.accounted_blocks;
   node.accounted_blocks = blocks;
+  cache_.resize(node, memory_of(node));
 }
 
 void Tree::drop(const NodeRef& node) {
   --page_count_;
   --resident_count_;
+  node->is_live = false;
+  cache_.dequeue(*node);
   if (node->generation == generation_) {
     dirty_blocks_ -= node->accounted_blocks;
     node->accounted_blocks = 0;
@@ -175,12 +234,37 @@ void Tree::drop(const NodeRef& node) {
   }  // Else a checkpoint that should have written it failed.
 }
 
+std::vector<Child> Tree::take_children(Node& node) {
+  std::vector<Child> taken = std::move(node.children);
+  node.children.clear();
+  if (node.references > 1) {
+    node.children.resize(taken.size());
+    for (size_t i = 0; i < taken.size(); ++i) node.children[i].address = taken[i].where();
+  }
+  return taken;
+}
+
 Node& Tree::make_changeable(Child& child) {
   if (child.node->generation == generation_) return *child.node;
-  NodeRef copy(new Node{child.node->page, child.node->children, {}, generation_, 0, 0, child.node->level});
+  child.address = {};
+  if (child.node->references == 1) {  // Nobody else looks at it.
+    Node& node = *child.node;
+    cache_.dequeue(node);
+    if (node.address.is_set()) dropped_.push_back(node.address);
+    node.address = {};
+    node.generation = generation_;
+    node.accounted_blocks = 0;
+    account(node);
+    return node;
+  }
+  NodeRef copy(new Node(cache_, child.node->page, generation_, child.node->level));
+  copy->children = take_children(*child.node);
+  copy->used_at = child.node->used_at;
+  copy->was_kept = child.node->was_kept;
   ++page_count_;
   ++resident_count_;
   drop(child.node);
+  cache_.resize(*child.node, memory_of(*child.node));
   child.node = std::move(copy);
   account(*child.node);
   return *child.node;
@@ -207,7 +291,7 @@ void Tree::put(ByteView key, ByteView value) {
       }
       node.page.replace(position.index, value);
       account(node);
-      split_if_large(path, path.depth - 1);
+      split_if_large(path, path.depth - 1, false);
       return;
     }
     step.index = node.page.child_index(key);
@@ -225,7 +309,7 @@ void Tree::insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteV
     node.page.insert(index, key, value);
     if (node.level != 0) node.children.insert(node.children.begin() + static_cast<ptrdiff_t>(index), std::move(child));
     account(node);
-    split_if_large(path, depth);
+    split_if_large(path, depth, index + 1 == node.page.count());
     return;
   }
   // The key would take a long prefix from so many others that they outgrow the page. Then it is smaller or greater
@@ -280,7 +364,7 @@ void Tree::insert_before_first_key(Path& path, size_t depth, ByteView separator,
     node.children.insert(node.children.end(), std::make_move_iterator(other_children.begin()),
                          std::make_move_iterator(other_children.end()));
     account(node);
-    split_if_large(path, depth);
+    split_if_large(path, depth, false);
     return;
   }
   account(node);
@@ -290,12 +374,12 @@ void Tree::insert_before_first_key(Path& path, size_t depth, ByteView separator,
   add_sibling(path, depth, others_first, std::move(right));
 }
 
-void Tree::split_if_large(Path& path, size_t depth) {
+void Tree::split_if_large(Path& path, size_t depth, bool at_end) {
   Node& node = *path.steps[depth].node;
   const size_t least = node.level == 0 ? 1 : 2;
   if (node.page.content_size() <= page_size_max_ || node.page.count() < 2 * least) return;
 
-  const size_t at = node.page.split_index(least);
+  const size_t at = at_end ? node.page.count() - least : node.page.split_index(least);
   const Bytes left_last = node.page.key(at - 1);
   const Bytes right_first = node.page.key(at);
   NodeRef right = make_node(node.page.split(at), node.level);
@@ -329,6 +413,12 @@ void Tree::add_sibling(Path& path, size_t depth, ByteView separator, NodeRef rig
 }
 
 bool Tree::erase(ByteView key) {
+  if (!erase_entry(key)) return false;
+  shrink(key);
+  return true;
+}
+
+bool Tree::erase_entry(ByteView key) {
   Path path;
   if (descend(key, path) || path.depth == 0) return false;
   const Page& leaf = path.leaf().node->page;
@@ -343,8 +433,15 @@ bool Tree::erase(ByteView key) {
   Node& node = *path.leaf().node;
   node.page.erase(path.leaf().index);
   account(node);
-  if (node.page.count() == 0 || node.page.content_size() < page_size_max_ / 4) shrink_path(path);
   return true;
+}
+
+void Tree::shrink(ByteView key) {
+  Path path;
+  if (descend(key, path) || path.depth == 0) return;
+  const Node& node = *path.leaf().node;
+  if (node.generation != generation_) return;  // One that another page left its keys to.
+  if (node.page.count() == 0 || node.page.content_size() < page_size_max_ / 4) shrink_path(path);
 }
 
 // Takes out pages that became empty and joins small ones with a neighbour, from the leaf upwards.
@@ -400,7 +497,9 @@ bool Tree::merge_with_neighbour(Node& parent, size_t index) {
   const ByteView first_key(separator);
   // Keys below the right page's first child may be smaller than its first key, but not than the separator.
   into.page.append(right.node->page, into.level == 0 ? nullptr : &first_key);
-  into.children.insert(into.children.end(), right.node->children.begin(), right.node->children.end());
+  std::vector<Child> taken = take_children(*right.node);
+  into.children.insert(into.children.end(), std::make_move_iterator(taken.begin()),
+                       std::make_move_iterator(taken.end()));
   drop(right.node);
   parent.page.erase(index + 1);
   parent.children.erase(parent.children.begin() + static_cast<ptrdiff_t>(index + 1));
@@ -410,7 +509,7 @@ bool Tree::merge_with_neighbour(Node& parent, size_t index) {
 }
 
 Status Tree::attach(PageAddress address, Page page, uint8_t level) {
-  const Bytes first_key = page.key(0);
+  page.copy_key(0, first_key_);
   Child* child = &root_;
   // A page that isn't in memory stays where it is in the tree, so its keys lead to it.
   const auto misplaced = [] {
@@ -419,15 +518,17 @@ Status Tree::attach(PageAddress address, Page page, uint8_t level) {
   uint8_t child_level = level;
   while (child->node) {
     Node& node = *child->node;
+    if (node.address == address && node.level == level) return ok();
     if (node.level == 0) return misplaced();
     child_level = static_cast<uint8_t>(node.level - 1);
-    child = &node.children[node.page.child_index(first_key)];
+    child = &node.children[node.page.child_index(first_key_)];
   }
   if (child->address != address) return misplaced();
   if (level != child_level || level >= kHeightMax) {
     return Status(Code::kCorrupt, "index page: on another level than its parent says");
   }
-  NodeRef node(new Node{std::move(page), {}, address, 0, 0, 0, level});
+  NodeRef node(new Node(cache_, std::move(page), 0, level));
+  node->address = address;
   if (level != 0) {
     node->children.resize(node->page.count());
     for (size_t i = 0; i < node->children.size(); ++i) {
@@ -435,27 +536,74 @@ Status Tree::attach(PageAddress address, Page page, uint8_t level) {
       if (!node->children[i].address.is_set()) return Status(Code::kCorrupt, "index page: a child without address");
     }
   }
-  child->address = {};
+  cache_.pass_time();
+  cache_.touch(*node);
+  cache_.resize(*node, memory_of(*node));
+  cache_.enqueue(*node, level != 0 || cache_.went_lately(address.first));
   child->node = std::move(node);
   ++resident_count_;
   return ok();
 }
 
-NodeRef Tree::freeze() {
-  ++generation_;
-  dirty_blocks_ = 0;
-  return root_.node;
+bool Tree::let_go(Node& node) {
+  if (node.references != 1) return false;
+  for (const Child& child : node.children) {
+    if (child.node) return false;
+  }
+  node.page.copy_key(0, first_key_);
+  Child* child = &root_;
+  while (child->node.get() != &node) {
+    if (!child->node || child->node->level <= node.level) return false;
+    child = &child->node->children[child->node->page.child_index(first_key_)];
+  }
+  child->address = node.address;
+  if (node.level != 0) ++inner_eviction_count_;
+  --resident_count_;
+  cache_.pass_time();
+  cache_.note_gone(node.address.first);
+  child->node = {};
+  return true;
 }
 
-std::vector<NodeRef> Tree::dirty_nodes(const NodeRef& frozen_root) {
+size_t Tree::evict(size_t bytes) {
+  const size_t goal = cache_.bytes() - std::min(bytes, cache_.bytes());
+  size_t count = 0;
+  size_t spared = 0;
+  while (cache_.bytes() > goal && spared <= 2 * cache_.clean_count()) {
+    // An inner page has to wait for its last child, which may be a recent one.
+    CacheEntry* const victim = cache_.next_victim(spared % 2 != 0);
+    if (victim == nullptr) break;
+    if (let_go(static_cast<Node&>(*victim))) {
+      ++count;
+      spared = 0;
+    } else {
+      cache_.spare(*victim);
+      ++spared;
+    }
+  }
+  return count;
+}
+
+void Tree::note_written(Node& node) {
+  if (node.is_live && node.address.is_set() && node.queue == CacheEntry::Queue::kNone) {
+    cache_.enqueue(node, node.level != 0);
+  }
+}
+
+std::vector<NodeRef> Tree::freeze() {
+  ++generation_;
+  dirty_blocks_ = 0;
   std::vector<NodeRef> found;
-  if (!frozen_root || frozen_root->address.is_set()) return found;
+  if (!root_.node || root_.node->address.is_set()) return found;
   // Parents before children, then turned round.
-  found.push_back(frozen_root);
+  found.push_back(root_.node);
   for (size_t i = 0; i < found.size(); ++i) {
     const NodeRef node = found[i];
-    for (const Child& child : node->children) {
-      if (child.node && !child.node->address.is_set()) found.push_back(child.node);
+    for (Child& child : node->children) {
+      if (!child.node || child.address.is_set()) continue;
+      // Noted here, so that the next freeze needn't look at the node.
+      child.address = child.node->address;
+      if (!child.address.is_set()) found.push_back(child.node);
     }
   }
   std::reverse(found.begin(), found.end());
@@ -465,7 +613,7 @@ std::vector<NodeRef> Tree::dirty_nodes(const NodeRef& frozen_root) {
 std::vector<PageAddress> Tree::child_addresses(const Node& node) {
   std::vector<PageAddress> addresses;
   addresses.reserve(node.children.size());
-  for (const Child& child : node.children) addresses.push_back(child.node ? child.node->address : child.address);
+  for (const Child& child : node.children) addresses.push_back(child.where());
   return addresses;
 }
 

@@ -1,15 +1,18 @@
 // The index in memory: a copy-on-write B+tree of pages, of which some may still be on the disk only.
 //
 // Nodes belong to the generation that made them. freeze() starts a new one in O(1): from then on a change copies the
-// nodes on its path, and what is frozen stays as it was, for a checkpoint to write. Sans I/O: a walk that needs a page
-// that isn't in memory says where it lies, and the caller loads it, gives it to attach() and walks again.
+// nodes on its path that are still to be written, and those stay as they were, for a checkpoint. Sans I/O: a walk that
+// needs a page that isn't in memory says where it lies, and the caller loads it, gives it to attach() and walks again.
+// evict() lets go of clean pages, in the order that a PageCache says.
 //
 // Invariants
 //   - All leaves are on level 0 and have entries; the root of an empty tree is null.
 //   - A key of an inner page is <= every key below its child and > every key below the child before it; below the
 //     first child keys may be smaller.
-//   - A node with an address equals the page there. A node without one and its ancestors have none either: they are
-//     dirty.
+//   - A node with an address equals the page there, or will when the running checkpoint has written it. A node without
+//     one and its ancestors have none either: they are dirty.
+//   - Only one parent holds a node. What else refers to it: the checkpoint that writes it, and who pins it.
+//   - The cache's queues hold the live tree's nodes that are on the disk.
 // Ownership: nodes are counted by reference, within one executor.
 #pragma once
 
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "page.h"
+#include "page_cache.h"
 
 namespace aeon::media {
 
@@ -47,18 +51,35 @@ class NodeRef {
 // A child: in memory, or where it lies on the disk.
 struct Child {
   NodeRef node;
-  PageAddress address;  // Of a child that isn't in memory; the node knows its own.
+  PageAddress address;  // Of a child in memory it may be unset; the node knows.
+
+  PageAddress where() const { return node && !address.is_set() ? node_address() : address; }
+
+ private:
+  PageAddress node_address() const;
 };
 
-struct Node {
+struct Node : CacheEntry {
+  Node(PageCache& the_cache, Page the_page, uint64_t the_generation, uint8_t the_level)
+      : page(std::move(the_page)), cache(&the_cache), generation(the_generation), level(the_level) {}
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node() { cache->forget(*this); }
+
   Page page;
   std::vector<Child> children;  // One for each entry of an inner page.
   PageAddress address;
-  uint64_t generation = 0;
+  PageCache* cache;
+  uint64_t generation;
   uint32_t references = 0;
   uint32_t accounted_blocks = 0;  // Its part of Tree::dirty_blocks().
-  uint8_t level = 0;
+  uint16_t scan_next = 0;  // Where the next miss is if its children are being read in order, and how many were.
+  uint8_t scan_run = 0;
+  uint8_t level;
+  bool is_live = true;  // The tree has it, rather than only a checkpoint.
 };
+
+inline PageAddress Child::node_address() const { return node->address; }
 
 inline NodeRef::NodeRef(Node* node) : node_(node) {
   if (node_ != nullptr) ++node_->references;  // NOLINT(clang-analyzer-core.uninitialized.Assign): it starts at 0.
@@ -69,7 +90,7 @@ inline NodeRef::~NodeRef() {
 
 // What the disk says of a tree.
 struct TreeRoot {
-  PageAddress address;   // Unset: an empty tree.
+  PageAddress address;  // Unset: an empty tree.
   uint64_t page_count = 0;
   friend bool operator==(const TreeRoot&, const TreeRoot&) = default;
 };
@@ -78,7 +99,9 @@ class Tree {
  public:
   static constexpr size_t kHeightMax = 32;
 
-  Tree(TreeRoot root, size_t page_size_max);
+  Tree(TreeRoot root, size_t page_size_max, PageCache& cache);
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
 
   // From the root to an entry of a leaf. Holds until the next change of the tree.
   struct Path {
@@ -93,16 +116,28 @@ class Tree {
     const Step& leaf() const { return steps[depth - 1]; }
   };
 
-  // Walks. Each returns the address of a page that must be in memory first, or nothing when done. A path that ends
-  // without an entry has depth 0.
-  using Missing = std::optional<PageAddress>;
-  Missing seek(ByteView key, Path& path) const;         // The first key >= `key`.
-  Missing seek_after(ByteView key, Path& path) const;   // The first key > `key`.
+  // A page that isn't in memory, and the child of which node it is (null: the root's place).
+  struct MissingPage {
+    PageAddress address;
+    Node* parent = nullptr;
+    size_t index = 0;
+  };
+  // Walks. Each returns a page that must be in memory first, or nothing when done. A path that ends without an entry
+  // has depth 0.
+  using Missing = std::optional<MissingPage>;
+  Missing seek(ByteView key, Path& path) const;  // The first key >= `key`.
+  Missing seek_after(ByteView key, Path& path) const;  // The first key > `key`.
   Missing seek_before(ByteView key, Path& path) const;  // The last key < `key`.
-  Missing next(Path& path) const;                       // From an entry to the one after it.
+  Missing next(Path& path) const;  // From an entry to the one after it.
   Missing previous(Path& path) const;
   // All that put() or erase() of the key need.
   Missing missing_for(ByteView key) const;
+
+  // Keeps the leaf of a key, which is in memory, from being evicted for as long as it is referred to.
+  NodeRef leaf_of(ByteView key) const;
+  // Pages worth loading together with a missing one, because its neighbours before it were just missed in order.
+  // At most `most`, in key order.
+  static std::vector<MissingPage> read_ahead(const MissingPage& missing, size_t most);
 
   // At most the blocks that a change of this key makes dirty. What missing_for() names must be in memory.
   uint64_t clean_blocks_on_path(ByteView key) const;
@@ -110,19 +145,30 @@ class Tree {
   // Changes; what missing_for() names must be in memory.
   void put(ByteView key, ByteView value);
   bool erase(ByteView key);  // False if it wasn't there.
+  // The same in two steps, for batches: a page that goes because it is empty leaves its part of the keys to one that
+  // may not be in memory. So first all entries change, then shrink() is called for each erased key.
+  bool erase_entry(ByteView key);
+  void shrink(ByteView key);
 
-  // Gives a page that a walk missed its place. kCorrupt if it does not fit in there.
+  // Gives a page that a walk missed its place. kCorrupt if it does not fit in there: look at inner_eviction_count(),
+  // since its place may have been evicted meanwhile. Harmless if it is there already.
   Status attach(PageAddress address, Page page, uint8_t level);
 
-  // Starts a new generation. The nodes below the result never change again; the dirty ones must get addresses before
-  // the next change of the tree, so that it can report them as dropped.
-  NodeRef freeze();
-  // What the frozen tree's pages need that have no address yet, children before parents.
-  static std::vector<NodeRef> dirty_nodes(const NodeRef& frozen_root);
+  // Lets go of clean pages, at least `bytes` of memory, or all that can go. Returns how many pages went.
+  size_t evict(size_t bytes);
+  uint64_t inner_eviction_count() const { return inner_eviction_count_; }
+  // The checkpoint that wrote the node is durable.
+  void note_written(Node& node);
+
+  // Starts a new generation. The nodes that have no address yet, children before parents: while they are referred to,
+  // they don't change. They must get addresses before the next change of the tree, which copies those and can then
+  // report them as dropped.
+  std::vector<NodeRef> freeze();
   static std::vector<PageAddress> child_addresses(const Node& node);
 
   // Written pages that the live tree no longer has, since the last call.
   std::vector<PageAddress> take_dropped();
+  size_t dropped_bytes() const { return dropped_.capacity() * sizeof(PageAddress); }
   void add_dropped(const std::vector<PageAddress>& pages) {
     dropped_.insert(dropped_.end(), pages.begin(), pages.end());
   }
@@ -137,27 +183,35 @@ class Tree {
 
  private:
   Missing descend(ByteView key, Path& path) const;
-  Missing descend_first(const Child& child, Path& path) const;
-  Missing descend_last(const Child& child, Path& path) const;
+  Missing descend_first(Node& parent, size_t index, Path& path) const;
+  Missing descend_last(Node& parent, size_t index, Path& path) const;
+  // Takes a node out of the tree that has no children in memory; false if it can't go now.
+  bool let_go(Node& node);
   // The child's node, changeable: a copy if it was frozen.
   Node& make_changeable(Child& child);
   void drop(const NodeRef& node);
+  // The children of a node that is dropped; if it is still to be written it keeps their addresses.
+  static std::vector<Child> take_children(Node& node);
   void account(Node& node);
   NodeRef make_node(Page page, uint8_t level);
   void insert_at(Path& path, size_t depth, size_t index, ByteView key, ByteView value, Child child);
   void insert_before_first_key(Path& path, size_t depth, ByteView separator, Child child);
   // Puts `right` behind the node at `depth`, in its parent or a new root.
   void add_sibling(Path& path, size_t depth, ByteView separator, NodeRef right);
-  void split_if_large(Path& path, size_t depth);
+  // `at_end`: its last entry is new; keys that ascend would leave half-full pages behind otherwise.
+  void split_if_large(Path& path, size_t depth, bool at_end);
   void shrink_path(Path& path);
   bool merge_with_neighbour(Node& parent, size_t index);
 
   Child root_;
   size_t page_size_max_;
+  PageCache& cache_;
   uint64_t generation_ = 1;
   uint64_t page_count_ = 0;
   uint64_t resident_count_ = 0;
   uint64_t dirty_blocks_ = 0;
+  uint64_t inner_eviction_count_ = 0;
+  Bytes first_key_;  // Of the node that is being evicted.
   std::vector<PageAddress> dropped_;
 };
 

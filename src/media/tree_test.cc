@@ -41,7 +41,7 @@ struct Pages {
   }
   template <typename Walk>
   void until_done(Tree& tree, Walk walk) {
-    while (const Tree::Missing missing = walk()) ASSERT_NO_FATAL_FAILURE(load(tree, *missing));
+    while (const Tree::Missing missing = walk()) ASSERT_NO_FATAL_FAILURE(load(tree, missing->address));
   }
 };
 
@@ -73,12 +73,24 @@ TEST(TreeProperty, AgreesWithAnOrderedMapThroughFreezesAndReloads) {
     Pages pages;
     const size_t page_size = random.one_in(2) ? 512 : 4096;
     const unsigned shape = static_cast<unsigned>(random.below(3));
-    auto tree = std::make_unique<Tree>(TreeRoot{}, page_size);
+    PageCache cache;
+    auto tree = std::make_unique<Tree>(TreeRoot{}, page_size, cache);
+    const uint64_t steps_between_evictions = random.between(3, 300);
     TreeModel model;
     std::map<uint64_t, uint64_t> in_use;  // Pages of the last freeze, by address.
     bool grows = true;
     for (int step = 0; step < 1500; ++step) {
       if (random.one_in(200)) grows = !grows;
+      if (random.one_in(steps_between_evictions)) {
+        const size_t wanted = random.one_in(4) ? cache.bytes() : random.below(20'000);
+        const size_t before = cache.bytes(), clean_before = cache.clean_bytes();
+        const size_t count = tree->evict(wanted);
+        ASSERT_TRUE(cache.bytes() + wanted <= before || cache.clean_count() == 0 || count == 0);
+        ASSERT_EQ(count != 0, cache.clean_bytes() < clean_before);
+        if (wanted == before) {
+          ASSERT_EQ(cache.clean_bytes(), 0u) << "a clean page's children are clean, so all can go";
+        }
+      }
       const std::string key = random_key(random, shape);
       pages.until_done(*tree, [&] { return tree->missing_for(as_bytes(key)); });
       if (random.one_in(grows ? 5 : 1) || (!grows && random.one_in(2))) {
@@ -102,15 +114,15 @@ TEST(TreeProperty, AgreesWithAnOrderedMapThroughFreezesAndReloads) {
         }
       }
       if (!random.one_in(300)) continue;
-      const NodeRef frozen = tree->freeze();
+      std::vector<NodeRef> dirty = tree->freeze();
       const TreeModel frozen_model = model;
       const uint64_t page_count = tree->page_count();
-      const std::vector<NodeRef> dirty = Tree::dirty_nodes(frozen);
       const std::vector<PageAddress> dropped = tree->take_dropped();
-      const PageAddress unchanged_root = tree->root().address;
       pages.give_addresses(dirty);
+      const PageAddress frozen_root = tree->root().where();
       // Changes after the freeze don't reach what is frozen.
       for (int i = 0; i < 20; ++i) {
+        if (random.one_in(5)) tree->evict(random.below(100'000));
         const std::string later = random_key(random, shape);
         pages.until_done(*tree, [&] { return tree->missing_for(as_bytes(later)); });
         if (random.one_in(2)) {
@@ -125,9 +137,11 @@ TEST(TreeProperty, AgreesWithAnOrderedMapThroughFreezesAndReloads) {
       for (const PageAddress& page : dropped) ASSERT_EQ(in_use.erase(page.first), 1u);
       for (const NodeRef& node : dirty) in_use[node->address.first] = node->address.count;
       ASSERT_EQ(in_use.size(), page_count);
-      const TreeRoot root{frozen ? frozen->address : unchanged_root, page_count};
+      const TreeRoot root{frozen_root, page_count};
+      for (const NodeRef& node : dirty) tree->note_written(*node);
+      dirty.clear();
       if (random.one_in(2)) {
-        tree = std::make_unique<Tree>(root, page_size);
+        tree = std::make_unique<Tree>(root, page_size, cache);
         model = frozen_model;
         ASSERT_NO_FATAL_FAILURE(expect_tree(pages, *tree, model));
       }
@@ -144,11 +158,13 @@ TEST(TreeProperty, AgreesWithAnOrderedMapThroughFreezesAndReloads) {
     ASSERT_TRUE(tree->is_empty());
     ASSERT_EQ(tree->page_count(), 0u);
     ASSERT_EQ(tree->dirty_blocks(), 0u);
+    ASSERT_LE(cache.bytes(), 16 * kKiB) << "only what it remembers of pages that went";
   });
 }
 
 TEST(Tree, AKeyThatTakesALongPrefixFromManyGetsAPageOfItsOwn) {
-  Tree tree({}, 16 * kKiB);
+  PageCache cache;
+  Tree tree({}, 16 * kKiB, cache);
   const std::string prefix(8000, 'p');
   for (int i = 100; i < 500; ++i) tree.put(as_bytes(prefix + std::to_string(i)), as_bytes("v"));
   tree.put(as_bytes("a"), as_bytes("first"));

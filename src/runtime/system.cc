@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <ctime>
 
 namespace aeon {
@@ -19,6 +21,21 @@ Random system_random() {
     seed = SystemClock().wall_ns() ^ (static_cast<uint64_t>(getpid()) << 40);
   }
   return Random(seed);
+}
+
+ByteCount machine_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
+  ByteCount memory =
+      pages > 0 && page_size > 0 ? static_cast<ByteCount>(pages) * static_cast<ByteCount>(page_size) : ByteCount{kGiB};
+  // In a container the group's files are where the root's are on a machine; version 2, then 1.
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::FILE* const file = std::fopen(path, "re");
+    if (file == nullptr) continue;
+    unsigned long long limit = 0;
+    if (std::fscanf(file, "%llu", &limit) == 1 && limit != 0) memory = std::min<ByteCount>(memory, limit);
+    std::fclose(file);
+  }
+  return memory;
 }
 
 uint64_t process_id() { return static_cast<uint64_t>(getpid()); }

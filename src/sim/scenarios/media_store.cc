@@ -315,6 +315,7 @@ class MediaStoreRun {
   KeyBlockStore* open() {
     media::OpenOptions options;
     options.checkpoint_log_bytes = random_.one_in(2) ? 0 : 32 * kKiB;
+    options.memory_budget = random_.one_in(2) ? 64 * kMiB : random_.between(64, 1024) * kKiB;
     Result<std::unique_ptr<KeyBlockStore>> opened = process_.run(KeyBlockStore::open(process_.world(), disk_, options));
     if (!opened.is_ok()) scheduler_.fail("open: " + opened.status().to_string());
     return &process_.own(std::move(opened).value());

@@ -28,6 +28,7 @@ Status SimSystem::format() {
 Task<Result<std::unique_ptr<vos::Store>>> SimSystem::open_store(World* world) {
   media::OpenOptions open;
   open.checkpoint_log_bytes = options_.checkpoint_log_bytes;
+  open.memory_budget = 64 * kMiB;  // The same on every machine.
   CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, *disk_, open));
   co_return co_await vos::Store::open(*world, std::move(media));
 }

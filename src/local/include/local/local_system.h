@@ -26,6 +26,9 @@ struct OpenOptions {
   // open it for work meanwhile. Changes are kReadOnly. kBusy if somebody has it open for work.
   bool read_only = false;
   ByteCount scrub_bytes_per_second = 0;  // How fast all that is stored is checked in the background; 0: not at all.
+  // What the store may keep in memory, at least 32 MiB; 0: what AEON_MEMORY_BUDGET says ("512MiB"), or else an eighth
+  // of the machine's memory. kInvalidArgument for less.
+  ByteCount memory_budget = 0;
 };
 
 class LocalSystem : public client::System {

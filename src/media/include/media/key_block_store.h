@@ -17,8 +17,9 @@
 //   - Damage (checksum, impossible structure) is kCorrupt with its place, never wrong data and never a crash.
 //   - kNoSpace leaves everything readable, and batches that only erase still succeed (reserved space).
 //
-// Reads find pages in memory at once, and suspend only to load a page. After any co_await that suspended, keys may
-// have changed: cursors notice and find their place again by key.
+// The index may be larger than memory: pages are loaded when needed, and the ones least likely to be used go when
+// memory_budget is reached. Reads find pages in memory at once, and suspend only to load a page. After any co_await
+// that suspended, keys may have changed: cursors notice and find their place again by key.
 // Ownership and threading: one executor owns the store.
 #pragma once
 
@@ -92,6 +93,8 @@ struct LogPosition {
   friend auto operator<=>(const LogPosition&, const LogPosition&) = default;
 };
 
+inline constexpr ByteCount kMemoryBudgetMin = 32 * kMiB;  // For users; tests set smaller ones.
+
 struct FormatOptions {
   Uuid store;  // Names this store in every frame and page, so that foreign ones are told apart.
   ByteCount log_size = 64 * kMiB;  // At least 256 KiB.
@@ -104,6 +107,9 @@ struct OpenOptions {
   // Writes nothing to the disk, which may itself be read-only: what the log holds is replayed in memory. Changes are
   // refused (kReadOnly). A damaged allocator image, which reading doesn't need, is only logged; space() is wrong then.
   bool read_only = false;
+  // What the store may keep in memory: pages of the index, the allocator, buffers. 0: an eighth of the machine's, and
+  // at least kMemoryBudgetMin. A single batch that changes more pages than fit exceeds it while it is applied.
+  ByteCount memory_budget = 0;
 };
 
 struct Space {
@@ -116,7 +122,8 @@ struct Space {
 
 struct Counters {
   uint64_t batches = 0, log_frames = 0, log_bytes = 0, flushes = 0, checkpoints = 0, pages_written = 0, pages_read = 0,
-           replayed_batches = 0;
+           replayed_batches = 0, pages_evicted = 0, pages_read_ahead = 0;
+  ByteCount memory_budget = 0, memory_used = 0, memory_peak = 0;
 };
 
 class KeyBlockStore;
@@ -195,7 +202,8 @@ class KeyBlockStore {
   // Opened so (OpenOptions): nothing can be changed.
   virtual bool is_read_only() const = 0;
 
-  // Makes the batch visible and appends it to the log. Suspends only for pages to load and for log space.
+  // Makes the batch visible and appends it to the log. Suspends for pages to load, for log space, and while half of the
+  // memory budget waits to be written.
   // kNoSpace if it can't be kept, kTooBig beyond half of the log; kInvalidArgument for blocks that aren't reserved
   // (adopt) or stored (free), or an oversized entry; kReadOnly after the disk failed a log write (reopen to recover).
   virtual Task<Result<LogPosition>> apply(Batch batch) = 0;

@@ -22,6 +22,9 @@ class NoNetwork final : public Network {
   ByteCount message_size_max() const override { return 0; }
 };
 
+// Memory that this process may count on: the machine's, or less where its control group sets a limit.
+ByteCount machine_memory();
+
 // What a process is, for messages about who holds what.
 uint64_t process_id();
 std::string host_name();
