@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/mutation.h"
 
 namespace aeon::media {
 
@@ -132,7 +133,7 @@ void BlockLedger::unpin(uint64_t generation) {
 void BlockLedger::release(LogPosition durable) {
   while (!waiting_.empty()) {
     const Freed& freed = waiting_.front();
-    if (freed.freed_by > durable) return;
+    if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return;
     if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
     CHECK(waiting_set_.remove(freed.range));
     CHECK(free_.add(freed.range));
@@ -142,7 +143,10 @@ void BlockLedger::release(LogPosition durable) {
 
 ExtentSet BlockLedger::free_in_image() const {
   ExtentSet free = free_.extents();
-  for (const BlockRange& range : reserved_.extents()) CHECK(free.add(range));
+  for (const BlockRange& range : reserved_.extents()) {
+    const bool is_added = MUTATION("image_forgets_reserved", free.add(range), true);
+    CHECK(is_added);
+  }
   for (const BlockRange& range : waiting_set_.extents()) CHECK(free.add(range));
   for (const BlockRange& range : held_) CHECK(free.add(range));
   return free;
@@ -152,7 +156,7 @@ void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }
 
 void BlockLedger::end_checkpoint(std::vector<BlockRange> held) {
   for (const BlockRange& range : held_) CHECK(free_.add(range));
-  held_ = std::move(held);
+  held_ = MUTATION("held_blocks_are_lost", std::move(held), std::vector<BlockRange>());
 }
 
 }  // namespace aeon::media

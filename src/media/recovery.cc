@@ -6,6 +6,7 @@
 #include "allocator_blob.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutation.h"
 #include "batch_codec.h"
 
 namespace aeon::media {
@@ -190,11 +191,11 @@ Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
     }
     const FrameHeader& frame = *decoded;
     if (frame.sequence != out->end.sequence || frame.position != out->end.position || frame.stream != out->end.stream ||
-        frame.life < life) {
+        MUTATION("life_is_not_checked", frame.life < life, false)) {
       break;
     }
     // A record that an earlier life left unfinished was never acknowledged, and nothing continues it.
-    if (frame.life != life) stream.clear();
+    if (MUTATION("unfinished_record_is_kept", frame.life != life, false)) stream.clear();
     life = frame.life;
     const ByteView payload = reader->view().subspan(kFrameHeaderSize, frame.payload_size);
     stream.insert(stream.end(), payload.begin(), payload.end());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -261,10 +262,10 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
       container->aggregated_through = through;
     }
     for (const Epoch snapshot : container->snapshots) {
-      if (snapshot < through) kept.push_back(snapshot);
+      if (MUTATION("aggregation_forgets_snapshots", snapshot < through, false)) kept.push_back(snapshot);
     }
     for (const Epoch read : container->reads) {
-      if (read < through) kept.push_back(read);
+      if (MUTATION("aggregation_forgets_readers", read < through, false)) kept.push_back(read);
     }
     kept.push_back(through);
     std::sort(kept.begin(), kept.end());
@@ -305,6 +306,7 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
     }
   }
   CO_TRY(co_await dropper.flush());
+  if (MUTATION("discard_isnt_durable", false, true)) co_return ok();
   co_return co_await media_->flush();
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/mutation.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -287,7 +288,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
         key.push_back(kPunchTag);
         append_version(key, version);
         batch.put(key, {});
-        ++version.minor;
+        version.minor += MUTATION("punch_and_update_share_a_version", 1, 0);
         continue;
       }
       for (const PreparedValue& value : change.values) {
@@ -327,7 +328,8 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     bound_position = container->bound_position;  // At or before `position`.
   }
 
-  const bool is_beyond_bound = is_clocked && epoch > container->bound_durable;
+  const bool is_beyond_bound =
+      MUTATION("epoch_bound_isnt_waited_for", is_clocked && epoch > container->bound_durable, false);
   if (durability != Durability::kSync && !is_beyond_bound) co_return epoch;
   CO_TRY(co_await media_->wait_durable(durability == Durability::kSync ? position : bound_position));
   container->bound_durable = std::max(container->bound_durable, bound);
