@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "crash/crash_main.h"
+#include "faults/faults_main.h"
 #include "scenarios/scenario.h"
 #include "sim/run_in_progress.h"
 
@@ -189,5 +190,6 @@ int main_with(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "crash") return aeon::crash_main(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "faults") return aeon::faults_main(argc - 1, argv + 1);
   return aeon::main_with(argc, argv);
 }
