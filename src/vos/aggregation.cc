@@ -24,6 +24,11 @@ Version Aggregation::floor_at(Epoch epoch) const {
   return floor;
 }
 
+bool Aggregation::is_newest_at_kept(Epoch epoch, Epoch replaced) const {
+  const auto kept = std::lower_bound(kept_.begin(), kept_.end(), epoch);
+  return kept != kept_.end() && *kept < replaced;
+}
+
 bool Aggregation::is_seen_between(Version version, Epoch until) const {
   auto kept = std::lower_bound(kept_.begin(), kept_.end(), version.epoch);
   for (; kept != kept_.end() && *kept < until; ++kept) {
@@ -61,7 +66,9 @@ Task<Status> Aggregation::run(const Gate& gate) {
       co_await yield(world_.executor);
       if (gate.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
     }
-    if (container_.is_destroyed) co_return Status(Code::kCanceled, "the container was destroyed");
+    if (container_.is_destroyed && !container_.is_hidden) {
+      co_return Status(Code::kCanceled, "the container was destroyed");
+    }
     key.push_back(std::byte{0});  // The one behind it, also if this one was dropped meanwhile.
     CO_TRY(co_await cursor.seek(key));
   }
@@ -89,6 +96,7 @@ Task<Status> Aggregation::enter(const Bytes& key, const RecordKey& record) {
     scopes_[level].prefix.assign(key.begin(), key.begin() + static_cast<ptrdiff_t>(end));
     scopes_[level].punches.clear();
     scopes_[level].oldest_kept = kNothingKept;
+    scopes_[level].newer_stamp = kEpochMax;
     depth_ = level + 1;
   }
   co_return ok();
@@ -98,8 +106,14 @@ Task<Status> Aggregation::leave(size_t level) {
   while (depth_ > level) {
     if (depth_ == kAkey + 1) CO_TRY(co_await leave_akey());
     const Scope& scope = scopes_[depth_ - 1];
+    Epoch newer = kEpochMax;
     for (const Version& punch : scope.punches) {
+      const Epoch replaced = std::exchange(newer, punch.epoch);
       if (punch.epoch > through() || scope.oldest_kept < punch) continue;
+      if (is_clone() && is_newest_at_kept(punch.epoch, replaced)) {
+        CO_TRY_ASSIGN(const bool hides_base, co_await bases_.bases_hold(scope.prefix));
+        if (hides_base) continue;
+      }
       Bytes key = scope.prefix;
       key.push_back(kPunchTag);
       append_version(key, punch);
@@ -129,8 +143,13 @@ Task<Status> Aggregation::drop_mark() {
 }
 
 Task<Status> Aggregation::leave_akey() {
-  for (const Bytes& key : single_punches_) {
-    dropper_.drop(key);
+  bool has_base = false;
+  if (is_clone()) {
+    CO_TRY_ASSIGN(has_base, co_await bases_.bases_hold(scopes_[kAkey].prefix));
+  }
+  for (const SinglePunch& punch : single_punches_) {
+    if (punch.is_seen && has_base) continue;
+    dropper_.drop(punch.key);
     CO_TRY(co_await flush_if_full());
   }
   single_punches_.clear();
@@ -140,8 +159,9 @@ Task<Status> Aggregation::leave_akey() {
   if (extent_punches_.empty()) co_return ok();
   CO_TRY(co_await dropper_.flush());  // What went is no reason any more to keep its punch.
   for (const ExtentPunch& punch : extent_punches_) {
-    bool hides = oldest_kept < punch.version;
-    if (hides) {
+    const bool hides_base = punch.is_seen && has_base;
+    bool hides = oldest_kept < punch.version || hides_base;
+    if (hides && !hides_base) {
       CO_TRY_ASSIGN(hides,
                     co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end, punch.version));
       if (++lookups_ % kYieldEveryLookups == 0) co_await yield(world_.executor);
@@ -161,7 +181,24 @@ Task<Status> Aggregation::look_at(const Bytes& key, const RecordKey& record, con
     case RecordKey::Kind::kSingle: look_at_single(key, record, shape); break;
     case RecordKey::Kind::kExtent: CO_TRY(co_await look_at_extent(key, record, shape)); break;
     case RecordKey::Kind::kSeveralShapes: several_shapes_ = true; break;
+    case RecordKey::Kind::kStamp: CO_TRY(co_await look_at_stamp(key, record)); break;
   }
+  co_return ok();
+}
+
+// Stamps are the last of an object. The newest at each kept epoch stays, as long as there is anything to read.
+Task<Status> Aggregation::look_at_stamp(const Bytes& key, const RecordKey& record) {
+  Scope& object = scopes_[kObject];
+  const Epoch replaced = std::exchange(object.newer_stamp, record.version.epoch);
+  if (record.version.epoch > through()) co_return ok();
+  bool is_needed = is_newest_at_kept(record.version.epoch, replaced);
+  if (is_needed && object.oldest_kept == kNothingKept) {
+    is_needed = false;
+    if (is_clone()) {
+      CO_TRY_ASSIGN(is_needed, co_await bases_.bases_hold(object.prefix));
+    }
+  }
+  if (!is_needed) dropper_.drop(key);
   co_return ok();
 }
 
@@ -172,7 +209,9 @@ void Aggregation::look_at_single(const Bytes& key, const RecordKey& record, cons
     has_single_ = true;
     single_ = record.version;
     if (shape.is_punch()) {
-      if (record.version.epoch <= through()) single_punches_.push_back(key);
+      if (record.version.epoch <= through()) {
+        single_punches_.push_back({.key = key, .is_seen = is_newest_at_kept(record.version.epoch, replaced)});
+      }
       return;
     }
     single_is_kept_ = record.version.epoch > through() || is_seen_between(record.version, replaced);
@@ -193,6 +232,9 @@ Task<Status> Aggregation::look_at_extent(const Bytes& key, const RecordKey& reco
       punch.start = record.start;
       punch.end = record.start + shape.count;
       punch.version = record.version;
+      if (is_clone()) {
+        CO_TRY_ASSIGN(punch.is_seen, co_await is_extent_seen(record, shape));
+      }
       extent_punches_.push_back(std::move(punch));
     }
   } else {
@@ -250,12 +292,13 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    through = std::max(container->aggregated_through, std::min(through, container->highest));
+    through = std::max(container->aggregated_through, std::min(through, container->newest_readable()));
     if (through == kEpochZero) co_return AggregateProgress{};
     if (through != container->aggregated_through) {
       media::Batch batch;
       batch.use_reserve();
-      const ContainerInfoRecord info{.bound = container->bound, .aggregated_through = through};
+      ContainerInfoRecord info = container->info();
+      info.aggregated_through = through;
       batch.put(container_info_key(container->number), encode_container_info(info));
       const auto applied = co_await media_->apply(std::move(batch));
       if (!applied) co_return applied.status();
@@ -263,6 +306,9 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
     }
     for (const Epoch snapshot : container->snapshots) {
       if (MUTATION("aggregation_forgets_snapshots", snapshot < through, false)) kept.push_back(snapshot);
+    }
+    for (const Epoch clone : container->clones) {
+      if (MUTATION("aggregation_forgets_clones", clone < through, false)) kept.push_back(clone);
     }
     for (const Epoch read : container->reads) {
       if (MUTATION("aggregation_forgets_readers", read < through, false)) kept.push_back(read);
@@ -276,6 +322,25 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
   co_return aggregation.progress();
 }
 
+namespace {
+
+Status check_discard(const ContainerState& container, Epoch begin) {
+  if (container.is_destroyed) return Status(Code::kNotFound, "the container was destroyed");
+  if (container.epochs == EpochMode::kExplicit && begin <= container.committing) {
+    return Status(Code::kInvalidArgument, "epoch " + std::to_string(begin.value) +
+                                              " was committed already; only what is above epoch " +
+                                              std::to_string(container.committing.value) + " can be discarded");
+  }
+  if (!container.clones.empty() && begin <= *container.clones.rbegin()) {
+    return Status(Code::kInvalidArgument, "a clone starts from epoch " +
+                                              std::to_string(container.clones.rbegin()->value) +
+                                              "; only what is above can be discarded");
+  }
+  return ok();
+}
+
+}  // namespace
+
 Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   if (begin > end) co_return Status(Code::kInvalidArgument, "a range of epochs to discard ends before it begins");
@@ -283,29 +348,31 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
   if (!pass) co_return Status(Code::kCanceled, "the store is closing");
   co_await container->maintenance.acquire();
   const Permit alone(container->maintenance, 1);
-  const Bytes all = container_prefix(container->number);
-  media::Cursor cursor(*media_);
-  RecordDropper dropper(*media_);
-  Bytes key = all;
-  CO_TRY(co_await cursor.seek(key));
-  for (uint64_t seen = 1; cursor.valid() && starts_with(cursor.key(), all); ++seen) {
-    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    key.assign(cursor.key().begin(), cursor.key().end());
-    auto record = decode_record_key(key);
-    if (!record) co_return record.status();
-    const bool has_epoch = record->kind != RecordKey::Kind::kSeveralShapes;
-    if (has_epoch && record->version.epoch >= begin && record->version.epoch <= end) dropper.drop(key);
-    if (seen % kYieldEveryEntries == 0 || dropper.is_full()) {
-      CO_TRY(co_await dropper.flush());
-      co_await yield(world_.executor);
-      if (background_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
-      key.push_back(std::byte{0});
-      CO_TRY(co_await cursor.seek(key));
-    } else {
-      CO_TRY(co_await cursor.next());
+  {
+    co_await turn_.acquire();  // So that no write of these epochs is still on its way.
+    const Permit turn(turn_, 1);
+    CO_TRY(check_discard(*container, begin));
+    container->discarding = EpochRange{.begin = begin, .end = end};
+  }
+  const Status dropped = co_await drop_epochs(*container, begin, end);
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    container->discarding.reset();
+    CO_TRY(dropped);
+    const bool newest_are_gone = container->epochs == EpochMode::kExplicit && end >= container->highest;
+    if (newest_are_gone && begin <= container->highest && !container->is_destroyed) {
+      const Epoch highest = std::max(container->committing, Epoch{begin.value - 1});
+      ContainerInfoRecord info = container->info();
+      info.bound = highest;
+      media::Batch batch;
+      batch.use_reserve();
+      batch.put(container_info_key(container->number), encode_container_info(info));
+      const auto applied = co_await media_->apply(std::move(batch));
+      if (!applied) co_return applied.status();
+      container->highest = container->bound = highest;
     }
   }
-  CO_TRY(co_await dropper.flush());
   if (MUTATION("discard_isnt_durable", false, true)) co_return ok();
   co_return co_await media_->flush();
 }

@@ -5,6 +5,9 @@
 // one of these sees any part of it; a punch stays if it still hides something that stays. An extent of which some
 // records are still seen stays whole.
 //
+// A clone's punches also hide what its bases have: of each thing the newest punch at a kept epoch stays, as long as a
+// base has records there.
+//
 // While it runs, nothing at or before the boundary is written (TargetStore refuses), so what was decided about one
 // record still holds when a later one is looked at.
 #pragma once
@@ -31,6 +34,7 @@ class Aggregation {
         container_(container),
         kept_(std::move(kept)),
         lookup_(media),
+        bases_(media, container),
         dropper_(media) {}
 
   Task<Status> run(const Gate& gate);  // kCanceled if the gate closes or the container is destroyed.
@@ -44,6 +48,7 @@ class Aggregation {
     Bytes prefix;
     std::vector<Version> punches;  // Newest first.
     Version oldest_kept = kNothingKept;
+    Epoch newer_stamp = kEpochMax;  // Of an object: the one looked at last.
   };
   static constexpr Version kNothingKept{kEpochMax, ~uint64_t{0}};
   enum Level : size_t { kObject, kDkey, kAkey, kLevelCount };
@@ -53,12 +58,20 @@ class Aggregation {
     uint64_t start = 0;
     uint64_t end = 0;
     Version version;
+    bool is_seen = false;  // In a clone: a kept epoch sees it, so that it may hide something of the base.
+  };
+  struct SinglePunch {
+    Bytes key;
+    bool is_seen = false;
   };
 
   Epoch through() const { return kept_.back(); }
   Version floor_at(Epoch epoch) const;
   // Whether a kept epoch from `version` to before `until` doesn't see it punched.
   bool is_seen_between(Version version, Epoch until) const;
+  // Whether a kept epoch has nothing newer of the same kind: `replaced` is the epoch of the next newer one.
+  bool is_newest_at_kept(Epoch epoch, Epoch replaced) const;
+  bool is_clone() const { return container_.base != nullptr; }
 
   Task<Status> flush_if_full();  // Lets others run too.
   Task<Status> enter(const Bytes& key, const RecordKey& record);
@@ -67,6 +80,7 @@ class Aggregation {
   Task<Status> drop_mark();
   Task<Status> look_at(const Bytes& key, const RecordKey& record, const ValueShape& shape);
   void look_at_single(const Bytes& key, const RecordKey& record, const ValueShape& shape);
+  Task<Status> look_at_stamp(const Bytes& key, const RecordKey& record);
   Task<Status> look_at_extent(const Bytes& key, const RecordKey& record, const ValueShape& shape);
   Task<Result<bool>> is_extent_seen(const RecordKey& record, const ValueShape& shape);
   void keep(Version version);
@@ -76,7 +90,8 @@ class Aggregation {
   Semaphore& turn_;  // The writer turn.
   const ContainerState& container_;
   const std::vector<Epoch> kept_;
-  Lookup lookup_;
+  Lookup lookup_;  // Of the container's own records.
+  Lookup bases_;   // Of what a clone hides in its bases.
   RecordDropper dropper_;
   Scope scopes_[kLevelCount];
   size_t depth_ = 0;  // Scopes entered.
@@ -87,7 +102,7 @@ class Aggregation {
   bool has_single_ = false;
   Version single_;                        // The version looked at last, and what became of it.
   bool single_is_kept_ = false;
-  std::vector<Bytes> single_punches_;     // That nothing kept is hidden by yet.
+  std::vector<SinglePunch> single_punches_;     // That nothing kept is hidden by yet.
   struct {
     bool is_set = false;
     uint8_t level = 0;
