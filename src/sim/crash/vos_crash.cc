@@ -54,9 +54,11 @@ struct TimedDiscard {
   Moment ended = kNever;
 };
 
-// A container with one value, which comes and goes.
+// A container that comes and goes: with one value of its own, and perhaps all that another had at some epoch.
 struct Guest {
   Uuid container;
+  std::optional<size_t> base;  // Which of the owned ones it is a clone of,
+  Epoch base_epoch;  // and since when.
   Moment create_begun = kNever;
   Moment created = kNever;
   Moment written = kNever;  // Durably.
@@ -144,14 +146,18 @@ class StateMemo {
 
 // --- Looking at an opened store ---
 
-Task<void> check_dkeys(vos::Store* store, const OwnedContainer* mine, uint64_t number, Epoch epoch, Moment moment,
-                       StateMemo* memo, std::string* wrong) {
-  const std::string where = epoch == kEpochMax ? std::string() : " at snapshot " + std::to_string(epoch.value);
+// What `container` holds for readers at `epoch` must be what the first calls of `mine` made, up to `number` and
+// `until`.
+Task<void> check_dkeys(vos::Store* store, Uuid container, Epoch epoch, const OwnedContainer* mine, uint64_t number,
+                       Epoch until, Moment moment, StateMemo* memo, std::string* wrong) {
+  const std::string where = until == kEpochMax   ? std::string()
+                            : epoch == kEpochMax ? std::string(" of a clone")
+                                                 : " at snapshot " + std::to_string(epoch.value);
   std::vector<Bytes> dkeys;
   for (uint64_t dkey = 0; dkey < kDkeyCount; ++dkey) {
-    const DkeyState& expected = memo->state(*mine, dkey, number, epoch, moment);
+    const DkeyState& expected = memo->state(*mine, dkey, number, until, moment);
     if (!expected.is_empty()) dkeys.push_back(dkey_name(dkey));
-    const Found found = co_await fetch_dkey(store, mine->container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
+    const Found found = co_await fetch_dkey(store, container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
     if (!found.status.is_ok())
       *wrong = found.status.to_string();
     else if (found.state.single != expected.single || !found.state.same_array(expected))
@@ -163,7 +169,7 @@ Task<void> check_dkeys(vos::Store* store, const OwnedContainer* mine, uint64_t n
     if (std::ranges::find(expected.is_present, true) != expected.is_present.end()) akeys.push_back(kArrayAkey);
     if (!expected.single.empty()) akeys.push_back(kSingleAkey);
     const Result<vos::KeyPage> listed =
-        co_await store->list_akeys(mine->container, kDataObject, dkey_name(dkey), epoch, Anchor(), {});
+        co_await store->list_akeys(container, kDataObject, dkey_name(dkey), epoch, Anchor(), {});
     if (!listed.is_ok())
       *wrong = listed.status().to_string();
     else if (listed->keys != akeys)
@@ -171,7 +177,7 @@ Task<void> check_dkeys(vos::Store* store, const OwnedContainer* mine, uint64_t n
     if (!wrong->empty()) co_return;
 
     const Result<vos::RecxPage> recxs =
-        co_await store->list_recxs(mine->container, kDataObject, dkey_name(dkey), kArrayAkey, epoch, Anchor(), {});
+        co_await store->list_recxs(container, kDataObject, dkey_name(dkey), kArrayAkey, epoch, Anchor(), {});
     if (!recxs.is_ok()) {
       *wrong = recxs.status().to_string();
       co_return;
@@ -186,12 +192,12 @@ Task<void> check_dkeys(vos::Store* store, const OwnedContainer* mine, uint64_t n
     if (is_present != expected.is_present) *wrong = "other records are listed than are there" + where;
     if (!wrong->empty()) co_return;
   }
-  const Result<vos::KeyPage> listed = co_await store->list_dkeys(mine->container, kDataObject, epoch, Anchor(), {});
+  const Result<vos::KeyPage> listed = co_await store->list_dkeys(container, kDataObject, epoch, Anchor(), {});
   if (!listed.is_ok())
     *wrong = listed.status().to_string();
   else if (listed->keys != dkeys)
     *wrong = "other dkeys are listed than are there" + where;
-  const Result<vos::ObjectPage> objects = co_await store->list_objects(mine->container, epoch, Anchor(), {});
+  const Result<vos::ObjectPage> objects = co_await store->list_objects(container, epoch, Anchor(), {});
   if (!objects.is_ok()) {
     *wrong = objects.status().to_string();
   } else {
@@ -256,8 +262,8 @@ Task<void> check_number(vos::Store* store, const OwnedContainer* mine, Moment mo
   if (!is_known) *wrong = "the last call there is " + std::to_string(*number) + ", which wasn't made by then";
 }
 
-Task<void> check_guests(vos::Store* store, const History* history, Moment moment, std::vector<bool>* there,
-                        std::string* wrong) {
+Task<void> check_guests(vos::Store* store, const History* history, Moment moment, StateMemo* memo,
+                        std::vector<bool>* there, std::string* wrong) {
   const Result<std::vector<Uuid>> containers = co_await store->list_containers();
   if (!containers.is_ok()) {
     *wrong = containers.status().to_string();
@@ -272,6 +278,10 @@ Task<void> check_guests(vos::Store* store, const History* history, Moment moment
     if (guest.created <= moment && guest.destroy_begun > moment && !is_there) *wrong = "a container is gone";
     if ((guest.create_begun > moment || guest.destroyed <= moment) && is_there)
       *wrong = "a destroyed container is there";
+    if (is_there && guest.base) {
+      co_await check_dkeys(store, guest.container, kEpochMax, &history->owned[*guest.base], kNever, guest.base_epoch,
+                           moment, memo, wrong);
+    }
     if (!is_there || guest.written > moment) continue;
     const Found found = co_await fetch_dkey(store, guest.container, kCountObject, kNumberKey, kNumberKey, kEpochMax);
     if (!found.status.is_ok() || found.state.single.empty()) *wrong = "a container lost its value";
@@ -301,14 +311,15 @@ Task<void> check_store(vos::Store* store, const History* history, Moment moment,
       if (call.number <= number) newest_begin = std::max(newest_begin, call.begun);
       if (call.number > number && call.returned <= moment) oldest_return = std::min(oldest_return, call.returned);
     }
-    co_await check_dkeys(store, mine, number, kEpochMax, moment, memo, wrong);
+    co_await check_dkeys(store, mine->container, kEpochMax, mine, number, kEpochMax, moment, memo, wrong);
     for (size_t s = 0; s < found->snapshots.back().size() && wrong->empty(); ++s) {
-      co_await check_dkeys(store, mine, number, found->snapshots.back()[s], moment, memo, wrong);
+      const Epoch snapshot = found->snapshots.back()[s];
+      co_await check_dkeys(store, mine->container, snapshot, mine, number, snapshot, moment, memo, wrong);
     }
     if (!wrong->empty()) co_return;
   }
   if (oldest_return < newest_begin) *wrong = "a call survived, but not one that had returned before it began";
-  co_await check_guests(store, history, moment, &found->guests, wrong);
+  co_await check_guests(store, history, moment, memo, &found->guests, wrong);
   if (!wrong->empty()) co_return;
   const Result<std::vector<media::KeyBlockStore::Damage>> damage = co_await store->media().verify();
   if (!damage.is_ok())
@@ -622,13 +633,19 @@ class VosSubject final : public CrashSubject {
       }
       Guest made;
       made.container = random.uuid();
+      if (random.one_in(2)) choose_base(&made, &random);
       made.create_begun = now();
       const size_t index = history_.guests.size();
       const Uuid container = made.container;
+      vos::ContainerOptions options;
+      if (made.base) options.base = vos::CloneBase{history_.owned[*made.base].container, made.base_epoch};
+      const bool is_clone = made.base.has_value();
       history_.guests.push_back(made);
-      Status status = co_await store_->create_container(container);
-      goes_on = note("create_container", status);
-      if (status.code() == Code::kNoSpace) history_.guests.pop_back();
+      Status status = co_await store_->create_container(container, options);
+      // Its base may have been aggregated beyond that epoch, or may be discarding.
+      const bool is_refused = is_clone && (status.code() == Code::kInvalidArgument || status.code() == Code::kBusy);
+      if (is_refused || status.code() == Code::kNoSpace) history_.guests.pop_back();
+      goes_on = is_refused || note("create_container", status);
       if (!status.is_ok()) continue;
       note_promise(history_.guests[index].created);
       const Bytes value(8 + random.below(9000));
@@ -637,6 +654,19 @@ class VosSubject final : public CrashSubject {
       goes_on = note("write", written.status());
       if (written.is_ok()) note_promise(history_.guests[index].written);
     }
+  }
+
+  // A clone is of what its base has now. From then on no call that it sees is discarded.
+  void choose_base(Guest* made, Random* random) {
+    const size_t chosen = random->below(history_.owned.size());
+    OwnedContainer& mine = history_.owned[chosen];
+    for (const TimedCall& call : mine.calls) {
+      if (call.returned != kNever && call.discard_begun == kNever)
+        made->base_epoch = std::max(made->base_epoch, call.epoch);
+    }
+    if (made->base_epoch == kEpochZero) return;
+    made->base = chosen;
+    mine.kept_through = mine.last_number;
   }
 
   // A few calls on what the crash left; the last one says `number`.
