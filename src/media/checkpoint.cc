@@ -53,7 +53,7 @@ Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
       range = ledger.take_page(count);
     }
     if (!range) return Status(Code::kNoSpace, "no room for the index pages of a checkpoint");
-    node->address = {range->first, static_cast<uint32_t>(count), PageAddress::stamp_of(checkpoint.number)};
+    node->address = {range->first, static_cast<uint32_t>(count)};
     CHECK(checkpoint.free.remove(*range));
   }
   return ok();

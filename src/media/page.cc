@@ -251,7 +251,7 @@ void Page::append(const Page& right, const ByteView* first_key) {
 }
 
 PageAddress Page::child_address(ByteView value) {
-  return PageAddress::unpack(load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8));
+  return {load_le<uint64_t>(value.data()), load_le<uint32_t>(value.data() + 8)};
 }
 
 void Page::encode(const PageIdentity& identity, std::span<const PageAddress> children, MutableBytes out) const {
@@ -277,7 +277,7 @@ void Page::encode(const PageIdentity& identity, std::span<const PageAddress> chi
     std::memcpy(base + end, buffer_.get() + slot.offset, size);
     if (!children.empty()) {
       store_le(base + end + slot.key_size, children[i].first);
-      store_le(base + end + slot.key_size + 8, children[i].packed());
+      store_le(base + end + slot.key_size + 8, children[i].count);
     }
     slot.offset = static_cast<uint16_t>(end);
     std::memcpy(base + kPageHeaderSize + i * kPageSlotSize, &slot, kPageSlotSize);
@@ -301,10 +301,6 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
     return bad_page("belongs to another place");
   }
   identity.generation = load_le<uint64_t>(base + 24);
-  const uint32_t stamp = PageAddress::stamp_of(identity.generation);
-  if (MUTATION("stale_page_is_believed", identity.address.stamp != 0 && identity.address.stamp != stamp, false)) {
-    return bad_page("is of another checkpoint than the one looked for");
-  }
   const uint8_t kind = load_le<uint8_t>(base + 32);
   identity.level = load_le<uint8_t>(base + 33);
   if (kind != (identity.level == 0 ? 1 : 2)) return bad_page("unknown kind");

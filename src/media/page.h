@@ -26,25 +26,14 @@ inline constexpr size_t kPageBytesMax = 60 * kKiB;  // Offsets are 16 bits wide.
 inline constexpr size_t kChildValueSize = 12;
 
 // Where a page lies on the disk. Unset for pages that were never written.
-// Says which page is there too, so that an older one that a lost write left, or a newer one that shouldn't be reached,
-// isn't taken for it.
 struct PageAddress {
   uint64_t first = 0;
   uint32_t count = 0;
-  uint32_t stamp = 0;  // Of the checkpoint that wrote it, by stamp_of(); 0: not known.
 
-  // As one number, count and stamp. Programs before there were stamps wrote only the count.
-  static constexpr uint32_t kCountBits = 4;
-  static uint32_t stamp_of(uint64_t checkpoint) { return static_cast<uint32_t>(checkpoint) & (~0u >> kCountBits); }
-  uint32_t packed() const { return count | stamp << kCountBits; }
-  static PageAddress unpack(uint64_t first, uint32_t packed) {
-    return {first, packed & ((1u << kCountBits) - 1), packed >> kCountBits};
-  }
   bool is_set() const { return count != 0; }
   BlockRange blocks() const { return {first, count}; }
   friend bool operator==(const PageAddress&, const PageAddress&) = default;
 };
-static_assert(kPageBytesMax / kBlockSize < 1u << PageAddress::kCountBits);
 
 // What names a page's place and time beyond its content.
 struct PageIdentity {

@@ -24,7 +24,8 @@ void each_field(Archive& archive, Fields& s) {
   archive.u64(s.data_first);
   archive.u64(s.data_end);
   archive.u64(s.checkpoint);
-  archive.page(s.root.address);
+  archive.u64(s.root.address.first);
+  archive.u32(s.root.address.count);
   archive.u64(s.root.page_count);
   archive.u64(s.replay_from.position);
   archive.u64(s.replay_from.sequence);
@@ -45,10 +46,7 @@ struct Writer {
     store_le(at, value);
     at += 8;
   }
-  void page(const PageAddress& value) {
-    u64(value.first);
-    u64(value.packed());
-  }
+  void u32(uint64_t value) { u64(value); }
   void flag(bool value) { u64(value ? 1 : 0); }
 };
 
@@ -63,12 +61,11 @@ struct Reader {
     value = load_le<uint64_t>(at);
     at += 8;
   }
-  void page(PageAddress& value) {
-    uint64_t first = 0, packed = 0;
-    u64(first);
-    u64(packed);
-    value = PageAddress::unpack(first, static_cast<uint32_t>(packed));
-    is_good = is_good && packed == value.packed();
+  void u32(uint32_t& value) {
+    uint64_t wide = 0;
+    u64(wide);
+    value = static_cast<uint32_t>(wide);
+    is_good = is_good && wide == value;
   }
   void flag(bool& value) {
     uint64_t wide = 0;
