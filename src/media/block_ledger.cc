@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/mutation.h"
 
 namespace aeon::media {
 
@@ -132,7 +133,7 @@ void BlockLedger::unpin(uint64_t generation) {
 void BlockLedger::release(LogPosition durable) {
   while (!waiting_.empty()) {
     const Freed& freed = waiting_.front();
-    if (freed.freed_by > durable) return;
+    if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return;
     if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
     CHECK(waiting_set_.remove(freed.range));
     CHECK(free_.add(freed.range));
@@ -141,7 +142,8 @@ void BlockLedger::release(LogPosition durable) {
 }
 
 std::vector<BlockRange> BlockLedger::free_in_image() const {
-  std::vector<BlockRange> others = reserved_.extents();
+  std::vector<BlockRange> others;
+  if (MUTATION("image_forgets_reserved", true, false)) others = reserved_.extents();
   const std::vector<BlockRange> waiting = waiting_set_.extents();
   others.insert(others.end(), waiting.begin(), waiting.end());
   others.insert(others.end(), held_.begin(), held_.end());
@@ -170,7 +172,7 @@ void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }
 
 void BlockLedger::end_checkpoint(std::vector<BlockRange> held) {
   for (const BlockRange& range : held_) CHECK(free_.add(range));
-  held_ = std::move(held);
+  held_ = MUTATION("held_blocks_are_lost", std::move(held), std::vector<BlockRange>());
 }
 
 }  // namespace aeon::media

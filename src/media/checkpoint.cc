@@ -7,6 +7,7 @@
 #include "allocator_blob.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutation.h"
 #include "store_core.h"
 
 namespace aeon::media {
@@ -178,7 +179,7 @@ void StoreCore::undo_checkpoint(Checkpoint& checkpoint) {
 }
 
 Task<Status> StoreCore::write_superblock(Ref core, Superblock superblock) {
-  const int copy = 1 - core->superblock_copy;
+  const int copy = MUTATION("superblock_over_the_newest", 1 - core->superblock_copy, core->superblock_copy);
   superblock.generation = core->superblock.generation + 1;
   DiskBuffer buffer(kBlockSize);
   encode_superblock(superblock, copy, buffer.bytes());
@@ -199,6 +200,10 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   checkpoint.adopted_blocks = core->ledger.adopted_count();
   checkpoint.number = core->superblock.checkpoint + 1;
   checkpoint.dropped = core->tree.take_dropped();
+  if (MUTATION("checkpoint_overwrites_what_it_replaces", false, true)) {
+    for (const PageAddress& page : checkpoint.dropped) core->ledger.give_back(page.blocks());
+    checkpoint.dropped.clear();
+  }
   core->unwritten_blocks_ = 0;
   Status status = core->reserve_pages(checkpoint);
   checkpoint.root = core->tree.root().where();
@@ -212,7 +217,8 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   }
   // Frames before the boundary must have ended: the ring's space before it is about to be used again.
   const LogPosition boundary{checkpoint.boundary.stream};
-  status = co_await core->barrier.cover(core, core->barrier.written());
+  const uint64_t written = MUTATION("checkpoint_skips_the_flush", core->barrier.written(), uint64_t{0});
+  status = co_await core->barrier.cover(core, written);
   if (status.is_ok()) status = co_await core->log->wait_durable(core, boundary);
   if (!status.is_ok()) {
     core->log->fail(status);

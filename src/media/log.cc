@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutation.h"
 
 namespace aeon::media {
 
@@ -116,7 +117,8 @@ Task<void> Log::write_frames([[maybe_unused]] std::shared_ptr<void> keep, Log* l
 
 Task<void> Log::write_frame(std::shared_ptr<void> keep, Log* log, Frame* frame) {
   Status status;
-  if (!log->barrier_.is_covered(frame->barrier)) status = co_await log->barrier_.cover(keep, frame->barrier);
+  const bool is_covered = MUTATION("frame_goes_before_the_flush", log->barrier_.is_covered(frame->barrier), true);
+  if (!is_covered) status = co_await log->barrier_.cover(keep, frame->barrier);
   if (status.is_ok() && log->failure_.is_ok()) {
     const FrameHeader header{.store_hash = log->setup_.store_hash,
                              .life = log->setup_.life,
@@ -142,7 +144,7 @@ Task<void> Log::write_frame(std::shared_ptr<void> keep, Log* log, Frame* frame) 
 }
 
 void Log::retire_written() {
-  while (!in_flight_.empty() && in_flight_.front()->is_done) {
+  while (!in_flight_.empty() && MUTATION("frames_are_acknowledged_out_of_order", in_flight_.front()->is_done, true)) {
     std::unique_ptr<Frame> frame = std::move(in_flight_.front());
     in_flight_.pop_front();
     durable_stream_ = frame->stream_end;
@@ -177,7 +179,7 @@ Log::Frame* Log::frame_of(uint64_t stream_end) {
 
 Task<Status> Log::wait_durable([[maybe_unused]] std::shared_ptr<void> keep, LogPosition position) {
   if (position.value > stream_end_) co_return Status(Code::kInvalidArgument, "a log position of the future");
-  while (durable_stream_ < position.value) {
+  while (MUTATION("acknowledged_before_durable", durable_stream_ < position.value, false)) {
     if (!failure_.is_ok()) co_return failure_;
     want(position.value);
     Frame* const frame = frame_of(position.value);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutation.h"
 #include "log_frame.h"
 #include "runtime/disk.h"
 #include "runtime/task.h"
@@ -46,13 +47,14 @@ class FrameChain {
 
   bool is_next(const FrameHeader& frame) const {
     return frame.sequence == end_.sequence && frame.position == end_.position && frame.stream == end_.stream &&
-           frame.life >= life_;
+           MUTATION("life_is_not_checked", frame.life >= life_, true);
   }
   // True if it starts another life: then a record that the one before left unfinished is dropped, since it was never
   // acknowledged and nothing continues it.
   bool add(const FrameHeader& frame) {
     end_ = {frame.end_position(), frame.sequence + 1, frame.stream + frame.payload_size};
-    return std::exchange(life_, frame.life) != frame.life;
+    const bool is_other_life = std::exchange(life_, frame.life) != frame.life;
+    return MUTATION("unfinished_record_is_kept", is_other_life, false);
   }
   const LogPoint& end() const { return end_; }
   uint64_t life() const { return life_; }  // At least that of the last frame.

@@ -1,4 +1,5 @@
-// aeon_sim: runs scenarios from seeds, and says how to repeat the one that failed.
+// aeon_sim: runs scenarios from seeds, and says how to repeat the one that failed. `aeon_sim crash` looks at crash
+// points instead (crash/crash_main.cc).
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -7,9 +8,12 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
+#include "crash/crash_main.h"
+#include "faults/faults_main.h"
 #include "scenarios/scenario.h"
 #include "sim/run_in_progress.h"
 
@@ -184,4 +188,8 @@ int main_with(int argc, char** argv) {
 }  // namespace
 }  // namespace aeon
 
-int main(int argc, char** argv) { return aeon::main_with(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "crash") return aeon::crash_main(argc - 1, argv + 1);
+  if (argc > 1 && std::string_view(argv[1]) == "faults") return aeon::faults_main(argc - 1, argv + 1);
+  return aeon::main_with(argc, argv);
+}

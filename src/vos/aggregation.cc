@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -309,13 +310,13 @@ Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
       container->aggregated_through = through;
     }
     for (const Epoch snapshot : container->snapshots) {
-      if (snapshot < through) kept.push_back(snapshot);
+      if (MUTATION("aggregation_forgets_snapshots", snapshot < through, false)) kept.push_back(snapshot);
     }
     for (const Epoch clone : container->clones) {
-      if (clone < through) kept.push_back(clone);
+      if (MUTATION("aggregation_forgets_clones", clone < through, false)) kept.push_back(clone);
     }
     for (const Epoch read : container->reads) {
-      if (read < through) kept.push_back(read);
+      if (MUTATION("aggregation_forgets_readers", read < through, false)) kept.push_back(read);
     }
     kept.push_back(through);
     std::sort(kept.begin(), kept.end());
@@ -385,6 +386,7 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
       container->highest = container->bound = highest;
     }
   }
+  if (MUTATION("discard_isnt_durable", false, true)) co_return ok();
   co_return co_await media_->flush();
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "anchor.h"
+#include "base/mutation.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -60,7 +61,7 @@ Task<Result<KeyPage>> list_children(World& world, Lookup& lookup, Listing listin
       CO_TRY_ASSIGN(Bytes key, decode_user_key(child, parent.size(), order));
       if (!budget.take(key.size())) {
         if (budget.is_empty()) co_return budget.nothing_fits(key.size());
-        page.next = anchor_at(listing, page.keys.back());
+        page.next = anchor_at(listing, MUTATION("listing_skips_a_key", page.keys.back(), key));
         co_return page;
       }
       page.keys.push_back(std::move(key));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutation.h"
+
 namespace aeon::vos {
 
 namespace {
@@ -41,7 +43,7 @@ Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
 
 Task<Result<Version>> Lookup::floor_of(ByteView prefix, Epoch epoch, Version floor) {
   Bytes key = with_tag(prefix, kPunchTag);
-  append_epoch(key, epoch);
+  append_epoch(key, MUTATION("punch_at_the_epoch_is_missed", epoch, Epoch{epoch.value - 1}));
   for (size_t layer = 0;;) {
     CO_TRY(co_await probe_.seek(key));
     if (probe_.valid() && starts_with(probe_.key(), ByteView(key).first(prefix.size() + 1))) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutation.h"
 #include "key_codec.h"
 #include "value_record.h"
 
@@ -59,7 +60,9 @@ Task<Status> RecordDropper::erase_first(size_t count) {
       log::warn("damaged_record_erased", {{"record", describe_record_key(key)}, {"status", value.status()}});
       continue;
     }
-    for (const media::BlockRange& range : value->blocks) batch.free(range);
+    for (const media::BlockRange& range : value->blocks) {
+      if (MUTATION("dropped_values_keep_their_blocks", true, false)) batch.free(range);
+    }
     bytes_freed += value->bytes();
   }
   const auto applied = co_await media_.apply(std::move(batch));

@@ -324,6 +324,7 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
     container->snapshots.insert(epoch);
     clock_.observe(epoch);
   }
+  if (MUTATION("snapshot_isnt_durable", false, true)) co_return epoch;
   CO_TRY(co_await media_->wait_durable(position));
   co_return epoch;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/mutation.h"
 #include "container_state.h"
 #include "key_codec.h"
 #include "lookup.h"
@@ -94,7 +95,8 @@ class TargetStore final : public Store {
 
   Result<ContainerRef> find_container(Uuid container) const;
   static Epoch read_epoch(const ContainerState& container, Epoch epoch) {
-    return epoch == kEpochMax ? container.newest_readable() : epoch;
+    return epoch == kEpochMax ? MUTATION("read_doesnt_fix_its_epoch", container.newest_readable(), kEpochGivenMax)
+                              : epoch;
   }
 
   // write_path.cc

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/mutation.h"
 #include "target_store.h"
 #include "write_path.h"
 
@@ -369,7 +370,8 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     if (transaction != nullptr) note_commit(*container, *transaction, changes, epoch);
   }
 
-  const bool is_beyond_bound = is_clocked && epoch > container->bound_durable;
+  const bool is_beyond_bound =
+      MUTATION("epoch_bound_isnt_waited_for", is_clocked && epoch > container->bound_durable, false);
   if (durability != Durability::kSync && !is_beyond_bound) co_return epoch;
   CO_TRY(co_await media_->wait_durable(durability == Durability::kSync ? position : bound_position));
   container->bound_durable = std::max(container->bound_durable, bound);

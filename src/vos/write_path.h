@@ -1,6 +1,7 @@
 // What write_path.cc and transaction.cc share.
 #pragma once
 
+#include "base/mutation.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -22,7 +23,7 @@ Version TargetStore::visit_records(const std::vector<Change>& changes, Version f
       key.push_back(kPunchTag);
       append_version(key, version);
       visit(key, ByteView());
-      ++version.minor;
+      version.minor += MUTATION("punch_and_update_share_a_version", 1, 0);
       continue;
     }
     for (const PreparedValue& value : change.values) {

@@ -54,6 +54,52 @@ struct DkeyState {
   bool same_array(const DkeyState& other) const { return is_present == other.is_present && array == other.array; }
 };
 
+// The contents follow from the writer, the place and the call's number.
+inline Change random_change(Random& random, uint64_t writer, uint64_t number) {
+  Change change;
+  change.dkey = random.below(kDkeyCount);
+  const uint64_t kind = random.below(16);
+  const bool is_large = random.one_in(4);
+  change.recx.index = random.below(kRecordCount);
+  const uint64_t count_max = std::min(is_large ? uint64_t{3000} : uint64_t{20}, kRecordCount - change.recx.index);
+  change.recx.count = 1 + random.below(count_max);
+  if (kind < 6) {
+    change.data.resize(1 + random.below(is_large ? kSingleSizeMax : size_t{60}));
+  } else if (kind < 11) {
+    change.kind = Change::Kind::kExtent;
+    change.data.resize(change.recx.count * kRecordSize);
+  } else {
+    constexpr Change::Kind kPunches[] = {Change::Kind::kPunchExtent, Change::Kind::kPunchSingle,
+                                         Change::Kind::kPunchArray, Change::Kind::kPunchDkey,
+                                         Change::Kind::kPunchObject};
+    change.kind = kPunches[kind - 11];
+  }
+  Random content((writer * kDkeyCount + change.dkey) << 32 | number);
+  for (std::byte& byte : change.data) byte = static_cast<std::byte>(content.next() >> 17);
+  return change;
+}
+
+inline void apply_change(const Change& change, uint64_t dkey, DkeyState& state) {
+  if (change.dkey != dkey && change.kind != Change::Kind::kPunchObject) return;
+  const auto set_records = [&](const Recx& recx, bool present) {
+    const auto first = state.array.begin() + static_cast<ptrdiff_t>(recx.index * kRecordSize);
+    if (present)
+      std::ranges::copy(change.data, first);
+    else
+      std::fill_n(first, recx.count * kRecordSize, std::byte{0});
+    for (uint64_t i = recx.index; i < recx.end(); ++i) state.is_present[i] = present;
+  };
+  switch (change.kind) {
+    case Change::Kind::kSingle: state.single = change.data; return;
+    case Change::Kind::kPunchSingle: state.single.clear(); return;
+    case Change::Kind::kExtent: set_records(change.recx, true); return;
+    case Change::Kind::kPunchExtent: set_records(change.recx, false); return;
+    case Change::Kind::kPunchArray: set_records({0, kRecordCount}, false); return;
+    case Change::Kind::kPunchDkey:
+    case Change::Kind::kPunchObject: state = DkeyState(); return;
+  }
+}
+
 class CallList {
  public:
   explicit CallList(uint64_t writer) : writer_(writer) {}
@@ -66,7 +112,7 @@ class CallList {
     call.count.resize(sizeof call.number);
     store_le(call.count.data(), call.number);
     const uint64_t change_count = 1 + random.below(3);
-    for (uint64_t i = 0; i < change_count; ++i) call.changes.push_back(random_change(random, call.number));
+    for (uint64_t i = 0; i < change_count; ++i) call.changes.push_back(random_change(random, writer_, call.number));
     for (const Change& change : call.changes) {
       if (!change.data.empty()) ever_.push_back(change);
     }
@@ -102,7 +148,7 @@ class CallList {
     DkeyState state;
     for (const Call& call : calls_) {
       if (call.number > number || call.epoch > epoch) continue;
-      for (const Change& change : call.changes) apply(change, dkey, state);
+      for (const Change& change : call.changes) apply_change(change, dkey, state);
     }
     return state;
   }
@@ -128,51 +174,6 @@ class CallList {
   }
 
  private:
-  Change random_change(Random& random, uint64_t number) const {
-    Change change;
-    change.dkey = random.below(kDkeyCount);
-    const uint64_t kind = random.below(16);
-    const bool is_large = random.one_in(4);
-    change.recx.index = random.below(kRecordCount);
-    const uint64_t count_max = std::min(is_large ? uint64_t{3000} : uint64_t{20}, kRecordCount - change.recx.index);
-    change.recx.count = 1 + random.below(count_max);
-    if (kind < 6) {
-      change.data.resize(1 + random.below(is_large ? kSingleSizeMax : size_t{60}));
-    } else if (kind < 11) {
-      change.kind = Change::Kind::kExtent;
-      change.data.resize(change.recx.count * kRecordSize);
-    } else {
-      constexpr Change::Kind kPunches[] = {Change::Kind::kPunchExtent, Change::Kind::kPunchSingle,
-                                           Change::Kind::kPunchArray, Change::Kind::kPunchDkey,
-                                           Change::Kind::kPunchObject};
-      change.kind = kPunches[kind - 11];
-    }
-    Random content((writer_ * kDkeyCount + change.dkey) << 32 | number);
-    for (std::byte& byte : change.data) byte = static_cast<std::byte>(content.next() >> 17);
-    return change;
-  }
-
-  static void apply(const Change& change, uint64_t dkey, DkeyState& state) {
-    if (change.dkey != dkey && change.kind != Change::Kind::kPunchObject) return;
-    const auto set_records = [&](const Recx& recx, bool present) {
-      const auto first = state.array.begin() + static_cast<ptrdiff_t>(recx.index * kRecordSize);
-      if (present)
-        std::ranges::copy(change.data, first);
-      else
-        std::fill_n(first, recx.count * kRecordSize, std::byte{0});
-      for (uint64_t i = recx.index; i < recx.end(); ++i) state.is_present[i] = present;
-    };
-    switch (change.kind) {
-      case Change::Kind::kSingle: state.single = change.data; return;
-      case Change::Kind::kPunchSingle: state.single.clear(); return;
-      case Change::Kind::kExtent: set_records(change.recx, true); return;
-      case Change::Kind::kPunchExtent: set_records(change.recx, false); return;
-      case Change::Kind::kPunchArray: set_records({0, kRecordCount}, false); return;
-      case Change::Kind::kPunchDkey:
-      case Change::Kind::kPunchObject: state = DkeyState(); return;
-    }
-  }
-
   const uint64_t writer_;
   std::deque<Call> calls_;   // References to calls stay good while others come and go at the end.
   std::vector<Change> ever_;

@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/crc32c.h"
 #include "call_list.h"
 #include "runtime/gate.h"
 #include "scenario.h"
 #include "sim/sim_process.h"
+#include "store_calls.h"
 #include "vos/store.h"
 
 namespace aeon {
@@ -24,100 +24,6 @@ namespace aeon {
 namespace {
 
 using vos::Durability;
-
-const Bytes kSingleAkey = to_bytes("single");
-const Bytes kArrayAkey = to_bytes("array");
-const Bytes kCountKey = to_bytes("count");
-
-Bytes dkey_name(uint64_t dkey) { return to_bytes("dkey " + std::to_string(dkey)); }
-
-ObjectWrite to_write(const Change& change) {
-  ObjectWrite write;
-  write.object = kDataObject;
-  if (change.kind == Change::Kind::kPunchObject) {
-    write.kind = ObjectWrite::Kind::kPunchObject;
-    return write;
-  }
-  write.dkey = dkey_name(change.dkey);
-  if (change.kind == Change::Kind::kPunchDkey) {
-    write.kind = ObjectWrite::Kind::kPunchDkey;
-    return write;
-  }
-  if (change.kind == Change::Kind::kPunchArray) {
-    write.kind = ObjectWrite::Kind::kPunchAkeys;
-    write.punched_akeys.push_back(kArrayAkey);
-    return write;
-  }
-  AkeyUpdate& update = write.akeys.emplace_back();
-  const bool is_array = change.kind == Change::Kind::kExtent || change.kind == Change::Kind::kPunchExtent;
-  update.akey = is_array ? kArrayAkey : kSingleAkey;
-  if (is_array) {
-    update.kind = ValueKind::kArray;
-    update.recxs.push_back(change.recx);
-    update.record_size = change.data.empty() ? 0 : kRecordSize;
-  } else {
-    update.record_size = change.data.size();
-  }
-  if (!change.data.empty()) {
-    update.data.push_back(change.data);
-    update.checksums.push_back(crc32c(change.data));  // One chunk: all our values are smaller.
-  }
-  return write;
-}
-
-std::vector<ObjectWrite> to_writes(const Call& call) {
-  std::vector<ObjectWrite> writes;
-  for (const Change& change : call.changes) writes.push_back(to_write(change));
-  ObjectWrite& count = writes.emplace_back();
-  count.object = kCountObject;
-  count.dkey = kCountKey;
-  AkeyUpdate& update = count.akeys.emplace_back();
-  update.akey = kCountKey;
-  update.record_size = call.count.size();
-  update.data.push_back(call.count);
-  return writes;
-}
-
-struct Found {
-  Status status;
-  DkeyState state;
-  Epoch epoch;  // Of the single value.
-};
-
-// As a client does it: the checksums that come with the data are compared with the memory that it went to.
-Task<Found> fetch(vos::Store* store, Uuid container, ObjectId object, Bytes dkey, Bytes single_akey, Epoch epoch) {
-  Found found;
-  Bytes single(kSingleSizeMax);
-  std::vector<AkeyFetch> akeys(2);
-  akeys[0].akey = std::move(single_akey);
-  akeys[0].out.push_back(single);
-  akeys[1].akey = kArrayAkey;
-  akeys[1].kind = ValueKind::kArray;
-  akeys[1].recxs.push_back({0, kRecordCount});
-  akeys[1].out.push_back(found.state.array);
-  const Result<std::vector<FetchedAkey>> fetched =
-      co_await store->fetch(container, object, std::move(dkey), std::move(akeys), 0, epoch);
-  if (!fetched.is_ok()) {
-    found.status = fetched.status();
-    co_return found;
-  }
-  const Status damaged(Code::kCorrupt, "the checksum isn't that of the data");
-  const FetchedAkey& value = fetched->at(0);
-  if (value.record_size != 0) {
-    single.resize(value.record_size);
-    found.state.single = std::move(single);
-    const FetchedSegment& segment = value.segments.at(0);
-    found.epoch = segment.epoch;
-    if (segment.checksums.size() != 1 || segment.checksums[0] != crc32c(found.state.single)) found.status = damaged;
-  }
-  for (const FetchedSegment& segment : fetched->at(1).segments) {
-    const auto bytes =
-        ByteView(found.state.array).subspan(segment.recx.index * kRecordSize, segment.recx.count * kRecordSize);
-    if (segment.checksums.size() != 1 || segment.checksums[0] != crc32c(bytes)) found.status = damaged;
-    for (uint64_t i = segment.recx.index; i < segment.recx.end(); ++i) found.state.is_present[i] = true;
-  }
-  co_return found;
-}
 
 // One writer's container and what is known of it; outlives the lives of the process.
 struct Owned {
@@ -214,7 +120,7 @@ class StoreWorkload {
   Task<bool> make_call(Owned& mine) {
     Call& call = mine.calls.begin(random_, ++order_);
     const Durability durability = random_.one_in(3) ? Durability::kSync : Durability::kFlush;
-    std::vector<ObjectWrite> writes = to_writes(call);
+    std::vector<ObjectWrite> writes = to_writes(call.changes, call.count);
     const Result<Epoch> written = co_await store_.write(mine.container, std::move(writes), kEpochZero, durability);
     note("write", written.status());
     if (!written.is_ok()) {
@@ -282,7 +188,8 @@ class StoreWorkload {
     const uint64_t first = theirs.calls.newest_returned();
     const uint64_t rewritten = theirs.rewritten;
     const bool was_discarding = theirs.discarding.has_value();
-    const Found found = co_await fetch(&store_, theirs.container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
+    const Found found =
+        co_await fetch_dkey(&store_, theirs.container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
     note("fetch", found.status);
     if (!found.status.is_ok() || was_discarding || rewritten != theirs.rewritten) co_return;
     if (epoch != kEpochMax && std::ranges::find(theirs.snapshots, epoch) == theirs.snapshots.end()) co_return;
@@ -421,7 +328,7 @@ class VosStoreRun {
     for (const Owned& owned : owned_) {
       for (uint64_t dkey = 0; dkey < kDkeyCount; ++dkey) {
         const Found found =
-            process_.run(fetch(&decayed, owned.container, kDataObject, dkey_name(dkey), kSingleAkey, kEpochMax));
+            process_.run(fetch_dkey(&decayed, owned.container, kDataObject, dkey_name(dkey), kSingleAkey, kEpochMax));
         if (found.status.is_ok() && !owned.calls.ever_held(dkey, found.state)) {
           scheduler_.fail("a decayed disk gave what never was written there");
         }
@@ -442,7 +349,7 @@ class VosStoreRun {
     for (Owned& mine : *owned) {
       co_await finish_discard(store, &mine, fault);
       co_await check_snapshots(store, &mine, fault);
-      const Found count = co_await fetch(store, mine.container, kCountObject, kCountKey, kCountKey, kEpochMax);
+      const Found count = co_await fetch_dkey(store, mine.container, kCountObject, kNumberKey, kNumberKey, kEpochMax);
       if (!count.status.is_ok()) *fault = count.status.to_string();
       if (!fault->empty()) co_return;
       const uint64_t number = count.state.single.empty() ? 0 : load_le<uint64_t>(count.state.single.data());
@@ -506,7 +413,7 @@ class VosStoreRun {
     for (uint64_t dkey = 0; dkey < kDkeyCount; ++dkey) {
       const DkeyState expected = mine->calls.state(dkey, mine->calls.newest_number(), epoch);
       if (!expected.is_empty()) expected_dkeys.push_back(dkey_name(dkey));
-      const Found found = co_await fetch(store, mine->container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
+      const Found found = co_await fetch_dkey(store, mine->container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
       if (!found.status.is_ok())
         *fault = found.status.to_string();
       else if (found.state.single != expected.single || !found.state.same_array(expected))
