@@ -6,7 +6,6 @@
 #include "allocator_blob.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/mutation.h"
 #include "batch_codec.h"
 #include "log_reader.h"
 #include "runtime/system.h"
