@@ -315,6 +315,7 @@ Task<Status> StoreCore::close(Ref core) {
   if (core->is_closed) co_return ok();
   if (core->options.read_only) {
     core->is_closed = true;
+    co_await core->wait_loads_quiet();
     co_return ok();
   }
   Status status = co_await core->log->wait_durable(core, core->log->appended());
