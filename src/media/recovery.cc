@@ -141,16 +141,13 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
     const BatchEntry change = **entry;
     if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
     if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
-    if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
+    if (!change.changes_key()) continue;
     while (true) {
       const Tree::Missing missing = core->tree.missing_for(change.key);
       if (!missing) break;
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
-    if (change.op == BatchOp::kPut)
-      core->tree.put(change.key, change.value);
-    else
-      core->tree.erase(change.key);
+    core->apply_to_tree(change);
   }
   ++core->change_count;
   co_return ok();
@@ -355,6 +352,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
                          .head = replayed.end,
                          .write_behind = options.write_behind};
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, setup);
+  if (options.discards) core->ledger.note_freed(std::max<uint64_t>(1, options.discard_size_min / kBlockSize));
   co_return core;
 }
 
