@@ -13,7 +13,7 @@ namespace aeon::media {
 namespace {
 
 constexpr ByteCount kLogSizeMin = 256 * kKiB;
-constexpr uint64_t kDataBlocksMin = 32;
+constexpr uint64_t kDataBlocksMin = 128;  // Space kept for checkpoints and deleting, and a little more.
 constexpr size_t kReadBytes = kMiB;
 
 std::string name_of(const Disk& disk) { return std::string(disk.name()); }

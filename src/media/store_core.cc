@@ -10,6 +10,15 @@
 
 namespace aeon::media {
 
+namespace {
+// Blocks that stay free beside what a checkpoint needs. Whatever puts leave lets some punches in, and whatever these
+// leave lets erasing go on: each step covers the pages that such a batch may copy, and their checkpoint.
+constexpr uint64_t kRemoveSlack = 4;
+constexpr uint64_t kReserveSlack = 28;
+constexpr uint64_t kPutSlack = 60;
+constexpr uint64_t kDataSlack = 92;
+}  // namespace
+
 StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, const Superblock& the_superblock)
     : world(the_world),
       disk(the_disk),
@@ -77,8 +86,7 @@ uint64_t StoreCore::checkpoint_need() const {
 }
 
 bool StoreCore::has_space_for(const Batch& batch) const {
-  const uint64_t slack =
-      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t slack = batch.only_removes() ? kRemoveSlack : batch.uses_reserve() ? kReserveSlack : kPutSlack;
   const uint64_t free = ledger.free_count();
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;
@@ -187,7 +195,7 @@ Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   if (block_count == 0) return Status(Code::kInvalidArgument, "reserving no blocks");
   if (!log->failure().is_ok()) return log->failure();
   ledger.release(log->durable());
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   if (ledger.free_count() < keep || ledger.free_count() - keep < block_count) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
@@ -217,7 +225,7 @@ Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes ou
 }
 
 Space StoreCore::space() const {
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
   space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
   space.free = ledger.free_count() > keep ? (ledger.free_count() - keep) * kBlockSize : 0;

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "media/key_block_store.h"
 #include "runtime/sync.h"
+#include "vos/types.h"
 
 namespace aeon::vos {
 
@@ -32,6 +33,10 @@ struct ContainerState {
   std::set<Epoch> snapshots;
   std::multiset<Epoch> reads;  // Epochs of reads in progress, which aggregation keeps whole.
   Semaphore maintenance;       // Aggregation and discard, one at a time.
+  AggregateProgress aggregation;
+  ByteCount written_since_aggregation = 0;
+  ByteCount look_at_written = 0;    // The policy isn't asked again before that much was written.
+  bool is_aggregation_due = false;  // The policy is being asked.
 };
 
 // The stored form of ContainerState's numbers.

@@ -31,7 +31,7 @@ struct ExtentSet {
 
 class Lookup {
  public:
-  explicit Lookup(media::KeyBlockStore& media) : scan_(media), probe_(media) {}
+  explicit Lookup(media::KeyBlockStore& media) : media_(media), scan_(media), probe_(media) {}
 
   // The newest punch of what `prefix` names, or `floor` if that is newer.
   Task<Result<Version>> floor_of(ByteView prefix, Epoch epoch, Version floor);
@@ -77,6 +77,13 @@ class Lookup {
   template <typename Visit>
   Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit);
 
+  // As their namesakes, but they may miss what is moved meanwhile.
+  Task<Status> find_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
+                                ExtentSet& set);
+  Task<Result<Slice>> find_slice_after(ByteView akey, uint64_t from, uint32_t count);
+  Task<Result<uint64_t>> find_slice_before(ByteView akey, uint64_t before, uint32_t count);
+
+  media::KeyBlockStore& media_;
   media::Cursor scan_;  // Walks; the calls it makes on the way use probe_.
   media::Cursor probe_;
 };

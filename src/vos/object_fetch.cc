@@ -188,6 +188,7 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
                                                           Epoch epoch) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_fetch(object, dkey, akeys, conditions));
+  ++foreground_calls_;
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   const media::BlockPin pin(*media_);
   Lookup lookup(*media_);

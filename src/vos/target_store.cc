@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "record_dropper.h"
+#include "space_accounting.h"
 
 namespace aeon::vos {
 
@@ -72,7 +73,25 @@ Task<Status> TargetStore::load() {
     dying.push_back(load_be32(key.data() + dying_prefix.size()));
     CO_TRY(co_await cursor.next());
   }
+  CO_TRY(co_await load_space());
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
+  co_return ok();
+}
+
+// Containers that were written by a program without counters, or whose counters are damaged, get them now.
+Task<Status> TargetStore::load_space() {
+  for (const auto& [id, container] : containers_) {
+    const auto stored = co_await read_space(*media_, container->number);
+    if (stored.is_ok() && stored->has_value()) continue;
+    if (!stored.is_ok() && stored.code() != Code::kCorrupt) co_return stored.status();
+    CO_TRY_ASSIGN(const SpaceUse counted, co_await count_space(*media_, container->number));
+    media::Batch batch;
+    batch.use_reserve();
+    batch.put(space_key(container->number), encode_space(counted));
+    const auto applied = co_await media_->apply(std::move(batch));
+    if (!applied) co_return applied.status();
+    log::info("container_space_counted", {{"container", id}, {"records", counted.records}});
+  }
   co_return ok();
 }
 
@@ -169,6 +188,7 @@ Task<Status> TargetStore::create_container(Uuid container) {
     store_le(value.data(), number);
     media::Batch batch;
     batch.put(container_record_key(container), value);
+    batch.put(space_key(number), encode_space({}));
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
@@ -233,6 +253,7 @@ Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed)
     if (dropper.is_empty()) {
       media::Batch batch;
       batch.erase(dying_key(number));
+      batch.erase(space_key(number));
       const auto applied = co_await media_->apply(std::move(batch));
       co_return applied.status();
     }
@@ -249,6 +270,9 @@ Task<Result<ContainerInfo>> TargetStore::query_container(Uuid id) {
   info.highest_committed = container->highest;
   info.aggregated_through = container->aggregated_through;
   info.snapshots.assign(container->snapshots.begin(), container->snapshots.end());
+  info.aggregation = container->aggregation;
+  CO_TRY_ASSIGN(const std::optional<SpaceUse> space, co_await read_space(*media_, container->number));
+  info.space = space.value_or(SpaceUse{});
   co_return info;
 }
 

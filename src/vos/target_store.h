@@ -58,6 +58,9 @@ class TargetStore final : public Store {
   Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) override;
   Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) override;
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
+  void set_aggregation_policy(AggregationPolicy policy) override { policy_ = policy; }
+  Task<Result<SpaceSurvey>> survey_space(Uuid container) override;
+  Task<Result<SpaceUse>> dying_space() override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
 
@@ -102,8 +105,17 @@ class TargetStore final : public Store {
 
   // target_store.cc
   Task<Status> load_containers();
+  Task<Status> load_space();
   Task<void> erase_container(uint32_t number, ContainerRef destroyed);
   Task<Status> erase_records(uint32_t number, ContainerRef destroyed);
+
+  // maintenance.cc
+  void note_written(const ContainerRef& container, ByteCount bytes);
+  bool is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const;
+  Task<void> aggregate_in_background(ContainerRef container);
+  Task<Result<AggregateProgress>> run_aggregation(ContainerRef container, Epoch through, bool is_background);
+  // Of snapshots and reads in progress before `through`, and that itself.
+  static std::vector<Epoch> kept_epochs(const ContainerState& container, Epoch through);
 
   // object_query.cc
   Task<Result<QueriedKey>> query_dkey(ByteView dkey_prefix, uint32_t flags, const Bytes& akey, ObjectId id, Epoch epoch,
@@ -120,6 +132,8 @@ class TargetStore final : public Store {
   StoreInfoRecord info_;       // As stored.
   uint64_t next_minor_ = 0;    // Of late writes.
   bool is_closed_ = false;
+  AggregationPolicy policy_;
+  uint64_t foreground_calls_ = 0;
 };
 
 }  // namespace aeon::vos

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "space_accounting.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -247,6 +248,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(ContainerRef container, find_container(id));
   if (writes.empty()) co_return invalid("a write call has no writes");
+  ++foreground_calls_;
   if (epoch > kEpochGivenMax) co_return invalid("a write's epoch is too large");
   for (const ObjectWrite& write : writes) CO_TRY(check_write(write));
 
@@ -279,6 +281,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     const uint64_t first_minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_;
     Version version{.epoch = epoch, .minor = first_minor};
     Bytes key;
+    SpaceUse added;
     for (const Change& change : changes) {
       if (change.kind != Change::Kind::kUpdate) {
         key = change.kind == Change::Kind::kPunchObject ? change.object
@@ -287,6 +290,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
         key.push_back(kPunchTag);
         append_version(key, version);
         batch.put(key, {});
+        added += space_of(key, {}, 0, 0);
         ++version.minor;
         continue;
       }
@@ -302,6 +306,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
           append_part(key, value.part);
         }
         batch.put(key, value.value);
+        added += space_of(key, value.value, value.bytes, value.block_bytes);
       }
       ++version.minor;
     }
@@ -311,10 +316,12 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     });
     if (only_punches) batch.use_reserve();
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
+    add_space(batch, container->number, added);
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
     reservation.adopted();
+    note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);
     container->highest = std::max(container->highest, epoch);
     next_minor_ = next_minor;

@@ -40,10 +40,13 @@ struct RecxPage {
   Anchor next;
 };
 
-struct AggregateProgress {
-  uint64_t entries_seen = 0;
-  uint64_t entries_dropped = 0;
-  ByteCount bytes_freed = 0;
+// When a container is aggregated without being asked: after writes of `written_min` bytes and of `written_part` of what
+// it stores; of a quarter of that if less than `free_part` of the device is free.
+struct AggregationPolicy {
+  bool is_on = false;
+  ByteCount written_min = 64 * kMiB;
+  double written_part = 0.25;
+  double free_part = 0.15;
 };
 
 class Store {
@@ -95,8 +98,16 @@ class Store {
   virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
 
   // Drops history at or before `through` (at most the newest epoch written) that neither a later read nor a snapshot
-  // can see. Works in slices and yields between them. Discard drops every write with begin <= epoch <= end.
+  // can see, and writes runs of small extents, and extents of which little is visible, anew. What was written anew has
+  // the newest epoch of its parts. Works in slices, with pauses while others call. Discard drops every write with
+  // begin <= epoch <= end.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
+  // Aggregates by itself when much was written since the last time, or space gets short. Off until set.
+  virtual void set_aggregation_policy(AggregationPolicy policy) = 0;
+  // Looks at all records of a container, as aggregation does, and changes nothing.
+  virtual Task<Result<SpaceSurvey>> survey_space(Uuid container) = 0;
+  // What destroyed containers still take, that are being erased.
+  virtual Task<Result<SpaceUse>> dying_space() = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 
   virtual Task<Status> flush() = 0;
