@@ -265,7 +265,7 @@ Task<Status> Aggregation::apply(Rewrite* rewrite) {
   rewritten_.extents_written += rewrite->extents_new;
   rewritten_.bytes_rewritten += rewrite->bytes_copied;
   if (rewrite->change.block_bytes < 0) {
-    rewritten_.blocks_given_back += static_cast<ByteCount>(-rewrite->change.block_bytes);
+    rewritten_.block_bytes_freed += static_cast<ByteCount>(-rewrite->change.block_bytes);
   }
   co_return ok();
 }

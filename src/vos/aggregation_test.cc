@@ -161,7 +161,7 @@ TEST(AggregationTrim, HiddenBlocksComeBackWithoutWritingTheOthersAgain) {
   EXPECT_EQ(done.extents_merged, 1u);
   EXPECT_EQ(done.extents_written, 2u);
   EXPECT_EQ(done.bytes_rewritten, 0u);
-  EXPECT_GE(done.blocks_given_back, 590'000u);
+  EXPECT_GE(done.block_bytes_freed, 590'000u);
   EXPECT_LE(stored(target), before - 590'000);
   array.check(kMiB);
   target.reopen();
@@ -235,7 +235,7 @@ TEST(AggregationProperty, ReadersNeverSeeIt) {
           const AggregateProgress done = array.aggregate();
           total.extents_merged += done.extents_merged;
           total.bytes_rewritten += done.bytes_rewritten;
-          total.blocks_given_back += done.blocks_given_back;
+          total.block_bytes_freed += done.block_bytes_freed;
           EXPECT_EQ(done.damaged, 0u);
           array.check(end + 100);
           if (random.one_in(3)) target.reopen();
@@ -244,7 +244,7 @@ TEST(AggregationProperty, ReadersNeverSeeIt) {
       24);
   EXPECT_GT(total.extents_merged, 200u);
   EXPECT_GT(total.bytes_rewritten, 0u);
-  EXPECT_GT(total.blocks_given_back, 0u);
+  EXPECT_GT(total.block_bytes_freed, 0u);
 }
 
 Task<Status> aggregate_and_checkpoint(Store* store, Uuid container) {
@@ -341,6 +341,7 @@ TEST(AggregationPolicy, HistoryIsDroppedWithoutBeingAsked) {
   AggregationPolicy policy;
   policy.is_on = true;
   policy.written_min = kMiB;
+  policy.readable_for = Duration::zero();
   target.store().set_aggregation_policy(policy);
   for (uint64_t i = 0; i < 60; ++i) {
     ASSERT_TRUE(target.put(kObject, text("d"), text("a"), pattern(i, 100'000)).is_ok());

@@ -10,6 +10,7 @@ namespace aeon::vos {
 
 namespace {
 constexpr uint64_t kYieldEveryEntries = 512;
+constexpr uint64_t kEpochsPerNs = 16;
 // A pass that somebody waits for gives way a little, one of our own nearly altogether.
 constexpr Duration kPauseMaxAsked = std::chrono::milliseconds(2);
 constexpr Duration kPauseMaxBackground = std::chrono::milliseconds(20);
@@ -117,8 +118,13 @@ bool TargetStore::is_aggregation_due(const ContainerState& container, int64_t st
 Task<void> TargetStore::aggregate_in_background(ContainerRef container) {
   const auto space = co_await read_space(*media_, container->number);
   const int64_t stored = space.is_ok() && space->has_value() ? (*space)->stored_bytes() : 0;
-  if (is_aggregation_due(*container, stored)) {
-    const auto done = co_await run_aggregation(container, kEpochMax, true);
+  const bool is_short = is_short_of_space(media_->space(), policy_.free_part);
+  const auto readable_ns = static_cast<uint64_t>(policy_.readable_for.count()) / (is_short ? 10 : 1);
+  const uint64_t readable_epochs = readable_ns * kEpochsPerNs;
+  const uint64_t newest = container->highest.value;
+  const Epoch through{newest - std::min(newest, readable_epochs)};
+  if (is_aggregation_due(*container, stored) && through > container->aggregated_through) {
+    const auto done = co_await run_aggregation(container, through, true);
     const bool is_expected = done.is_ok() || done.code() == Code::kCanceled || done.code() == Code::kNotFound;
     if (!is_expected) {
       log::warn("background_aggregation_stopped", {{"container", container->id}, {"status", done.status()}});
