@@ -18,7 +18,7 @@ Json pool_json(const client::PoolInfo& pool) {
     object["containers_bytes"] = space.containers.stored_bytes();
     object["containers_value_bytes"] = space.containers.value_bytes;
     object["containers_records"] = space.containers.records;
-    object["being_erased_bytes"] = space.dying.stored_bytes();
+    object["destroyed_bytes"] = space.destroyed.stored_bytes();
     object["blocks_bytes"] = space.blocks;
     object["index_bytes"] = space.index;
     object["log_bytes"] = space.log;
@@ -67,8 +67,9 @@ Status query_pool(Invocation& invocation) {
   const PoolSpace& space = *info.space;
   output.line("Stored      {} in containers: blocks {}, index {}", signed_size_text(space.containers.stored_bytes()),
               signed_size_text(space.containers.block_bytes), signed_size_text(space.containers.index_bytes));
-  if (space.dying.records > 0) {
-    output.line("            {} of destroyed containers, being erased", signed_size_text(space.dying.stored_bytes()));
+  if (space.destroyed.records > 0) {
+    output.line("            {} of destroyed containers: being erased, or bases of clones",
+                signed_size_text(space.destroyed.stored_bytes()));
   }
   output.line("On device   blocks {}, index {}, log {}", size_text(space.blocks), size_text(space.index),
               size_text(space.log));

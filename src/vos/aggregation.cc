@@ -67,7 +67,7 @@ Task<Status> Aggregation::end_slice() {
   }
   co_await pace_.pause();
   if (gate_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
-  if (container_.is_destroyed) co_return Status(Code::kCanceled, "the container was destroyed");
+  if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");
   co_return ok();
 }
 
@@ -101,7 +101,7 @@ Task<Status> Aggregation::run() {
     ++seen_;
     ++work_;
     CO_TRY(co_await end_slice_if_full());
-    if (container_.is_destroyed) co_return Status(Code::kCanceled, "the container was destroyed");
+    if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");
     entry.key.push_back(std::byte{0});  // The one behind it, also if this one was dropped meanwhile.
     CO_TRY(co_await cursor.seek(entry.key));
   }
@@ -132,6 +132,10 @@ Task<Status> Aggregation::leave(size_t level) {
     const Scope& scope = scopes_[depth_ - 1];
     for (const Version& punch : scope.punches) {
       if (scope.oldest_kept < punch) continue;
+      if (is_clone()) {
+        CO_TRY_ASSIGN(const bool hides_base, co_await bases_.bases_hold(scope.prefix));
+        if (hides_base) continue;
+      }
       Bytes key = scope.prefix;
       key.push_back(kPunchTag);
       append_version(key, punch);
@@ -161,7 +165,12 @@ Task<Status> Aggregation::drop_mark() {
 }
 
 Task<Status> Aggregation::leave_akey() {
+  bool has_base = false;
+  if (is_clone()) {
+    CO_TRY_ASSIGN(has_base, co_await bases_.bases_hold(scopes_[kAkey].prefix));
+  }
   for (const auto& [key, space] : single_punches_) {
+    if (has_base) break;
     drop(key, space);
     CO_TRY(co_await end_slice_if_full());
   }
@@ -169,7 +178,7 @@ Task<Status> Aggregation::leave_akey() {
   has_single_ = false;
   extent_before_ = {};
   const Version oldest_kept = std::exchange(oldest_extent_kept_, kNothingKept);
-  if (std::exchange(has_extent_punches_, false)) CO_TRY(co_await drop_extent_punches(oldest_kept));
+  if (std::exchange(has_extent_punches_, false)) CO_TRY(co_await drop_extent_punches(oldest_kept, has_base));
   if (!setup_.is_survey) CO_TRY(co_await rewrite_akey());
   layers_.clear();
   co_return ok();
@@ -177,7 +186,7 @@ Task<Status> Aggregation::leave_akey() {
 
 // A second walk, so that however many there are need no memory. What went is no reason any more to keep its punch. (A
 // survey drops nothing, so it takes more of them for needed.)
-Task<Status> Aggregation::drop_extent_punches(Version oldest_kept) {
+Task<Status> Aggregation::drop_extent_punches(Version oldest_kept, bool has_base) {
   CO_TRY(co_await dropper_.flush());
   const Bytes& akey = scopes_[kAkey].prefix;
   media::Cursor cursor(media_);
@@ -186,18 +195,22 @@ Task<Status> Aggregation::drop_extent_punches(Version oldest_kept) {
   CO_TRY(co_await cursor.seek(key));
   while (cursor.valid() && starts_with(cursor.key(), akey, kExtentTag)) {
     key.assign(cursor.key().begin(), cursor.key().end());
-    CO_TRY_ASSIGN(const ExtentKey extent, decode_extent_key(key, akey.size()));
+    CO_TRY_ASSIGN(const RecordKey extent, decode_record_key(key));
     auto shape = decode_value_shape(cursor.value());
     if (!shape) co_return shape.status().within(describe_record_key(key));
     ++work_;
     if (shape->is_punch() && extent.version.epoch <= through()) {
+      const size_t value_size = cursor.value().size();
       bool hides = oldest_kept < extent.version;
-      if (hides) {
-        work_ += kLookupWork;
-        CO_TRY_ASSIGN(hides, co_await lookup_.has_older_data(akey, extent.start, extent.start + shape->count,
-                                                             extent.version));
+      if (has_base) {
+        CO_TRY_ASSIGN(hides, co_await is_extent_seen(extent, *shape, kEpochMax));
       }
-      if (!hides) drop(key, space_of(key, cursor.value(), 0, 0));
+      if (hides && !has_base) {
+        work_ += kLookupWork;
+        CO_TRY_ASSIGN(hides,
+                      co_await lookup_.has_older_data(akey, extent.start, extent.start + shape->count, extent.version));
+      }
+      if (!hides) drop(key, space_of(key, Bytes(value_size), 0, 0));
     }
     CO_TRY(co_await end_slice_if_full());
     key.push_back(std::byte{0});
@@ -214,7 +227,25 @@ Task<Status> Aggregation::look_at(const Entry& entry) {
     case RecordKey::Kind::kSingle: look_at_single(entry); break;
     case RecordKey::Kind::kExtent: CO_TRY(co_await look_at_extent(entry)); break;
     case RecordKey::Kind::kSeveralShapes: several_shapes_ = true; break;
+    case RecordKey::Kind::kStamp: CO_TRY(co_await look_at_stamp(entry)); break;
   }
+  co_return ok();
+}
+
+// Stamps are the last of an object. The newest at each kept epoch stays, as long as there is anything to read.
+Task<Status> Aggregation::look_at_stamp(const Entry& entry) {
+  Scope& object = scopes_[kObject];
+  const Epoch epoch = entry.record.version.epoch;
+  const Epoch replaced = std::exchange(object.newer_stamp, epoch);
+  if (epoch > through()) co_return ok();
+  bool is_needed = is_any_kept_in(epoch, replaced);
+  if (is_needed && object.oldest_kept == kNothingKept) {
+    is_needed = false;
+    if (is_clone()) {
+      CO_TRY_ASSIGN(is_needed, co_await bases_.bases_hold(object.prefix));
+    }
+  }
+  if (!is_needed) drop(entry.key, entry.space);
   co_return ok();
 }
 
@@ -261,7 +292,13 @@ Task<Status> Aggregation::look_at_extent(const Entry& entry) {
   } else {
     bool is_kept = true;
     if (is_old) {
-      CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(entry));
+      // The extent before this one in the index is newer; usually it replaced the same records.
+      Epoch replaced = kEpochMax;
+      if (extent_before_.is_set && extent_before_.level == entry.record.level &&
+          extent_before_.start == entry.record.start && extent_before_.count >= entry.shape.count) {
+        replaced = extent_before_.epoch;
+      }
+      CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(entry.record, entry.shape, replaced));
     }
     if (is_kept) {
       keep(version);
@@ -278,17 +315,11 @@ Task<Status> Aggregation::look_at_extent(const Entry& entry) {
   co_return ok();
 }
 
-Task<Result<bool>> Aggregation::is_extent_seen(const Entry& entry) {
-  const RecordKey& record = entry.record;
-  // The extent before this one in the index is newer; usually it replaced the same records.
-  Epoch replaced = kEpochMax;
-  if (extent_before_.is_set && extent_before_.level == record.level && extent_before_.start == record.start &&
-      extent_before_.count >= entry.shape.count) {
-    replaced = extent_before_.epoch;
-  }
+// `replaced`: from this epoch on something else is there.
+Task<Result<bool>> Aggregation::is_extent_seen(const RecordKey& record, const ValueShape& shape, Epoch replaced) {
   if (!is_seen_between(record.version, replaced)) co_return false;
   ExtentSet set;
-  const uint64_t end = record.start + entry.shape.count;
+  const uint64_t end = record.start + shape.count;
   for (size_t i = kept_.size(); i-- > 0 && kept_[i] >= record.version.epoch;) {
     const Version floor = floor_at(kept_[i]);
     if (kept_[i] >= replaced || record.version < floor) continue;
@@ -302,9 +333,10 @@ Task<Result<bool>> Aggregation::is_extent_seen(const Entry& entry) {
       if (set.candidates[part.candidate].version == record.version) seen += part.end - part.start;
     }
     if (seen == 0) continue;
+    if (shape.is_punch()) co_return true;
     LayerSeen& layer = layers_[kept_from(record.version.epoch)];
-    if (entry.shape.count * entry.shape.record_size * kMergeFactor <= kPieceSizeMax) ++layer.small_extents;
-    if (seen != entry.shape.count) layer.is_partly_hidden = true;
+    if (shape.count * shape.record_size * kMergeFactor <= kPieceSizeMax) ++layer.small_extents;
+    if (seen != shape.count) layer.is_partly_hidden = true;
     co_return true;
   }
   co_return false;

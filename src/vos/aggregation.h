@@ -6,8 +6,11 @@
 //
 // The extents of an array that were written between two kept epochs are a *layer*: no reader tells their epochs apart.
 // In each layer runs of small extents are merged (extent_merge.h), and extents of which much is hidden are trimmed:
-// their visible parts become extents of their own, with the same version, in the same blocks where those are hidden as a
-// whole. docs/design/space.md says why readers see no change.
+// their visible parts become extents of their own, with the same version, in the same blocks where those are hidden as
+// a whole. docs/design/space.md says why readers see no change.
+//
+// A clone's punches also hide what its bases have: of each thing the newest punch at a kept epoch stays, as long as a
+// base has records there.
 //
 // While it runs, nothing at or before the boundary is written (TargetStore refuses), so what was decided about one
 // record still holds when a later one is looked at.
@@ -31,8 +34,8 @@ class Aggregation {
  public:
   struct Setup {
     std::vector<Epoch> kept;  // In order and unique; the last one is the boundary.
-    bool is_survey = false;   // Changes nothing, and counts what it would drop.
-    Epoch merge_through;      // Merges extents up to this epoch only: later ones may be overwritten again soon.
+    bool is_survey = false;  // Changes nothing, and counts what it would drop.
+    Epoch merge_through;  // Merges extents up to this epoch only: later ones may be overwritten again soon.
     bool is_short_of_space = false;  // Trims for less.
   };
   // All of these outlive it. `gate` ends it by closing.
@@ -47,6 +50,7 @@ class Aggregation {
         setup_(std::move(setup)),
         kept_(setup_.kept),
         lookup_(media),
+        bases_(media, container),
         dropper_(media) {}
 
   Task<Status> run();  // kCanceled if the gate closes or the container is destroyed.
@@ -62,6 +66,7 @@ class Aggregation {
     std::vector<Version> punches;  // Newest first; for each kept epoch at most one.
     Epoch punched_before = kEpochMax;  // Of the punch looked at last.
     Version oldest_kept = kNothingKept;
+    Epoch newer_stamp = kEpochMax;  // Of an object: the one looked at last.
   };
   static constexpr Version kNothingKept{kEpochMax, ~uint64_t{0}};
   enum Level : size_t { kObject, kDkey, kAkey, kLevelCount };
@@ -86,14 +91,18 @@ class Aggregation {
   };
   struct Layer {
     Epoch after;  // Extents of later epochs,
-    Epoch at;     // up to this one, belong to it.
+    Epoch at;  // up to this one, belong to it.
     Version floor;
   };
 
   Epoch through() const { return kept_.back(); }
+  bool is_clone() const { return container_.base != nullptr; }
+  // Destroyed, and not kept for its clones.
+  bool is_over() const { return container_.is_destroyed && !container_.is_hidden; }
   Version floor_at(Epoch epoch) const;
   // The first kept epoch at or behind `epoch`; the end if there is none.
   size_t kept_from(Epoch epoch) const;
+  // Whether a kept epoch has nothing newer of the same kind: `end` is the epoch of the next newer one.
   bool is_any_kept_in(Epoch begin, Epoch end) const {
     const size_t first = kept_from(begin);
     return first != kept_.size() && kept_[first] < end;
@@ -108,13 +117,14 @@ class Aggregation {
   Task<Status> enter(const Entry& entry);
   Task<Status> leave(size_t level);  // This level and those below.
   Task<Status> leave_akey();
-  Task<Status> drop_extent_punches(Version oldest_kept);
+  Task<Status> drop_extent_punches(Version oldest_kept, bool has_base);
   Task<Status> drop_mark();
   Task<Status> look_at(const Entry& entry);
   void look_at_punch(const Entry& entry);
   void look_at_single(const Entry& entry);
   Task<Status> look_at_extent(const Entry& entry);
-  Task<Result<bool>> is_extent_seen(const Entry& entry);
+  Task<Status> look_at_stamp(const Entry& entry);
+  Task<Result<bool>> is_extent_seen(const RecordKey& record, const ValueShape& shape, Epoch replaced);
   void keep(Version version);
 
   // aggregation_rewrite.cc
@@ -142,7 +152,8 @@ class Aggregation {
   ContainerState& container_;
   const Setup setup_;
   const std::vector<Epoch>& kept_;
-  Lookup lookup_;
+  Lookup lookup_;  // Of the container's own records.
+  Lookup bases_;  // Of what a clone hides in its bases.
   RecordDropper dropper_;
   Scope scopes_[kLevelCount];
   size_t depth_ = 0;  // Scopes entered.
@@ -155,7 +166,7 @@ class Aggregation {
   // Of the akey.
   bool several_shapes_ = false;
   bool has_single_ = false;
-  Version single_;                        // The version looked at last, and what became of it.
+  Version single_;  // The version looked at last, and what became of it.
   bool single_is_kept_ = false;
   std::vector<std::pair<Bytes, SpaceUse>> single_punches_;  // That nothing kept is hidden by yet; one a kept epoch.
   struct {

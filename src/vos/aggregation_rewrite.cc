@@ -94,7 +94,8 @@ Task<Status> Aggregation::rewrite_layer(const Layer* layer) {
   uint64_t from = 0;
   while (true) {
     work_ += kLookupWork;
-    CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup_.slice_after(scopes_[kAkey].prefix, from, kWindowExtents));
+    CO_TRY_ASSIGN(const Lookup::Slice slice,
+                  co_await lookup_.slice_after(scopes_[kAkey].prefix, from, kWindowExtents, {}));
     if (slice.first_start == Lookup::kNoExtent) co_return ok();
     Window window;
     window.begin = std::max(from, slice.first_start);
@@ -153,7 +154,8 @@ Task<Status> Aggregation::merge_window(const Window* window) {
       CO_TRY(remove(&rewrite, *window, index, true));
     }
     for (const Merge::Piece& piece : merge.pieces) {
-      const uint64_t record_size = window->set.found[window->set.candidates[parts[piece.first_part].extent].source].record_size;
+      const uint64_t record_size =
+          window->set.found[window->set.candidates[parts[piece.first_part].extent].source].record_size;
       DiskBuffer data((piece.end - piece.start) * record_size);
       const ByteCount size = (piece.end - piece.start) * record_size;
       for (size_t i = 0; i < piece.part_count && rewrite.is_possible; ++i) {
@@ -256,7 +258,7 @@ Task<Status> Aggregation::apply(Rewrite* rewrite) {
   // In the writer turn, since writes look at what is there and mustn't see half of it.
   co_await turn_.acquire();
   const Permit turn(turn_, 1);
-  if (container_.is_destroyed) co_return Status(Code::kCanceled, "the container was destroyed");
+  if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");
   const auto applied = co_await media_.apply(std::move(rewrite->batch));
   if (applied.code() == Code::kNoSpace || applied.code() == Code::kTooBig) co_return ok();
   if (!applied) co_return applied.status();

@@ -207,6 +207,20 @@ Bytes several_shapes_key(ByteView akey) {
   return key;
 }
 
+Bytes stamp_key(ByteView object, Epoch epoch) {
+  Bytes key;
+  key.reserve(object.size() + 9);
+  key.assign(object.begin(), object.end());
+  key.push_back(kStampTag);
+  append_epoch(key, epoch);
+  return key;
+}
+
+void set_container(Bytes& key, uint32_t number) {
+  CHECK(key.size() >= kContainerPrefixSize);
+  store_be32(key.data(), number);
+}
+
 Bytes prefix_end(ByteView prefix) {
   Bytes end = to_bytes(prefix);
   while (!end.empty() && end.back() == std::byte{0xff}) end.pop_back();
@@ -309,6 +323,12 @@ Result<RecordKey> decode_record_key(ByteView key) {
   size_t at = kObjectPrefixSize;
   std::byte tag = key[at++];
   record.kind = RecordKey::Kind::kObjectPunch;
+  if (tag == kStampTag) {
+    if (key.size() != at + 8) return foreign;
+    record.kind = RecordKey::Kind::kStamp;
+    record.version.epoch = Epoch{~load_be64(key.data() + at)};
+    return record;
+  }
   if (tag == kKeyTag) {
     if (!skip_user_key(key, at, dkey_order(record.object)) || at == key.size()) return foreign;
     record.dkey_end = at;
@@ -393,6 +413,7 @@ std::string describe_record_key(ByteView key) {
     case RecordKey::Kind::kSingle: text += " single value part " + std::to_string(decoded->part); break;
     case RecordKey::Kind::kExtent: text += " extent from record " + std::to_string(decoded->start); break;
     case RecordKey::Kind::kSeveralShapes: return text + " mark of several shapes";
+    case RecordKey::Kind::kStamp: text += " stamp"; break;
     default: text += " punch"; break;
   }
   return text + " epoch " + std::to_string(decoded->version.epoch.value);

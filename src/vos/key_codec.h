@@ -60,8 +60,16 @@ Bytes prefix_end(ByteView prefix);
 // Tags that follow a prefix.
 inline constexpr std::byte kPunchTag{0x00};  // object, dkey, akey: + version.
 inline constexpr std::byte kKeyTag{0x01};  // object, dkey: + key.
+inline constexpr std::byte kStampTag{0x02};  // object: + epoch.
 inline constexpr std::byte kSingleTag{0x01};  // akey: + version, part.
 inline constexpr std::byte kExtentTag{0x02};  // akey: + level, start, version.
+
+// The stamp of an object in a container with explicit epochs: something of it changed at `epoch`. Behind everything
+// else of the object, newest first.
+Bytes stamp_key(ByteView object, Epoch epoch);
+
+// The same place in another container: what starts with a container's prefix gets another number.
+void set_container(Bytes& key, uint32_t number);
 
 // Appends to a key being built.
 void append_version(Bytes& key, Version version);
@@ -78,7 +86,7 @@ uint64_t first_start_reaching(uint8_t level, uint64_t index);
 
 // A key of an object's record, taken apart.
 struct RecordKey {
-  enum class Kind : uint8_t { kObjectPunch, kDkeyPunch, kAkeyPunch, kSingle, kExtent, kSeveralShapes };
+  enum class Kind : uint8_t { kObjectPunch, kDkeyPunch, kAkeyPunch, kSingle, kExtent, kSeveralShapes, kStamp };
   Kind kind = Kind::kObjectPunch;
   uint32_t container = 0;
   ObjectId object;
@@ -87,7 +95,7 @@ struct RecordKey {
   uint8_t level = 0;  // kExtent.
   uint64_t start = 0;  // kExtent.
   uint16_t part = 0;  // kSingle.
-  Version version;  // Not of kSeveralShapes.
+  Version version;  // Not of kSeveralShapes; of kStamp only the epoch.
 };
 inline constexpr size_t kContainerPrefixSize = 4;
 inline constexpr size_t kObjectPrefixSize = kContainerPrefixSize + 16;

@@ -36,8 +36,8 @@ class PageBudget {
 };
 
 // Lists the dkeys below an object, or the akeys below a dkey.
-Task<Result<KeyPage>> list_children(World& world, media::KeyBlockStore& media, Listing listing, ByteView parent,
-                                    KeyOrder order, Epoch epoch, Version floor, Anchor from, ListLimits limits) {
+Task<Result<KeyPage>> list_children(World& world, Lookup& lookup, Listing listing, ByteView parent, KeyOrder order,
+                                    Epoch epoch, Version floor, Anchor from, ListLimits limits) {
   KeyPage page;
   PageBudget budget(limits);
   CO_TRY_ASSIGN(const Bytes last, read_anchor(listing, from));
@@ -47,9 +47,8 @@ Task<Result<KeyPage>> list_children(World& world, media::KeyBlockStore& media, L
     if (!status.is_ok()) co_return Status(Code::kInvalidArgument, std::string(status.message()));
     next = prefix_end(key_prefix(parent, order, last));
   }
-  Lookup lookup(media);
   for (unsigned seen = 1;; ++seen) {
-    CO_TRY_ASSIGN(const Bytes child, co_await lookup.first_child(parent, next));
+    CO_TRY_ASSIGN(const Bytes child, co_await lookup.first_child(parent, next, floor));
     if (child.empty()) break;
     bool exists = false;
     if (listing == Listing::kDkeys) {
@@ -84,21 +83,17 @@ Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor 
   }
   PageBudget budget(limits);
   CO_TRY_ASSIGN(const Bytes last, read_anchor(Listing::kObjects, from));
-  const Bytes all = container_prefix(container->number);
-  Bytes next = all;
+  Bytes next = container_prefix(container->number);
   if (!last.empty()) {
     CO_TRY_ASSIGN(const ObjectId object, read_object_position(last));
     next = prefix_end(object_prefix(container->number, object));
   }
   const ReadEpoch reading(container, read_epoch(*container, epoch));
-  Lookup lookup(*media_);
-  media::Cursor cursor(*media_);
+  Lookup lookup(*media_, *container);
   for (unsigned seen = 1;; ++seen) {
-    CO_TRY(co_await cursor.seek(next));
-    if (!cursor.valid() || !starts_with(cursor.key(), all)) break;
-    if (cursor.key().size() < kObjectPrefixSize) co_return Status(Code::kCorrupt, "an index key is cut short");
-    const ObjectId object = object_of(cursor.key());
-    const Bytes prefix = object_prefix(container->number, object);
+    CO_TRY_ASSIGN(const Bytes prefix, co_await lookup.first_object(next));
+    if (prefix.empty()) break;
+    const ObjectId object = object_of(prefix);
     CO_TRY_ASSIGN(const bool exists, co_await lookup.object_exists(prefix, reading.epoch()));
     if (exists) {
       if (!budget.take(sizeof object)) {
@@ -124,9 +119,9 @@ Task<Result<KeyPage>> TargetStore::list_dkeys(Uuid id, ObjectId object, Epoch ep
   }
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   const Bytes object_key = object_prefix(container->number, object);
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
-  CO_TRY_ASSIGN(page, co_await list_children(world_, *media_, Listing::kDkeys, object_key, dkey_order(object),
+  CO_TRY_ASSIGN(page, co_await list_children(world_, lookup, Listing::kDkeys, object_key, dkey_order(object),
                                              reading.epoch(), floor, std::move(from), limits));
   co_return page;
 }
@@ -143,10 +138,10 @@ Task<Result<KeyPage>> TargetStore::list_akeys(Uuid id, ObjectId object, Bytes dk
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   const Bytes object_key = object_prefix(container->number, object);
   const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(dkey_key, reading.epoch(), object_floor));
-  CO_TRY_ASSIGN(page, co_await list_children(world_, *media_, Listing::kAkeys, dkey_key, akey_order(object),
+  CO_TRY_ASSIGN(page, co_await list_children(world_, lookup, Listing::kAkeys, dkey_key, akey_order(object),
                                              reading.epoch(), floor, std::move(from), limits));
   co_return page;
 }
@@ -171,14 +166,14 @@ Task<Result<RecxPage>> TargetStore::list_recxs(Uuid id, ObjectId object, Bytes d
   const Bytes object_key = object_prefix(container->number, object);
   const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
   const Bytes akey_key = key_prefix(dkey_key, akey_order(object), akey);
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
   CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(dkey_key, reading.epoch(), object_floor));
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(akey_key, reading.epoch(), dkey_floor));
 
   ExtentSet set;
   while (at != Lookup::kNoExtent) {
-    CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup.slice_after(akey_key, at, kSliceExtents));
+    CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup.slice_after(akey_key, at, kSliceExtents, floor));
     if (slice.first_start == Lookup::kNoExtent) break;
     set.clear();
     CO_TRY(

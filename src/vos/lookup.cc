@@ -15,6 +15,17 @@ Bytes with_tag(ByteView prefix, std::byte tag) {
   return key;
 }
 
+// The prefix of the dkey or akey below `parent` that the key of a record in some layer is of, in the parent's own
+// layer.
+Result<Bytes> child_of(ByteView key, ByteView parent) {
+  TRY_ASSIGN(const RecordKey record, decode_record_key(key));
+  const size_t size = parent.size() == kObjectPrefixSize ? record.dkey_end : record.akey_end;
+  if (size == 0) return Status(Code::kCorrupt, "an index key has a form that this store doesn't write");
+  Bytes child = to_bytes(key.first(size));
+  std::copy_n(parent.begin(), kContainerPrefixSize, child.begin());
+  return child;
+}
+
 // Versions at one start that are passed one by one, before a seek passes the others.
 constexpr unsigned kStepsBeforeSeek = 8;
 
@@ -31,38 +42,87 @@ Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
 Task<Result<Version>> Lookup::floor_of(ByteView prefix, Epoch epoch, Version floor) {
   Bytes key = with_tag(prefix, kPunchTag);
   append_epoch(key, epoch);
-  CO_TRY(co_await probe_.seek(key));
-  if (!probe_.valid() || !starts_with(probe_.key(), prefix, kPunchTag)) co_return floor;
-  CO_TRY_ASSIGN(const Version punch, decode_punch_key(probe_.key(), prefix.size()));
-  co_return std::max(floor, punch);
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await probe_.seek(key));
+    if (probe_.valid() && starts_with(probe_.key(), ByteView(key).first(prefix.size() + 1))) {
+      CO_TRY_ASSIGN(const Version punch, decode_punch_key(probe_.key(), prefix.size()));
+      co_return std::max(floor, punch);
+    }
+    if (!descend(layer, floor)) co_return floor;
+    key.resize(prefix.size() + 1);
+    move_key(key, layer);
+    append_epoch(key, epoch_in(layer, epoch));
+  }
 }
 
-Task<Result<Bytes>> Lookup::first_child(ByteView parent, ByteView from) {
-  const Bytes first = with_tag(parent, kKeyTag);
-  const ByteView target = compare_bytes(from, first) < 0 ? ByteView(first) : from;
-  CO_TRY(co_await scan_.seek(target));
-  if (!scan_.valid() || !starts_with(scan_.key(), first)) co_return Bytes();
-  CO_TRY_ASSIGN(const RecordKey record, decode_record_key(scan_.key()));
-  const size_t size = parent.size() == kObjectPrefixSize ? record.dkey_end : record.akey_end;
-  if (size == 0) co_return Status(Code::kCorrupt, "an index key has a form that this store doesn't write");
-  co_return to_bytes(scan_.key().first(size));
+Task<Result<Bytes>> Lookup::first_object(ByteView from) {
+  Bytes found;
+  Bytes target = to_bytes(from);
+  const Bytes own = to_bytes(from.first(kContainerPrefixSize));
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await scan_.seek(target));
+    if (scan_.valid() && starts_with(scan_.key(), ByteView(target).first(kContainerPrefixSize))) {
+      if (scan_.key().size() < kObjectPrefixSize) co_return Status(Code::kCorrupt, "an index key is cut short");
+      Bytes prefix = to_bytes(scan_.key().first(kObjectPrefixSize));
+      std::copy(own.begin(), own.end(), prefix.begin());
+      if (found.empty() || compare_bytes(prefix, found) < 0) found = std::move(prefix);
+    }
+    if (!descend(layer, {})) co_return found;
+    move_key(target, layer);
+  }
 }
 
-Task<Result<Bytes>> Lookup::last_child(ByteView parent, ByteView before) {
-  const Bytes first = with_tag(parent, kKeyTag);
-  CO_TRY(co_await scan_.seek_before(before));
-  if (!scan_.valid() || !starts_with(scan_.key(), first)) co_return Bytes();
-  CO_TRY_ASSIGN(const RecordKey record, decode_record_key(scan_.key()));
-  const size_t size = parent.size() == kObjectPrefixSize ? record.dkey_end : record.akey_end;
-  if (size == 0) co_return Status(Code::kCorrupt, "an index key has a form that this store doesn't write");
-  co_return to_bytes(scan_.key().first(size));
+Task<Result<Bytes>> Lookup::first_child(ByteView parent, ByteView from, Version floor) {
+  Bytes found;
+  Bytes first = with_tag(parent, kKeyTag);
+  Bytes moved;
+  ByteView target = compare_bytes(from, first) < 0 ? ByteView(first) : from;
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await scan_.seek(target));
+    if (scan_.valid() && starts_with(scan_.key(), first)) {
+      CO_TRY_ASSIGN(Bytes child, child_of(scan_.key(), parent));
+      if (found.empty() || compare_bytes(child, found) < 0) found = std::move(child);
+    }
+    if (!descend(layer, floor)) co_return found;
+    if (moved.empty()) moved = to_bytes(target);
+    move_key(moved, layer);
+    move_key(first, layer);
+    target = moved;
+  }
+}
+
+Task<Result<Bytes>> Lookup::last_child(ByteView parent, ByteView before, Version floor) {
+  Bytes found;
+  Bytes first = with_tag(parent, kKeyTag);
+  Bytes target = prefix_end(first);  // What isn't a child may sort behind them.
+  if (compare_bytes(before, target) < 0) target = to_bytes(before);
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await scan_.seek_before(target));
+    if (scan_.valid() && starts_with(scan_.key(), first)) {
+      CO_TRY_ASSIGN(Bytes child, child_of(scan_.key(), parent));
+      if (found.empty() || compare_bytes(child, found) > 0) found = std::move(child);
+    }
+    if (!descend(layer, floor)) co_return found;
+    move_key(target, layer);
+    move_key(first, layer);
+  }
+}
+
+Task<Result<bool>> Lookup::bases_hold(ByteView prefix) {
+  Bytes key = to_bytes(prefix);
+  for (size_t layer = 0; descend(layer, {});) {
+    move_key(key, layer);
+    CO_TRY(co_await scan_.seek(key));
+    if (scan_.valid() && starts_with(scan_.key(), key)) co_return true;
+  }
+  co_return false;
 }
 
 Task<Result<bool>> Lookup::object_exists(ByteView object, Epoch epoch) {
   CO_TRY_ASSIGN(const Version floor, co_await floor_of(object, epoch, {}));
   Bytes from = to_bytes(object);
   while (true) {
-    CO_TRY_ASSIGN(const Bytes dkey, co_await first_child(object, from));
+    CO_TRY_ASSIGN(const Bytes dkey, co_await first_child(object, from, floor));
     if (dkey.empty()) co_return false;
     CO_TRY_ASSIGN(const bool exists, co_await dkey_exists(dkey, epoch, floor));
     if (exists) co_return true;
@@ -74,7 +134,7 @@ Task<Result<bool>> Lookup::dkey_exists(ByteView dkey, Epoch epoch, Version objec
   CO_TRY_ASSIGN(const Version floor, co_await floor_of(dkey, epoch, object_floor));
   Bytes from = to_bytes(dkey);
   while (true) {
-    CO_TRY_ASSIGN(const Bytes akey, co_await first_child(dkey, from));
+    CO_TRY_ASSIGN(const Bytes akey, co_await first_child(dkey, from, floor));
     if (akey.empty()) co_return false;
     CO_TRY_ASSIGN(const bool exists, co_await akey_exists(akey, epoch, floor));
     if (exists) co_return true;
@@ -93,12 +153,19 @@ Task<Result<bool>> Lookup::akey_exists(ByteView akey, Epoch epoch, Version dkey_
 Task<Result<bool>> Lookup::single_exists(ByteView akey, Epoch epoch, Version floor) {
   Bytes key = with_tag(akey, kSingleTag);
   append_epoch(key, epoch);
-  CO_TRY(co_await probe_.seek(key));
-  if (!probe_.valid() || !starts_with(probe_.key(), akey, kSingleTag)) co_return false;
-  CO_TRY_ASSIGN(const SingleKey single, decode_single_key(probe_.key(), akey.size()));
-  if (single.version < floor) co_return false;
-  CO_TRY_ASSIGN(const ValueShape shape, decode_value_shape(probe_.value()));
-  co_return !shape.is_punch();
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await probe_.seek(key));
+    if (probe_.valid() && starts_with(probe_.key(), ByteView(key).first(akey.size() + 1))) {
+      CO_TRY_ASSIGN(const SingleKey single, decode_single_key(probe_.key(), akey.size()));
+      if (single.version < floor) co_return false;
+      CO_TRY_ASSIGN(const ValueShape shape, decode_value_shape(probe_.value()));
+      co_return !shape.is_punch();
+    }
+    if (!descend(layer, floor)) co_return false;
+    key.resize(akey.size() + 1);
+    move_key(key, layer);
+    append_epoch(key, epoch_in(layer, epoch));
+  }
 }
 
 Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floor) {
@@ -107,7 +174,7 @@ Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floo
   uint64_t from = 0;
   ExtentSet set;
   while (true) {
-    CO_TRY_ASSIGN(const Slice slice, co_await slice_after(akey, from, count));
+    CO_TRY_ASSIGN(const Slice slice, co_await slice_after(akey, from, count, floor));
     if (slice.first_start == kNoExtent) co_return false;
     // Its first record mostly answers already, and what hides there is skipped however long the history is.
     const uint64_t first = std::max(from, slice.first_start);
@@ -198,6 +265,8 @@ Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Ep
 
 Task<Status> Lookup::find_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor,
                                       Values values, ExtentSet& set) {
+  uint32_t container = load_be32(akey.data());  // Of the layer.
+  bool hides_all = false;                       // An extent that covers the range hides the layers below.
   // The newest extent kept so far that starts there, at this level.
   int hidden_level = -1;
   uint64_t hidden_start = 0;
@@ -218,11 +287,21 @@ Task<Status> Lookup::find_overlapping(ByteView akey, uint64_t begin, uint64_t en
                               .version = extent.version,
                               .is_punch = shape.is_punch(),
                               .source = static_cast<uint32_t>(set.found.size())});
-    set.found.push_back({.record_size = shape.record_size, .level = extent.level, .value = {}});
+    set.found.push_back({.record_size = shape.record_size, .level = extent.level, .container = container, .value = {}});
     if (values == Values::kCopy && !shape.is_punch()) set.found.back().value = to_bytes(probe_.value());
+    hides_all = hides_all || (extent.start <= begin && extent.start + shape.count >= end);
     return hides_older ? GoOn::kNextStart : GoOn::kOlder;
   };
-  co_return co_await visit_overlapping(akey, begin, end, epoch, visit);
+  CO_TRY(co_await visit_overlapping(akey, begin, end, epoch, visit));
+  Bytes moved;
+  for (size_t layer = 0; !hides_all && descend(layer, floor);) {
+    if (moved.empty()) moved = to_bytes(akey);
+    move_key(moved, layer);
+    container = layers_[layer].number;
+    hidden_level = -1;
+    CO_TRY(co_await visit_overlapping(moved, begin, end, epoch_in(layer, epoch), visit));
+  }
+  co_return ok();
 }
 
 Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_t end, Version version) {
@@ -238,24 +317,35 @@ Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_
   }
 }
 
-Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, uint32_t count) {
+Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, uint32_t count, Version floor) {
   while (true) {
     const uint64_t moves = media_.move_count();
-    CO_TRY_ASSIGN(const Slice slice, co_await find_slice_after(akey, from, count));
+    CO_TRY_ASSIGN(const Slice slice, co_await find_slice_after(akey, from, count, floor));
     if (media_.move_count() == moves) co_return slice;
   }
 }
 
-Task<Result<uint64_t>> Lookup::slice_before(ByteView akey, uint64_t before, uint32_t count) {
+Task<Result<uint64_t>> Lookup::slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor) {
   while (true) {
     const uint64_t moves = media_.move_count();
-    CO_TRY_ASSIGN(const uint64_t smallest, co_await find_slice_before(akey, before, count));
+    CO_TRY_ASSIGN(const uint64_t smallest, co_await find_slice_before(akey, before, count, floor));
     if (media_.move_count() == moves) co_return smallest;
   }
 }
 
-Task<Result<Lookup::Slice>> Lookup::find_slice_after(ByteView akey, uint64_t from, uint32_t count) {
+Task<Result<Lookup::Slice>> Lookup::find_slice_after(ByteView akey, uint64_t from, uint32_t count, Version floor) {
   Slice slice;
+  CO_TRY(co_await cut_after(akey, from, count, slice));
+  Bytes moved;
+  for (size_t layer = 0; descend(layer, floor);) {
+    if (moved.empty()) moved = to_bytes(akey);
+    move_key(moved, layer);
+    CO_TRY(co_await cut_after(moved, from, count, slice));
+  }
+  co_return slice;
+}
+
+Task<Status> Lookup::cut_after(ByteView akey, uint64_t from, uint32_t count, Slice& slice) {
   unsigned level = 0;
   Bytes key = level_start(akey, 0, 0);
   while (level <= kExtentLevelMax) {
@@ -290,11 +380,22 @@ Task<Result<Lookup::Slice>> Lookup::find_slice_after(ByteView akey, uint64_t fro
     }
     key = level_start(akey, ++level, 0);
   }
-  co_return slice;
+  co_return ok();
 }
 
-Task<Result<uint64_t>> Lookup::find_slice_before(ByteView akey, uint64_t before, uint32_t count) {
+Task<Result<uint64_t>> Lookup::find_slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor) {
   uint64_t smallest = kNoExtent;
+  CO_TRY(co_await cut_before(akey, before, count, smallest));
+  Bytes moved;
+  for (size_t layer = 0; descend(layer, floor);) {
+    if (moved.empty()) moved = to_bytes(akey);
+    move_key(moved, layer);
+    CO_TRY(co_await cut_before(moved, before, count, smallest));
+  }
+  co_return smallest;
+}
+
+Task<Status> Lookup::cut_before(ByteView akey, uint64_t before, uint32_t count, uint64_t& smallest) {
   unsigned level = 0;
   Bytes key = level_start(akey, 0, 0);
   while (level <= kExtentLevelMax) {
@@ -313,7 +414,7 @@ Task<Result<uint64_t>> Lookup::find_slice_before(ByteView akey, uint64_t before,
     }
     key = level_start(akey, ++level, 0);
   }
-  co_return smallest;
+  co_return ok();
 }
 
 }  // namespace aeon::vos

@@ -1,5 +1,6 @@
 // TargetStore's work on what is stored: aggregation, asked for or by itself, discarding, and surveys of space.
 #include <algorithm>
+#include <set>
 
 #include "aggregation.h"
 #include "base/log.h"
@@ -9,7 +10,6 @@
 namespace aeon::vos {
 
 namespace {
-constexpr uint64_t kYieldEveryEntries = 512;
 constexpr uint64_t kEpochsPerNs = 16;
 // A pass that somebody waits for gives way a little, one of our own nearly altogether.
 constexpr Duration kPauseMaxAsked = std::chrono::milliseconds(2);
@@ -19,6 +19,21 @@ constexpr ByteCount kWrittenMinShort = kMiB;
 
 bool is_short_of_space(const media::Space& space, double free_part) {
   return static_cast<double>(space.free) < free_part * static_cast<double>(space.capacity);
+}
+
+Status check_discard(const ContainerState& container, Epoch begin) {
+  if (container.is_destroyed) return Status(Code::kNotFound, "the container was destroyed");
+  if (container.epochs == EpochMode::kExplicit && begin <= container.committing) {
+    return Status(Code::kInvalidArgument, "epoch " + std::to_string(begin.value) +
+                                              " was committed already; only what is above epoch " +
+                                              std::to_string(container.committing.value) + " can be discarded");
+  }
+  if (!container.clones.empty() && begin <= *container.clones.rbegin()) {
+    return Status(Code::kInvalidArgument, "a clone starts from epoch " +
+                                              std::to_string(container.clones.rbegin()->value) +
+                                              "; only what is above can be discarded");
+  }
+  return ok();
 }
 
 // A container's aggregation as long as it runs.
@@ -39,6 +54,9 @@ std::vector<Epoch> TargetStore::kept_epochs(const ContainerState& container, Epo
   std::vector<Epoch> kept;
   for (const Epoch snapshot : container.snapshots) {
     if (snapshot < through) kept.push_back(snapshot);
+  }
+  for (const Epoch clone : container.clones) {
+    if (clone < through) kept.push_back(clone);
   }
   for (const Epoch read : container.reads) {
     if (read < through) kept.push_back(read);
@@ -66,12 +84,13 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    through = std::max(container->aggregated_through, std::min(through, container->highest));
+    through = std::max(container->aggregated_through, std::min(through, container->newest_readable()));
     if (through == kEpochZero) co_return AggregateProgress{};
     if (through != container->aggregated_through) {
       media::Batch batch;
       batch.use_reserve();
-      const ContainerInfoRecord info{.bound = container->bound, .aggregated_through = through};
+      ContainerInfoRecord info = container->info();
+      info.aggregated_through = through;
       batch.put(container_info_key(container->number), encode_container_info(info));
       const auto applied = co_await media_->apply(std::move(batch));
       if (!applied) co_return applied.status();
@@ -100,7 +119,9 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
 
 void TargetStore::note_written(const ContainerRef& container, ByteCount bytes) {
   container->written_since_aggregation += bytes;
-  if (!policy_.is_on || container->is_aggregation_due || container->aggregation.is_running) return;
+  if (!policy_.is_on || container->epochs == EpochMode::kExplicit || container->is_aggregation_due ||
+      container->aggregation.is_running)
+    return;
   if (container->written_since_aggregation < std::min(policy_.written_min, kWrittenMinShort)) return;
   if (container->written_since_aggregation < container->look_at_written) return;
   container->is_aggregation_due = true;
@@ -121,7 +142,7 @@ Task<void> TargetStore::aggregate_in_background(ContainerRef container) {
   const bool is_short = is_short_of_space(media_->space(), policy_.free_part);
   const auto readable_ns = static_cast<uint64_t>(policy_.readable_for.count()) / (is_short ? 10 : 1);
   const uint64_t readable_epochs = readable_ns * kEpochsPerNs;
-  const uint64_t newest = container->highest.value;
+  const uint64_t newest = container->newest_readable().value;
   const Epoch through{newest - std::min(newest, readable_epochs)};
   if (is_aggregation_due(*container, stored) && through > container->aggregated_through) {
     const auto done = co_await run_aggregation(container, through, true);
@@ -145,29 +166,31 @@ Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
   if (!pass) co_return Status(Code::kCanceled, "the store is closing");
   co_await container->maintenance.acquire();
   const Permit alone(container->maintenance, 1);
-  const Bytes all = container_prefix(container->number);
-  media::Cursor cursor(*media_);
-  RecordDropper dropper(*media_);
-  Bytes key = all;
-  CO_TRY(co_await cursor.seek(key));
-  for (uint64_t seen = 1; cursor.valid() && starts_with(cursor.key(), all); ++seen) {
-    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    key.assign(cursor.key().begin(), cursor.key().end());
-    auto record = decode_record_key(key);
-    if (!record) co_return record.status();
-    const bool has_epoch = record->kind != RecordKey::Kind::kSeveralShapes;
-    if (has_epoch && record->version.epoch >= begin && record->version.epoch <= end) dropper.drop(key);
-    if (seen % kYieldEveryEntries == 0 || dropper.is_full()) {
-      CO_TRY(co_await dropper.flush());
-      co_await yield(world_.executor);
-      if (background_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
-      key.push_back(std::byte{0});
-      CO_TRY(co_await cursor.seek(key));
-    } else {
-      CO_TRY(co_await cursor.next());
+  {
+    co_await turn_.acquire();  // So that no write of these epochs is still on its way.
+    const Permit turn(turn_, 1);
+    CO_TRY(check_discard(*container, begin));
+    container->discarding = EpochRange{.begin = begin, .end = end};
+  }
+  const Status dropped = co_await drop_epochs(*container, begin, end);
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    container->discarding.reset();
+    CO_TRY(dropped);
+    const bool newest_are_gone = container->epochs == EpochMode::kExplicit && end >= container->highest;
+    if (newest_are_gone && begin <= container->highest && !container->is_destroyed) {
+      const Epoch highest = std::max(container->committing, Epoch{begin.value - 1});
+      ContainerInfoRecord info = container->info();
+      info.bound = highest;
+      media::Batch batch;
+      batch.use_reserve();
+      batch.put(container_info_key(container->number), encode_container_info(info));
+      const auto applied = co_await media_->apply(std::move(batch));
+      if (!applied) co_return applied.status();
+      container->highest = container->bound = highest;
     }
   }
-  CO_TRY(co_await dropper.flush());
   co_return co_await media_->flush();
 }
 
@@ -180,7 +203,7 @@ Task<Result<SpaceSurvey>> TargetStore::survey_space(Uuid id) {
   co_await container->maintenance.acquire();
   const Permit alone(container->maintenance, 1);
   SpaceSurvey survey;
-  survey.epoch = container->highest;
+  survey.epoch = container->newest_readable();
   MaintenancePace pace(world_.executor, foreground_calls_, closing_, kPauseMaxAsked);
   // The same walk with all that is kept, and with what readers now see alone.
   for (const bool with_kept : {true, false}) {
@@ -199,18 +222,22 @@ Task<Result<SpaceSurvey>> TargetStore::survey_space(Uuid id) {
   co_return survey;
 }
 
-Task<Result<SpaceUse>> TargetStore::dying_space() {
+Task<Result<SpaceUse>> TargetStore::destroyed_space() {
+  std::set<uint32_t> live;
+  for (const auto& [id, container] : containers_) live.insert(container->number);
+  std::vector<uint32_t> destroyed;
+  const Bytes prefix = store_prefix(StoreRecord::kSpace);
   media::Cursor cursor(*media_);
-  std::vector<uint32_t> dying;
-  const Bytes prefix = store_prefix(StoreRecord::kDying);
   CO_TRY(co_await cursor.seek(prefix));
   while (cursor.valid() && starts_with(cursor.key(), prefix) && cursor.key().size() == prefix.size() + 4) {
-    dying.push_back(load_be32(cursor.key().data() + prefix.size()));
+    const uint32_t number = load_be32(cursor.key().data() + prefix.size());
+    if (!live.contains(number)) destroyed.push_back(number);
     CO_TRY(co_await cursor.next());
   }
   SpaceUse sum;
-  for (const uint32_t number : dying) {
+  for (const uint32_t number : destroyed) {
     CO_TRY_ASSIGN(const std::optional<SpaceUse> space, co_await read_space(*media_, number));
+    // Without counters from the beginning it goes below zero.
     if (space.has_value() && space->records >= 0) sum += *space;
   }
   co_return sum;

@@ -42,36 +42,44 @@ Status too_small(const AkeyFetch& fetch, uint64_t wanted, uint64_t given) {
                                    " bytes and the memory given for it " + std::to_string(given));
 }
 
-void append_single(Bytes& key, const Bytes& akey, Version version, uint16_t part) {
-  key.assign(akey.begin(), akey.end());
+// `key` starts with the akey's prefix.
+void make_single_key(Bytes& key, size_t akey_size, Version version, uint16_t part) {
+  key.resize(akey_size);
   key.push_back(kSingleTag);
   append_version(key, version);
   append_part(key, part);
 }
 
-// What describe_record_key() says of a record that was seen under this prefix.
-std::string place_of(const Bytes& akey, Version version, bool is_extent, uint64_t start, uint8_t level, uint16_t part) {
-  Bytes key = akey;
-  if (is_extent) {
-    append_extent_start(key, level, start);
-    append_version(key, version);
-  } else {
-    append_single(key, akey, version, part);
-  }
+// What describe_record_key() says of the record of a single value, and of an extent seen below the akey.
+std::string place_of_single(Bytes key, size_t akey_size, Version version, uint16_t part) {
+  make_single_key(key, akey_size, version, part);
   return describe_record_key(key);
+}
+std::string place_of_extent(Bytes akey, const ExtentCandidate& extent, const ExtentSet::Found& found) {
+  set_container(akey, found.container);
+  append_extent_start(akey, found.level, extent.start);
+  append_version(akey, extent.version);
+  return describe_record_key(akey);
 }
 
 // Nothing if the value was dropped while its parts were read (discarded, its container destroyed, or aggregated though
 // no snapshot is at the read's epoch): then the reader looks again.
-Task<Result<std::optional<FetchedAkey>>> try_fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch,
-                                                          const Bytes& akey, Epoch epoch, Version floor) {
+Task<Result<std::optional<FetchedAkey>>> try_fetch_single(media::KeyBlockStore& media, const Lookup& lookup,
+                                                          const AkeyFetch& fetch, const Bytes& akey, Epoch epoch,
+                                                          Version floor) {
   FetchedAkey fetched;
   media::Cursor cursor(media);
   Bytes key = akey;
   key.push_back(kSingleTag);
   append_epoch(key, epoch);
-  CO_TRY(co_await cursor.seek(key));
-  if (!cursor.valid() || !starts_with(cursor.key(), akey, kSingleTag)) co_return fetched;
+  for (size_t layer = 0;;) {
+    CO_TRY(co_await cursor.seek(key));
+    if (cursor.valid() && starts_with(cursor.key(), ByteView(key).first(akey.size() + 1))) break;
+    if (!lookup.descend(layer, floor)) co_return fetched;
+    key.resize(akey.size() + 1);
+    lookup.move_key(key, layer);
+    append_epoch(key, lookup.epoch_in(layer, epoch));
+  }
   CO_TRY_ASSIGN(const SingleKey newest, decode_single_key(cursor.key(), akey.size()));
   if (newest.version < floor) co_return fetched;
 
@@ -98,33 +106,34 @@ Task<Result<std::optional<FetchedAkey>>> try_fetch_single(media::KeyBlockStore& 
           .within(describe_record_key(cursor.key()));
     }
     const Status read = co_await read_value(media, *value, 0, value->count, destination, done, segment.checksums);
-    if (!read.is_ok()) co_return read.within(place_of(akey, newest.version, false, 0, 0, part));
+    if (!read.is_ok()) co_return read.within(place_of_single(key, akey.size(), newest.version, part));
     done += value->count;
     if (done == size) break;
-    append_single(key, akey, newest.version, static_cast<uint16_t>(part + 1));
+    make_single_key(key, akey.size(), newest.version, static_cast<uint16_t>(part + 1));
     CO_TRY(co_await cursor.seek(key));
     if (cursor.valid() && equal_bytes(cursor.key(), key)) continue;
-    append_single(key, akey, newest.version, 0);  // The parts go in order.
+    make_single_key(key, akey.size(), newest.version, 0);  // The parts go in order.
     CO_TRY(co_await cursor.seek(key));
     if (!cursor.valid() || !equal_bytes(cursor.key(), key)) co_return std::optional<FetchedAkey>();
-    co_return Status(Code::kCorrupt, "a part is missing").within(place_of(akey, newest.version, false, 0, 0, part));
+    co_return Status(Code::kCorrupt, "a part is missing")
+        .within(place_of_single(key, akey.size(), newest.version, part));
   }
   fetched.segments.push_back(std::move(segment));
   co_return fetched;
 }
 
-Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
-                                       Epoch epoch, Version floor) {
+Task<Result<FetchedAkey>> fetch_single(media::KeyBlockStore& media, const Lookup& lookup, const AkeyFetch& fetch,
+                                       const Bytes& akey, Epoch epoch, Version floor) {
   while (true) {
-    CO_TRY_ASSIGN(std::optional<FetchedAkey> fetched, co_await try_fetch_single(media, fetch, akey, epoch, floor));
+    CO_TRY_ASSIGN(std::optional<FetchedAkey> fetched,
+                  co_await try_fetch_single(media, lookup, fetch, akey, epoch, floor));
     if (fetched.has_value()) co_return *std::move(fetched);
   }
 }
 
-Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFetch& fetch, const Bytes& akey,
-                                      Epoch epoch, Version floor) {
+Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, Lookup& lookup, const AkeyFetch& fetch,
+                                      const Bytes& akey, Epoch epoch, Version floor) {
   FetchedAkey fetched;
-  Lookup lookup(media);
   const Destination destination(fetch.out);
   uint64_t records_before = 0;  // Of the recxs asked for.
   uint64_t records_wanted = 0;
@@ -156,7 +165,7 @@ Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFet
       }
       if (found.record_size != fetched.record_size) {
         co_return Status(Code::kCorrupt, "records of two sizes are visible in one array")
-            .within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+            .within(place_of_extent(akey, extent, found));
       }
       FetchedSegment segment;
       segment.recx = {.index = part.start, .count = part.end - part.start};
@@ -164,14 +173,14 @@ Task<Result<FetchedAkey>> fetch_array(media::KeyBlockStore& media, const AkeyFet
       if (!fetch.out.empty()) {
         auto value = decode_value(found.value);
         if (!value) {
-          co_return value.status().within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+          co_return value.status().within(place_of_extent(akey, extent, found));
         }
         const uint64_t size = found.record_size;
         const Status read =
             co_await read_value(media, *value, (part.start - extent.start) * size, (part.end - extent.start) * size,
                                 destination, (records_before + part.start - recx.index) * size, segment.checksums);
         if (!read.is_ok()) {
-          co_return read.within(place_of(akey, extent.version, true, extent.start, found.level, 0));
+          co_return read.within(place_of_extent(akey, extent, found));
         }
       }
       fetched.segments.push_back(std::move(segment));
@@ -191,7 +200,7 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
   ++foreground_calls_;
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   const media::BlockPin pin(*media_);
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, *container);
   const Bytes object_key = object_prefix(container->number, object);
   const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
@@ -211,10 +220,12 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
     }
     CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(akey_key, reading.epoch(), dkey_floor));
     if (fetch.kind == ValueKind::kSingle) {
-      CO_TRY_ASSIGN(FetchedAkey fetched, co_await fetch_single(*media_, fetch, akey_key, reading.epoch(), floor));
+      CO_TRY_ASSIGN(FetchedAkey fetched,
+                    co_await fetch_single(*media_, lookup, fetch, akey_key, reading.epoch(), floor));
       all.push_back(std::move(fetched));
     } else {
-      CO_TRY_ASSIGN(FetchedAkey fetched, co_await fetch_array(*media_, fetch, akey_key, reading.epoch(), floor));
+      CO_TRY_ASSIGN(FetchedAkey fetched,
+                    co_await fetch_array(*media_, lookup, fetch, akey_key, reading.epoch(), floor));
       all.push_back(std::move(fetched));
     }
   }

@@ -32,7 +32,7 @@ Task<Result<ListedRecx>> first_recx(Lookup& lookup, ByteView akey, Epoch epoch, 
   uint32_t count = 1;
   uint64_t at = 0;
   while (at != Lookup::kNoExtent) {
-    CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup.slice_after(akey, at, count));
+    CO_TRY_ASSIGN(const Lookup::Slice slice, co_await lookup.slice_after(akey, at, count, floor));
     if (slice.first_start == Lookup::kNoExtent) break;
     set.clear();
     CO_TRY(co_await lookup.overlapping(akey, at, slice.end, epoch, floor, Lookup::Values::kLeaveOut, set));
@@ -53,7 +53,7 @@ Task<Result<ListedRecx>> last_recx(Lookup& lookup, ByteView akey, Epoch epoch, V
   uint32_t count = 1;
   uint64_t before = Lookup::kNoExtent;
   while (before != 0) {
-    CO_TRY_ASSIGN(const uint64_t from, co_await lookup.slice_before(akey, before, count));
+    CO_TRY_ASSIGN(const uint64_t from, co_await lookup.slice_before(akey, before, count, floor));
     if (from == Lookup::kNoExtent) break;
     set.clear();
     CO_TRY(co_await lookup.overlapping(akey, from, before, epoch, floor, Lookup::Values::kLeaveOut, set));
@@ -72,10 +72,9 @@ Task<Result<ListedRecx>> last_recx(Lookup& lookup, ByteView akey, Epoch epoch, V
 }  // namespace
 
 // What of the akey was asked for: that it exists, or its first or last extent.
-Task<Result<QueriedKey>> TargetStore::query_akey(ByteView akey_prefix, uint32_t flags, Epoch epoch,
+Task<Result<QueriedKey>> TargetStore::query_akey(Lookup& lookup, ByteView akey_prefix, uint32_t flags, Epoch epoch,
                                                  Version dkey_floor) {
   QueriedKey queried;
-  Lookup lookup(*media_);
   if ((flags & kGetRecx) == 0) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(akey_prefix, epoch, dkey_floor));
     if (!exists) co_return nothing_there();
@@ -95,9 +94,8 @@ Task<Result<QueriedKey>> TargetStore::query_akey(ByteView akey_prefix, uint32_t 
 }
 
 // Goes through the akeys of the dkey, if one was asked for, until one has what was asked for within it.
-Task<Result<QueriedKey>> TargetStore::query_dkey(ByteView dkey_prefix, uint32_t flags, const Bytes& akey, ObjectId id,
-                                                 Epoch epoch, Version object_floor) {
-  Lookup lookup(*media_);
+Task<Result<QueriedKey>> TargetStore::query_dkey(Lookup& lookup, ByteView dkey_prefix, uint32_t flags,
+                                                 const Bytes& akey, ObjectId id, Epoch epoch, Version object_floor) {
   QueriedKey queried;
   if ((flags & (kGetAkey | kGetRecx)) == 0) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(dkey_prefix, epoch, object_floor));
@@ -107,7 +105,7 @@ Task<Result<QueriedKey>> TargetStore::query_dkey(ByteView dkey_prefix, uint32_t 
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(dkey_prefix, epoch, object_floor));
   if ((flags & kGetAkey) == 0) {
     const Bytes prefix = key_prefix(dkey_prefix, akey_order(id), akey);
-    CO_TRY_ASSIGN(queried, co_await query_akey(prefix, flags, epoch, floor));
+    CO_TRY_ASSIGN(queried, co_await query_akey(lookup, prefix, flags, epoch, floor));
     co_return queried;
   }
   const bool is_max = (flags & kGetMax) != 0;
@@ -115,12 +113,12 @@ Task<Result<QueriedKey>> TargetStore::query_dkey(ByteView dkey_prefix, uint32_t 
   while (true) {
     Bytes child;
     if (is_max) {
-      CO_TRY_ASSIGN(child, co_await lookup.last_child(dkey_prefix, place));
+      CO_TRY_ASSIGN(child, co_await lookup.last_child(dkey_prefix, place, floor));
     } else {
-      CO_TRY_ASSIGN(child, co_await lookup.first_child(dkey_prefix, place));
+      CO_TRY_ASSIGN(child, co_await lookup.first_child(dkey_prefix, place, floor));
     }
     if (child.empty()) co_return nothing_there();
-    Result<QueriedKey> found = co_await query_akey(child, flags, epoch, floor);
+    Result<QueriedKey> found = co_await query_akey(lookup, child, flags, epoch, floor);
     if (found.is_ok()) {
       CO_TRY_ASSIGN(found->akey, decode_user_key(child, dkey_prefix.size(), akey_order(id)));
       co_return found;
@@ -146,11 +144,11 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
 
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   const Bytes object_key = object_prefix(container->number, object);
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, *container);
   CO_TRY_ASSIGN(const Version floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
   if ((flags & kGetDkey) == 0) {
     const Bytes prefix = key_prefix(object_key, dkey_order(object), dkey);
-    Result<QueriedKey> found = co_await query_dkey(prefix, flags, akey, object, reading.epoch(), floor);
+    Result<QueriedKey> found = co_await query_dkey(lookup, prefix, flags, akey, object, reading.epoch(), floor);
     if (!found) co_return found;
     found->dkey = dkey;
     if ((flags & kGetAkey) == 0) found->akey = akey;
@@ -160,12 +158,12 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
   while (true) {
     Bytes child;
     if (is_max) {
-      CO_TRY_ASSIGN(child, co_await lookup.last_child(object_key, place));
+      CO_TRY_ASSIGN(child, co_await lookup.last_child(object_key, place, floor));
     } else {
-      CO_TRY_ASSIGN(child, co_await lookup.first_child(object_key, place));
+      CO_TRY_ASSIGN(child, co_await lookup.first_child(object_key, place, floor));
     }
     if (child.empty()) co_return nothing_there();
-    Result<QueriedKey> found = co_await query_dkey(child, flags, akey, object, reading.epoch(), floor);
+    Result<QueriedKey> found = co_await query_dkey(lookup, child, flags, akey, object, reading.epoch(), floor);
     if (found.is_ok()) {
       CO_TRY_ASSIGN(found->dkey, decode_user_key(child, object_key.size(), dkey_order(object)));
       if ((flags & kGetAkey) == 0) found->akey = akey;
@@ -176,21 +174,36 @@ Task<Result<QueriedKey>> TargetStore::query_key(Uuid id, ObjectId object, uint32
   }
 }
 
+// Where objects have stamps, the newest is one seek away; elsewhere all records of the object are looked at.
+Task<Result<Epoch>> TargetStore::newest_change(const ContainerState& container, ObjectId object, Epoch epoch) {
+  media::Cursor cursor(*media_);
+  for (const Layer& layer : container.layers) {
+    const Epoch through = std::min(epoch, layer.through);
+    const Bytes prefix = object_prefix(layer.number, object);
+    if (layer.has_stamps) {
+      const Bytes key = stamp_key(prefix, through);
+      CO_TRY(co_await cursor.seek(key));
+      if (!cursor.valid() || !starts_with(cursor.key(), prefix)) continue;
+      CO_TRY_ASSIGN(const RecordKey record, decode_record_key(cursor.key()));
+      co_return record.version.epoch;
+    }
+    Epoch newest;
+    CO_TRY(co_await cursor.seek(prefix));
+    for (unsigned seen = 1; cursor.valid() && starts_with(cursor.key(), prefix); ++seen) {
+      CO_TRY_ASSIGN(const RecordKey record, decode_record_key(cursor.key()));
+      if (record.version.epoch <= through) newest = std::max(newest, record.version.epoch);
+      if (seen % kYieldEveryRecords == 0) co_await yield(world_.executor);
+      CO_TRY(co_await cursor.next());
+    }
+    if (newest != kEpochZero) co_return newest;  // Whatever the layers below have is older.
+  }
+  co_return kEpochZero;
+}
+
 Task<Result<Epoch>> TargetStore::query_max_epoch(Uuid id, ObjectId object, Epoch epoch) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   const ReadEpoch reading(container, read_epoch(*container, epoch));
-  const Bytes prefix = object_prefix(container->number, object);
-  media::Cursor cursor(*media_);
-  Epoch newest;
-  CO_TRY(co_await cursor.seek(prefix));
-  for (unsigned seen = 1; cursor.valid() && starts_with(cursor.key(), prefix); ++seen) {
-    auto record = decode_record_key(cursor.key());
-    if (!record) co_return record.status();
-    if (record->version.epoch <= reading.epoch()) newest = std::max(newest, record->version.epoch);
-    if (seen % kYieldEveryRecords == 0) co_await yield(world_.executor);
-    CO_TRY(co_await cursor.next());
-  }
-  co_return newest;
+  co_return co_await newest_change(*container, object, reading.epoch());
 }
 
 }  // namespace aeon::vos

@@ -243,10 +243,10 @@ TEST(StoreFull, AContainerDestroyedThenIsErasedAllTheSame) {
     const Status destroyed = full.run(full.store().destroy_container(full.container()));
     ASSERT_TRUE(destroyed.is_ok()) << destroyed.to_string();
     if (blocks % 2 == 0) full.crash();
-    for (int i = 0; i < 2000 && full.run(full.store().dying_space())->records != 0; ++i) {
+    for (int i = 0; i < 2000 && full.run(full.store().destroyed_space())->records != 0; ++i) {
       ASSERT_TRUE(full.run(full.store().flush()).is_ok());
     }
-    ASSERT_EQ(*full.run(full.store().dying_space()), SpaceUse());
+    ASSERT_EQ(*full.run(full.store().destroyed_space()), SpaceUse());
     ASSERT_EQ(full.store().media().space().blocks_used, 0u);
     ASSERT_TRUE(full.run(full.store().create_container(full.container())).is_ok());
     ASSERT_TRUE(full.put(1, 1, 20'000).is_ok());

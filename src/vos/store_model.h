@@ -63,6 +63,13 @@ class StoreModel {
     std::erase_if(operations_, [=](const Operation& o) { return begin <= o.epoch && o.epoch <= end; });
   }
 
+  // What a clone at `epoch` starts with.
+  StoreModel up_to(Epoch epoch) const {
+    StoreModel model = *this;
+    std::erase_if(model.operations_, [=](const Operation& o) { return o.epoch > epoch; });
+    return model;
+  }
+
   std::optional<Record> single(ObjectId object, const Bytes& dkey, const Bytes& akey, Epoch epoch) const {
     const Operation* newest = find(object, dkey, akey, epoch, [](const Operation& o) { return !o.recx.has_value(); });
     if (newest == nullptr || newest->is_punch || newest->record_size == 0) return std::nullopt;

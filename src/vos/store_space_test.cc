@@ -81,15 +81,15 @@ TEST(StoreSpace, OfADestroyedContainerIsShownUntilItIsErased) {
   }
   const SpaceUse before = space(target);
   ASSERT_TRUE(target.run(target.store().destroy_container(target.container())).is_ok());
-  const auto dying = target.run(target.store().dying_space());
+  const auto dying = target.run(target.store().destroyed_space());
   ASSERT_TRUE(dying.is_ok());
   EXPECT_LE(dying->records, before.records);
   EXPECT_GT(dying->records, 0);
   target.reopen();  // Goes on with it.
-  for (int i = 0; i < 1000 && target.run(target.store().dying_space())->records != 0; ++i) {
+  for (int i = 0; i < 1000 && target.run(target.store().destroyed_space())->records != 0; ++i) {
     ASSERT_TRUE(target.run(target.store().flush()).is_ok());
   }
-  EXPECT_EQ(*target.run(target.store().dying_space()), SpaceUse());
+  EXPECT_EQ(*target.run(target.store().destroyed_space()), SpaceUse());
   EXPECT_EQ(target.store().media().space().blocks_used, 0u);
 }
 

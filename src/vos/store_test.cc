@@ -4,6 +4,7 @@
 
 #include "anchor.h"
 #include "key_codec.h"
+#include "runtime/gate.h"
 #include "runtime/random.h"
 #include "store_under_test.h"
 
@@ -467,22 +468,20 @@ TEST(Store, SnapshotsAreTakenAlsoBehindTheLargestEpochGiven) {
   EXPECT_TRUE(target.run(target.store().destroy_snapshot(target.container(), *taken)).is_ok());
 }
 
-Task<void> fetch_large(Store& store, Uuid container, MutableBytes out, Result<std::vector<FetchedAkey>>& result,
-                       bool& is_done) {
+Task<void> fetch_large(Store& store, Uuid container, MutableBytes out, Result<std::vector<FetchedAkey>>& result) {
   std::vector<AkeyFetch> akeys(1);
   akeys[0].akey = text("a");
   akeys[0].out.push_back(out);
   result = co_await store.fetch(container, kObject, text("d"), std::move(akeys), 0, kEpochMax);
-  is_done = true;
 }
 
 Task<Status> discard_beside(World& world, Store& store, Uuid container, MutableBytes out, Duration pause, Epoch begin,
                             Result<std::vector<FetchedAkey>>& result) {
-  bool is_done = false;
-  world.executor.spawn(fetch_large(store, container, out, result, is_done));
+  Gate readers(world.executor);
+  readers.spawn(fetch_large(store, container, out, result));
   co_await sleep_for(world.executor, pause);
   const Status discarded = co_await store.discard(container, begin, kEpochMax);
-  while (!is_done) co_await sleep_for(world.executor, std::chrono::microseconds(50));
+  co_await readers.close();
   co_return discarded;
 }
 

@@ -77,9 +77,11 @@ class TestStore {
   SimDisk& disk() { return process_.disk(0); }
   SimProcess& process() { return process_; }
   SimScheduler& scheduler() { return scheduler_; }
+  // The container that the short forms below are of; at first one that is there from the start.
   Uuid container() const { return container_; }
+  void use(Uuid container) { container_ = container; }
 
-  // Short forms of the calls tests use most, all in the one container.
+  // Short forms of the calls tests use most, all in container().
   Result<Epoch> write(std::vector<ObjectWrite> writes, Epoch epoch = kEpochZero,
                       Durability durability = Durability::kSync) {
     return run(store().write(container_, std::move(writes), epoch, durability));
@@ -180,7 +182,7 @@ class TestStore {
   SimScheduler scheduler_;
   SimNetwork network_;
   SimProcess process_;
-  const Uuid container_;
+  Uuid container_;
   Store* store_ = nullptr;
 };
 

@@ -113,20 +113,33 @@ Task<Status> TargetStore::load_containers() {
     CO_TRY(co_await cursor.next());
   }
 
+  std::map<uint32_t, ContainerInfoRecord> stored;
   const Bytes infos = store_prefix(StoreRecord::kContainerInfo);
   CO_TRY(co_await cursor.seek(infos));
   while (cursor.valid() && starts_with(cursor.key(), infos)) {
     if (cursor.key().size() != infos.size() + 4) co_return Status(Code::kCorrupt, "a container's info is damaged");
-    const auto found = by_number.find(load_be32(cursor.key().data() + infos.size()));
-    if (found == by_number.end()) co_return Status(Code::kCorrupt, "there is info of a container that isn't there");
+    const uint32_t number = load_be32(cursor.key().data() + infos.size());
     auto info = decode_container_info(cursor.value());
     if (!info) co_return info.status();
-    ContainerState& container = *found->second;
+    ContainerRef& place = by_number[number];
+    if ((place == nullptr) != info->is_hidden) {
+      co_return Status(Code::kCorrupt, "there is info of a container that isn't there");
+    }
+    if (place == nullptr) {
+      place = std::make_shared<ContainerState>(world_.executor, info->id, number);
+      place->is_destroyed = place->is_hidden = true;
+      place->trim_is_due = info->trim_is_due;
+    }
+    ContainerState& container = *place;
     container.highest = container.bound = container.bound_durable = info->bound;
     container.aggregated_through = info->aggregated_through;
+    container.set_epochs(info->epochs);
+    container.committing = container.committed = info->committed;
     clock_.observe(container.bound);
+    stored[number] = *info;
     CO_TRY(co_await cursor.next());
   }
+  CO_TRY(link_containers(by_number, stored));
 
   const Bytes snapshots = store_prefix(StoreRecord::kSnapshot);
   CO_TRY(co_await cursor.seek(snapshots));
@@ -141,6 +154,9 @@ Task<Status> TargetStore::load_containers() {
     clock_.observe(epoch);
     CO_TRY(co_await cursor.next());
   }
+  for (const auto& [number, container] : by_number) {
+    if (container->trim_is_due) start_trim(container);
+  }
   co_return ok();
 }
 
@@ -154,7 +170,8 @@ Task<Status> TargetStore::close() {
   media::Batch batch;
   for (const auto& [id, container] : containers_) {
     if (container->bound == container->highest) continue;
-    const ContainerInfoRecord info{.bound = container->highest, .aggregated_through = container->aggregated_through};
+    ContainerInfoRecord info = container->info();
+    info.bound = container->highest;
     batch.put(container_info_key(container->number), encode_container_info(info));
     info_.epoch_bound = std::max(info_.epoch_bound, clock_.last());
   }
@@ -172,54 +189,26 @@ Result<ContainerRef> TargetStore::find_container(Uuid container) const {
   return found->second;
 }
 
-Task<Status> TargetStore::create_container(Uuid container) {
-  media::LogPosition position;
-  {
-    co_await turn_.acquire();
-    const Permit turn(turn_, 1);
-    if (containers_.contains(container)) {
-      co_return Status(Code::kExists, "container " + container.to_string() + " is already in this store");
-    }
-    StoreInfoRecord info = info_;
-    const uint32_t number = info.next_container++;
-    if (info.next_container == ~uint32_t{0})
-      co_return Status(Code::kNoSpace, "the store has no more container numbers");
-    Bytes value(4);
-    store_le(value.data(), number);
-    media::Batch batch;
-    batch.put(container_record_key(container), value);
-    batch.put(space_key(number), encode_space({}));
-    batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
-    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
-    info_ = info;
-    containers_[container] = std::make_shared<ContainerState>(world_.executor, container, number);
-  }
-  co_return co_await media_->wait_durable(position);
-}
-
 Task<Status> TargetStore::destroy_container(Uuid id) {
   media::LogPosition position;
-  ContainerRef container;
+  Ended ended;
   {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
-    CO_TRY_ASSIGN(container, find_container(id));
-    const uint32_t number = container->number;
+    CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
     StoreInfoRecord info = info_;
     info.epoch_bound = std::max(info.epoch_bound, clock_.last());
     media::Batch batch;
     batch.use_reserve();
-    batch.put(dying_key(number), {});
+    ended = end_container(container, batch);
+    if (ended.hidden != nullptr) info.format = kVosFormatVersion;
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
-    batch.erase(container_record_key(id));
-    batch.erase(container_info_key(number));
-    for (const Epoch epoch : container->snapshots) batch.erase(snapshot_key(number, epoch));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
-    container->is_destroyed = true;
-    containers_.erase(id);
+    forget_container(container, ended);
   }
-  background_.spawn(erase_container(container->number, container));
+  for (const ContainerRef& erased : ended.erased) background_.spawn(erase_container(erased->number, erased));
+  if (ended.hidden != nullptr) start_trim(ended.hidden);
   co_return co_await media_->wait_durable(position);
 }
 
@@ -267,12 +256,17 @@ Task<Result<ContainerInfo>> TargetStore::query_container(Uuid id) {
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   ContainerInfo info;
   info.id = id;
-  info.highest_committed = container->highest;
+  info.epochs = container->epochs;
+  info.highest_committed = container->newest_readable();
+  info.highest_written = container->highest;
   info.aggregated_through = container->aggregated_through;
   info.snapshots.assign(container->snapshots.begin(), container->snapshots.end());
   info.aggregation = container->aggregation;
   CO_TRY_ASSIGN(const std::optional<SpaceUse> space, co_await read_space(*media_, container->number));
   info.space = space.value_or(SpaceUse{});
+  if (container->base != nullptr)
+    info.base = CloneBase{.container = container->base->id, .epoch = container->base_epoch};
+  info.clones.assign(container->clones.begin(), container->clones.end());
   co_return info;
 }
 
@@ -289,7 +283,20 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
     const Permit turn(turn_, 1);
     CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
     if (epoch > kEpochGivenMax) co_return Status(Code::kInvalidArgument, "a snapshot's epoch is too large");
+    if (container->epochs == EpochMode::kExplicit) {
+      if (epoch == kEpochZero) epoch = container->committed;
+      if (epoch == kEpochZero || epoch > container->committed) {
+        co_return Status(Code::kInvalidArgument,
+                         "a snapshot is of what was committed, and the highest epoch that was is " +
+                             std::to_string(container->committed.value));
+      }
+    }
     if (epoch == kEpochZero) epoch = clock_.next();  // Behind all that were given, and so perhaps behind the largest.
+    if (epoch < container->base_epoch) {
+      co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
+                                                   " is before the clone's base epoch " +
+                                                   std::to_string(container->base_epoch.value));
+    }
     if (epoch < container->aggregated_through) {
       co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
                                                    " was aggregated already; snapshots start at epoch " +

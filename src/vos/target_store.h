@@ -35,10 +35,11 @@ class TargetStore final : public Store {
   Task<Status> close() override;
   media::KeyBlockStore& media() override { return *media_; }
 
-  Task<Status> create_container(Uuid container) override;
+  Task<Status> create_container(Uuid container, ContainerOptions options) override;
   Task<Status> destroy_container(Uuid container) override;
   Task<Result<ContainerInfo>> query_container(Uuid container) override;
   Task<Result<std::vector<Uuid>>> list_containers() override;
+  Task<Status> commit(Uuid container, Epoch epoch) override;
   Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) override;
   Task<Status> destroy_snapshot(Uuid container, Epoch epoch) override;
 
@@ -60,7 +61,7 @@ class TargetStore final : public Store {
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
   void set_aggregation_policy(AggregationPolicy policy) override { policy_ = policy; }
   Task<Result<SpaceSurvey>> survey_space(Uuid container) override;
-  Task<Result<SpaceUse>> dying_space() override;
+  Task<Result<SpaceUse>> destroyed_space() override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
 
@@ -84,17 +85,24 @@ class TargetStore final : public Store {
   };
 
   Result<ContainerRef> find_container(Uuid container) const;
-  // kEpochMax reads at the newest epoch applied, so that what is written meanwhile isn't seen in part.
   static Epoch read_epoch(const ContainerState& container, Epoch epoch) {
-    return epoch == kEpochMax ? container.highest : epoch;
+    return epoch == kEpochMax ? container.newest_readable() : epoch;
   }
 
   // write_path.cc
   Status check_write(const ObjectWrite& write) const;
   Task<Status> prepare(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
                        Reservation& reservation);
-  Task<Status> check_conditions(const Change& change, Epoch epoch);
-  Task<Result<bool>> check_shape(const Change& change, Epoch epoch);
+  Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
+  Task<Result<bool>> check_shape(const ContainerState& container, const Change& change, Epoch epoch);
+  struct ShapesSeen {
+    bool same_is_there = false;  // Something that a reader sees has the shape of the change: nothing more to look at.
+    bool single = false;  // A single value, punched or not.
+    bool other = false;  // Something of another shape, though hidden.
+  };
+  Task<Status> look_at_shapes(ByteView akey, const Change& change, Epoch epoch, Epoch through, Version floor,
+                              ShapesSeen& seen);
+  static void add_stamps(const std::vector<Change>& changes, Epoch epoch, media::Batch& batch);
   // Adds what keeps epochs and minors from being given twice. `is_clocked`: the epoch is from our clock.
   struct Raised {
     std::optional<Epoch> bound;
@@ -107,6 +115,22 @@ class TargetStore final : public Store {
   Task<Status> load_containers();
   Task<Status> load_space();
   Task<void> erase_container(uint32_t number, ContainerRef destroyed);
+
+  // clones.cc
+  Status link_containers(const std::map<uint32_t, ContainerRef>& by_number,
+                         const std::map<uint32_t, ContainerInfoRecord>& infos);
+  Result<Epoch> clone_epoch(const ContainerState& base, Epoch epoch);
+  // What ends with a container: itself, and hidden bases of which it was the last clone.
+  struct Ended {
+    std::vector<ContainerRef> erased;
+    ContainerRef hidden;  // The container itself, kept for its clones; or a hidden base that has other clones still.
+  };
+  Ended end_container(const ContainerRef& container, media::Batch& batch) const;
+  void forget_container(const ContainerRef& container, const Ended& ended);
+  void start_trim(const ContainerRef& hidden);
+  Task<void> trim_container(ContainerRef hidden);
+  Task<Status> trim_records(ContainerRef hidden);
+  Task<Status> drop_epochs(const ContainerState& container, Epoch begin, Epoch end);
   Task<Status> erase_records(uint32_t number, ContainerRef destroyed);
 
   // maintenance.cc
@@ -118,9 +142,11 @@ class TargetStore final : public Store {
   static std::vector<Epoch> kept_epochs(const ContainerState& container, Epoch through);
 
   // object_query.cc
-  Task<Result<QueriedKey>> query_dkey(ByteView dkey_prefix, uint32_t flags, const Bytes& akey, ObjectId id, Epoch epoch,
-                                      Version object_floor);
-  Task<Result<QueriedKey>> query_akey(ByteView akey_prefix, uint32_t flags, Epoch epoch, Version dkey_floor);
+  Task<Result<QueriedKey>> query_dkey(Lookup& lookup, ByteView dkey_prefix, uint32_t flags, const Bytes& akey,
+                                      ObjectId id, Epoch epoch, Version object_floor);
+  Task<Result<QueriedKey>> query_akey(Lookup& lookup, ByteView akey_prefix, uint32_t flags, Epoch epoch,
+                                      Version dkey_floor);
+  Task<Result<Epoch>> newest_change(const ContainerState& container, ObjectId object, Epoch epoch);
 
   World& world_;
   std::unique_ptr<media::KeyBlockStore> media_;
@@ -129,8 +155,8 @@ class TargetStore final : public Store {
   Gate background_;
   Cancellation closing_;  // Ends the pauses of background work.
   std::map<Uuid, ContainerRef> containers_;
-  StoreInfoRecord info_;       // As stored.
-  uint64_t next_minor_ = 0;    // Of late writes.
+  StoreInfoRecord info_;  // As stored.
+  uint64_t next_minor_ = 0;  // Of late writes.
   bool is_closed_ = false;
   AggregationPolicy policy_;
   uint64_t foreground_calls_ = 0;

@@ -123,9 +123,9 @@ Task<Status> TargetStore::prepare(uint32_t container, const std::vector<ObjectWr
   co_return ok();
 }
 
-Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
+Task<Status> TargetStore::check_conditions(const ContainerState& container, const Change& change, Epoch epoch) {
   if (change.conditions == 0) co_return ok();
-  Lookup lookup(*media_);
+  Lookup lookup(*media_, container);
   if (change.kind == Change::Kind::kPunchObject) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.object_exists(change.object, epoch));
     if (!exists) co_return Status(Code::kNotFound, "the object to punch doesn't exist");
@@ -157,19 +157,27 @@ Task<Status> TargetStore::check_conditions(const Change& change, Epoch epoch) {
 
 // An akey has one shape at a time: a single value, or an array of records of one size. It may change once everything
 // of the old shape is punched. From then on a mark says that the akey holds several; without it, the first record tells
-// the shape of all, and one seek is enough. Answers whether the mark is due.
-Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
+// the shape of all, and one seek is enough. Answers whether the mark is due. In a clone the first record speaks only
+// for what the clone has itself, so that an akey which a base has too is looked at in full.
+Task<Result<bool>> TargetStore::check_shape(const ContainerState& container, const Change& change, Epoch epoch) {
   if (change.kind != Change::Kind::kUpdate) co_return false;
   const bool is_single = change.value_kind == ValueKind::kSingle;
   const Bytes mark = several_shapes_key(change.akey);
-  Bytes first = change.akey;
-  first.push_back(kSingleTag);
+  Lookup lookup(*media_, container);
+  bool base_matters = false;
+  if (container.base != nullptr && !change.follows_punch) {
+    CO_TRY_ASSIGN(base_matters, co_await lookup.bases_hold(change.akey));
+  }
   media::Cursor cursor(*media_);
   CO_TRY(co_await cursor.seek(mark));
-  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
-  const bool is_marked = equal_bytes(cursor.key(), mark);
-  if (!is_marked) {
-    if (cursor.key()[change.akey.size()] == kPunchTag) CO_TRY(co_await cursor.seek(first));
+  const bool holds_any = cursor.valid() && starts_with(cursor.key(), change.akey);
+  if (!base_matters && !holds_any) co_return false;
+  if (!base_matters && !equal_bytes(cursor.key(), mark)) {
+    if (cursor.key()[change.akey.size()] == kPunchTag) {
+      Bytes first = change.akey;
+      first.push_back(kSingleTag);
+      CO_TRY(co_await cursor.seek(first));
+    }
     if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) co_return false;
     const bool holds_single = cursor.key()[change.akey.size()] == kSingleTag;
     if (holds_single && is_single) co_return false;
@@ -183,46 +191,69 @@ Task<Result<bool>> TargetStore::check_shape(const Change& change, Epoch epoch) {
 
   Version floor{kEpochMax, ~uint64_t{0}};
   if (!change.follows_punch) {
-    Lookup lookup(*media_);
     CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(change.object, epoch, {}));
     CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(change.dkey, epoch, object_floor));
     CO_TRY_ASSIGN(floor, co_await lookup.floor_of(change.akey, epoch, dkey_floor));
   }
-  bool holds_other = false;
+  ShapesSeen seen;
+  CO_TRY(co_await look_at_shapes(change.akey, change, epoch, kEpochMax, floor, seen));
+  const bool mark_is_due = seen.other;
+  Bytes akey;
+  for (size_t layer = 0; base_matters && !seen.same_is_there && lookup.descend(layer, floor);) {
+    if (akey.empty()) akey = change.akey;
+    lookup.move_key(akey, layer);
+    CO_TRY(co_await look_at_shapes(akey, change, epoch, lookup.layer(layer).through, floor, seen));
+  }
+  co_return mark_is_due;
+}
+
+// All that one layer has of the akey, until something that is there has the shape of the change. kInvalidArgument if
+// something has another one.
+Task<Status> TargetStore::look_at_shapes(ByteView akey, const Change& change, Epoch epoch, Epoch through, Version floor,
+                                         ShapesSeen& seen) {
+  const bool is_single = change.value_kind == ValueKind::kSingle;
+  Bytes first = to_bytes(akey);
+  first.push_back(kSingleTag);
+  append_epoch(first, through);
+  media::Cursor cursor(*media_);
   CO_TRY(co_await cursor.seek(first));
-  if (cursor.valid() && starts_with(cursor.key(), change.akey, kSingleTag)) {  // The newest single value decides.
-    auto single = decode_single_key(cursor.key(), change.akey.size());
+  if (cursor.valid() && starts_with(cursor.key(), akey, kSingleTag)) {  // The newest single value decides.
+    auto single = decode_single_key(cursor.key(), akey.size());
     if (!single) co_return single.status();
     auto shape = decode_value_shape(cursor.value());
     if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
-    const bool is_there = single->version > floor && !shape->is_punch();
-    if (is_there && is_single) co_return holds_other;
+    const bool is_there = !seen.single && single->version > floor && !shape->is_punch();
+    seen.single = true;  // It also hides those of the layers below.
+    seen.same_is_there = is_there && is_single;
+    if (seen.same_is_there) co_return ok();
     if (is_there) co_return invalid("the akey holds a single value; punch it to store an array there");
-    holds_other = !is_single;
+    seen.other = seen.other || !is_single;
   }
-  first.back() = kExtentTag;
+  first.resize(akey.size());
+  first.push_back(kExtentTag);
   CO_TRY(co_await cursor.seek(first));
-  while (cursor.valid() && starts_with(cursor.key(), change.akey)) {
-    auto extent = decode_extent_key(cursor.key(), change.akey.size());
+  while (cursor.valid() && starts_with(cursor.key(), akey)) {
+    auto extent = decode_extent_key(cursor.key(), akey.size());
     if (!extent) co_return extent.status();
     auto shape = decode_value_shape(cursor.value());
     if (!shape) co_return shape.status().within(describe_record_key(cursor.key()));
-    if (!shape->is_punch()) {
+    if (!shape->is_punch() && extent->version.epoch <= through) {
       const bool is_same = !is_single && (change.record_size == 0 || shape->record_size == change.record_size);
       const bool is_there = extent->version > floor;
       // One that is newer says nothing of what a late write meets: a punch may lie between them.
-      if (is_there && is_same && extent->version.epoch <= epoch) co_return holds_other;
+      seen.same_is_there = is_there && is_same && extent->version.epoch <= epoch;
+      if (seen.same_is_there) co_return ok();
       if (is_there && !is_same && is_single)
         co_return invalid("the akey holds an array; punch it to store a single value there");
       if (is_there && !is_same) {
         co_return invalid("the akey holds records of " + std::to_string(shape->record_size) + " bytes, not of " +
                           std::to_string(change.record_size) + "; punch it to change that");
       }
-      holds_other = holds_other || !is_same;
+      seen.other = seen.other || !is_same;
     }
     CO_TRY(co_await cursor.next());
   }
-  co_return holds_other;
+  co_return ok();
 }
 
 TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, Epoch epoch, bool is_clocked,
@@ -232,7 +263,8 @@ TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, E
   const bool bound_is_near = is_clocked && epoch.value + kEpochStep / 2 > container.bound.value;
   if (epoch > container.bound || bound_is_near) {
     raised.bound = is_clocked ? Epoch{epoch.value + kEpochStep} : epoch;
-    const ContainerInfoRecord info{.bound = *raised.bound, .aggregated_through = container.aggregated_through};
+    ContainerInfoRecord info = container.info();
+    info.bound = *raised.bound;
     batch.put(container_info_key(container.number), encode_container_info(info));
   }
   if (next_minor > info_.minor_bound) {
@@ -242,6 +274,15 @@ TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, E
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
   }
   return raised;
+}
+
+// Where the newest change of an object is looked up: one small record for each object and epoch.
+void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, media::Batch& batch) {
+  const Bytes* before = nullptr;
+  for (const Change& change : changes) {
+    if (before == nullptr || *before != change.object) batch.put(stamp_key(change.object, epoch), {});
+    before = &change.object;
+  }
 }
 
 Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability) {
@@ -265,16 +306,13 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
     if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    CO_TRY(container->check_write_epoch(epoch));
     if (is_clocked) epoch = clock_.next();
-    if (epoch <= container->aggregated_through) {
-      co_return invalid("epoch " + std::to_string(epoch.value) + " was aggregated already; writes start after epoch " +
-                        std::to_string(container->aggregated_through.value));
-    }
     const bool is_new_epoch = is_clocked || epoch > clock_.last();
     media::Batch batch;
     for (const Change& change : changes) {
-      CO_TRY(co_await check_conditions(change, epoch));
-      CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(change, epoch));
+      CO_TRY(co_await check_conditions(*container, change, epoch));
+      CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(*container, change, epoch));
       if (mark_is_due) batch.put(several_shapes_key(change.akey), {});
     }
 
@@ -310,6 +348,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
       }
       ++version.minor;
     }
+    if (container->layers.front().has_stamps) add_stamps(changes, epoch, batch);
     const uint64_t next_minor = is_new_epoch ? next_minor_ : version.minor - kLateMinorBase;
     const bool only_punches = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
       return change.kind != Change::Kind::kUpdate || change.record_size == 0;

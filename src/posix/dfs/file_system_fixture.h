@@ -12,16 +12,16 @@
 
 namespace aeon::dfs {
 
-#define ASSERT_OK(expression)                                                         \
-  do {                                                                                \
-    const auto ok_status_ = ::aeon::status_of(expression);                            \
-    ASSERT_TRUE(ok_status_.is_ok()) << #expression << ": " << ok_status_.to_string(); \
+#define ASSERT_OK(expression)                                                       \
+  do {                                                                              \
+    const auto ok_status = ::aeon::status_of(expression);                           \
+    ASSERT_TRUE(ok_status.is_ok()) << #expression << ": " << ok_status.to_string(); \
   } while (false)
 
-#define EXPECT_CODE(expected, expression)                                                        \
-  do {                                                                                           \
-    const auto code_status_ = ::aeon::status_of(expression);                                     \
-    EXPECT_EQ(code_status_.code(), expected) << #expression << ": " << code_status_.to_string(); \
+#define EXPECT_CODE(expected, expression)                                                      \
+  do {                                                                                         \
+    const auto code_status = ::aeon::status_of(expression);                                    \
+    EXPECT_EQ(code_status.code(), expected) << #expression << ": " << code_status.to_string(); \
   } while (false)
 
 class FileSystemTest : public ::testing::Test {

@@ -25,6 +25,9 @@ std::string bytes_name() {
   return name;
 }
 
+// What a visitor of entries answers that has had enough at the `last`.
+Task<Status> canceled_at(int last, int* seen) { co_return ++*seen == last ? Status(Code::kCanceled) : ok(); }
+
 // --- Mounting.
 
 TEST_F(PosixMount, OfAnUnformattedContainerIsNotFound) {
@@ -880,9 +883,7 @@ TEST_F(PosixListing, TellsAttributesAndStopsWhenAsked) {
   EXPECT_EQ(page->entries[1].type, NodeType::kDirectory);
   EXPECT_EQ(page->entries[3].attributes->link_count, 2u);
   int seen = 0;
-  const auto visit = [&seen](const DirectoryEntry&) -> Task<Status> {
-    co_return ++seen == 2 ? Status(Code::kCanceled) : ok();
-  };
+  const auto visit = [&seen](const DirectoryEntry&) { return canceled_at(2, &seen); };
   EXPECT_CODE(Code::kCanceled, run(fs->for_each_entry(nullptr, EntryDetail::kNames, visit)));
   EXPECT_EQ(seen, 2);
   EXPECT_CODE(Code::kInvalidArgument, run(fs->read_directory(nullptr, {}, 0)));

@@ -129,8 +129,8 @@ Task<Result<PoolSpace>> PoolService::space() {
       if (!container.is_ok()) co_return container.status();
       sum.containers += container->space;
     }
-    CO_TRY_ASSIGN(const SpaceUse dying, co_await target->dying_space());
-    sum.dying += dying;
+    CO_TRY_ASSIGN(const SpaceUse destroyed, co_await target->destroyed_space());
+    sum.destroyed += destroyed;
     const media::Space space = target->media().space();
     sum.blocks += space.blocks_used;
     sum.index += space.index_used;

@@ -229,7 +229,7 @@ class Workload {
       note(reserved.status());
       co_return false;
     }
-    const std::vector<BlockRange> ranges = *reserved;
+    const std::vector<BlockRange> ranges = std::move(reserved).value();
     for (size_t i = 1; i < ranges.size(); ++i) store_.cancel(ranges[i]);  // One range is enough for us.
     const BlockValue blocks{ranges[0].first, ranges[0].count, random_.next()};
     DiskBuffer content(blocks.count * kDiskBlockSize);

@@ -25,10 +25,7 @@ struct SpaceUse {
     return *this;
   }
   SpaceUse operator-() const {
-    return {.records = -records,
-            .index_bytes = -index_bytes,
-            .value_bytes = -value_bytes,
-            .block_bytes = -block_bytes};
+    return {.records = -records, .index_bytes = -index_bytes, .value_bytes = -value_bytes, .block_bytes = -block_bytes};
   }
   friend bool operator==(const SpaceUse&, const SpaceUse&) = default;
   static void io(auto& archive, auto& self) {
@@ -48,7 +45,7 @@ struct AggregateProgress {
   uint64_t extents_written = 0;    // as these.
   ByteCount bytes_rewritten = 0;
   ByteCount block_bytes_freed = 0;  // By rewriting, beyond what that took.
-  uint64_t damaged = 0;             // Extents that weren't rewritten because they aren't what was written. They stay.
+  uint64_t damaged = 0;  // Extents that weren't rewritten because they aren't what was written. They stay.
 
   double fraction() const {
     if (entries_total == 0 || entries_seen >= entries_total) return 1;
@@ -63,9 +60,9 @@ struct AggregateProgress {
 
 // What a look at all of a container found, exact as of `epoch`.
 struct SpaceSurvey {
-  Epoch epoch;           // The newest one when it began.
-  SpaceUse stored;       // All records there were.
-  SpaceUse history;      // Of these: what a reader now doesn't see.
+  Epoch epoch;  // The newest one when it began.
+  SpaceUse stored;  // All records there were.
+  SpaceUse history;  // Of these: what a reader now doesn't see.
   SpaceUse reclaimable;  // Of these: what no snapshot and no read in progress sees either. Aggregation would free it.
   static void io(auto& archive, auto& self) { archive(self.epoch, self.stored, self.history, self.reclaimable); }
 };
@@ -73,16 +70,16 @@ struct SpaceSurvey {
 // Where the space of a pool is, beside what is free.
 struct PoolSpace {
   SpaceUse containers;
-  SpaceUse dying;           // Destroyed containers that are still being erased.
-  ByteCount blocks = 0;     // Of values, on the device.
-  ByteCount index = 0;      // Pages of the last checkpoint.
+  SpaceUse destroyed;  // Containers that are still being erased, or kept for their clones.
+  ByteCount blocks = 0;  // Of values, on the device.
+  ByteCount index = 0;  // Pages of the last checkpoint.
   ByteCount log = 0;
-  ByteCount reserved = 0;   // Kept free for checkpoints and deleting.
-  ByteCount waiting = 0;    // Freed, and free as soon as the log or a checkpoint is durable and readers are done.
+  ByteCount reserved = 0;  // Kept free for checkpoints and deleting.
+  ByteCount waiting = 0;  // Freed, and free as soon as the log or a checkpoint is durable and readers are done.
   uint64_t free_pieces = 0;
   ByteCount largest_free = 0;
   static void io(auto& archive, auto& self) {
-    archive(self.containers, self.dying, self.blocks, self.index, self.log, self.reserved, self.waiting,
+    archive(self.containers, self.destroyed, self.blocks, self.index, self.log, self.reserved, self.waiting,
             self.free_pieces, self.largest_free);
   }
 };

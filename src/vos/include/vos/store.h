@@ -5,8 +5,11 @@
 // visible. It knows nothing of pools, replicas or the network.
 //
 // Epochs: kEpochZero in a write means "now", from the store's hybrid clock, greater than every epoch before; writes
-// at a given epoch are for explicit-epoch containers and for replicas. A later call at the same epoch wins over an
-// earlier one, also for punches.
+// at a given epoch are for explicit-epoch containers, which take no others, and for replicas. A later call at the same
+// epoch wins over an earlier one, also for punches.
+// Reads at kEpochMax see the newest that readers may use: everything applied, or with explicit epochs everything
+// committed. A read at a given epoch sees what is there at or before it, committed or not, so that a writer reads its
+// own writes back. What isn't committed may change under it.
 // Durability: a write returns when it is durable (Durability::kSync) or when it is applied and logged in memory
 // (kFlush: durable at the next flush(); after a crash a prefix of the writes survives).
 // Ownership and threading: one executor. Suspension: every Task may suspend; writes are atomic all the same.
@@ -60,15 +63,26 @@ class Store {
   virtual Task<Status> close() = 0;
   virtual media::KeyBlockStore& media() = 0;
 
-  // Containers. Destroying returns at once when it is durable; space comes back in the background, and goes on doing
-  // so after a restart.
-  virtual Task<Status> create_container(Uuid container) = 0;   // kExists.
+  // Containers. kExists. A clone takes the same time whatever its base holds, and is independent from then on: the base
+  // refuses only what would change what the clone sees (writes and discards at or before the base epoch). A clone's own
+  // epochs are all above its base epoch; reads before that see the base's history, as long as the base keeps it.
+  // kNotFound without the base; kInvalidArgument for an epoch that the base has aggregated or not committed yet, or
+  // that is before the base's own base epoch; kBusy while such epochs are being discarded.
+  virtual Task<Status> create_container(Uuid container, ContainerOptions options = {}) = 0;
+  // Returns at once when it is durable; space comes back in the background, and goes on doing so after a restart. What
+  // clones of the container see stays for them, hidden, until the last of them is gone.
   virtual Task<Status> destroy_container(Uuid container) = 0;  // kNotFound.
   virtual Task<Result<ContainerInfo>> query_container(Uuid container) = 0;
   virtual Task<Result<std::vector<Uuid>>> list_containers() = 0;
 
-  // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now. Returns the epoch.
-  // kInvalidArgument if that epoch was aggregated already.
+  // Explicit epochs: makes every write at or before `epoch` durable, and there for all readers; no more of them are
+  // taken. Repeating a commit, or an earlier one, is harmless. kBusy while epochs up to it are being discarded;
+  // kInvalidArgument where the clock gives the epochs.
+  virtual Task<Status> commit(Uuid container, Epoch epoch) = 0;
+
+  // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now; with explicit epochs, the highest
+  // committed. Returns the epoch. kInvalidArgument if that epoch was aggregated already, is not committed yet, or is
+  // before a clone's base epoch.
   virtual Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) = 0;
   virtual Task<Status> destroy_snapshot(Uuid container, Epoch epoch) = 0;
 
@@ -96,20 +110,24 @@ class Store {
   // one above, as daos_obj_query_key. kNotFound without any.
   virtual Task<Result<QueriedKey>> query_key(Uuid container, ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
                                              Epoch epoch) = 0;
-  // The newest epoch of any write or punch of the object at or before `epoch`; zero if never written.
+  // The newest epoch of any write or punch of the object at or before `epoch`; zero if there is none (any more).
+  // With explicit epochs one seek, and not changed by aggregation; else it looks at all records of the object, and
+  // what was aggregated isn't among them.
   virtual Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch) = 0;
 
-  // Drops history at or before `through` (at most the newest epoch written) that neither a later read nor a snapshot
-  // can see, and writes runs of small extents, and extents of which little is visible, anew. What was written anew has
-  // the newest epoch of its parts. Works in slices, with pauses while others call. Discard drops every write with
-  // begin <= epoch <= end.
+  // Drops history at or before `through` (at most the newest epoch written, or committed with explicit epochs) that
+  // neither a later read nor a snapshot nor a clone can see, and writes runs of small extents, and extents of which
+  // little is visible, anew. What was written anew has the newest epoch of its parts. Works in slices, with pauses
+  // while others call. Discard drops every write with begin <= epoch <= end; kEpochMax: all from `begin` on. It is how
+  // writes that aren't committed are aborted. After a crash some of them may be left; repeating it is harmless.
+  // kInvalidArgument for epochs that were committed, or that a clone sees.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   // Aggregates by itself when much was written since the last time, or space gets short. Off until set.
   virtual void set_aggregation_policy(AggregationPolicy policy) = 0;
   // Looks at all records of a container, as aggregation does, and changes nothing.
   virtual Task<Result<SpaceSurvey>> survey_space(Uuid container) = 0;
-  // What destroyed containers still take, that are being erased.
-  virtual Task<Result<SpaceUse>> dying_space() = 0;
+  // What destroyed containers still take: they are being erased, or kept for their clones.
+  virtual Task<Result<SpaceUse>> destroyed_space() = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 
   virtual Task<Status> flush() = 0;
