@@ -14,7 +14,7 @@ namespace aeon::media {
 namespace {
 
 constexpr ByteCount kLogSizeMin = 256 * kKiB;
-constexpr uint64_t kDataBlocksMin = 32;
+constexpr uint64_t kDataBlocksMin = 128;  // Space kept for checkpoints and deleting, and a little more.
 constexpr size_t kReadBytes = kMiB;
 
 std::string name_of(const Disk& disk) { return std::string(disk.name()); }
@@ -93,16 +93,13 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
       if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
     }
-    if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
+    if (!change.changes_key()) continue;
     while (true) {
       const Tree::Missing missing = core->tree.missing_for(change.key);
       if (!missing) break;
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
-    if (change.op == BatchOp::kPut)
-      core->tree.put(change.key, change.value);
-    else
-      core->tree.erase(change.key);
+    core->apply_to_tree(change);
   }
   ++core->change_count;
   co_return ok();
@@ -324,6 +321,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   if (!status.is_ok()) co_return status.within(disk.name());
 
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
+  if (options.discards) core->ledger.note_freed(std::max<uint64_t>(1, options.discard_size_min / kBlockSize));
   co_return core;
 }
 

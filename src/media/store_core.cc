@@ -10,6 +10,15 @@
 
 namespace aeon::media {
 
+namespace {
+// Blocks that stay free beside what a checkpoint needs. Whatever puts leave lets some punches in, and whatever these
+// leave lets erasing go on: each step covers the pages that such a batch may copy, and their checkpoint.
+constexpr uint64_t kRemoveSlack = 4;
+constexpr uint64_t kReserveSlack = 28;
+constexpr uint64_t kPutSlack = 60;
+constexpr uint64_t kDataSlack = 92;
+}  // namespace
+
 StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, const Superblock& the_superblock)
     : world(the_world),
       disk(the_disk),
@@ -19,7 +28,8 @@ StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, 
       tree(the_superblock.root, the_options.page_size_max),
       ledger(the_superblock.data_first, the_superblock.data_end),
       barrier(the_world.executor, the_disk),
-      checkpoint_turn(the_world.executor) {}
+      checkpoint_turn(the_world.executor),
+      discarded_(the_world.executor) {}
 
 Task<Result<Page>> read_page_at(Disk& disk, PageIdentity* identity) {
   DiskBuffer buffer(identity->address.count * kBlockSize);
@@ -76,8 +86,7 @@ uint64_t StoreCore::checkpoint_need() const {
 }
 
 bool StoreCore::has_space_for(const Batch& batch) const {
-  const uint64_t slack =
-      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t slack = batch.only_removes() ? kRemoveSlack : batch.uses_reserve() ? kReserveSlack : kPutSlack;
   const uint64_t free = ledger.free_count();
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;
@@ -89,11 +98,23 @@ bool StoreCore::has_space_for(const Batch& batch) const {
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     if (!entry.is_ok() || !(*entry).has_value()) break;
-    if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) {
+    if ((*entry)->changes_key()) {
       growth += tree.clean_blocks_on_path((*entry)->key);
     }
   }
   return free >= need + growth;
+}
+
+void StoreCore::apply_to_tree(const BatchEntry& change) {
+  if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
+  if (change.op == BatchOp::kErase) tree.erase(change.key);
+  if (change.op != BatchOp::kAdd) return;
+  // A key that isn't there may seem to be missing instead: the walk then wants the page behind.
+  Tree::Path path;
+  Page::Position place;
+  if (!tree.seek(change.key, path) && path.is_at_entry()) place = path.leaf().node->page.find(change.key);
+  const ByteView before = place.exact ? path.leaf().node->page.value(place.index) : ByteView();
+  tree.put(change.key, add_to_counters(before, change.value));
 }
 
 // No suspension in here: a batch becomes visible at once.
@@ -103,16 +124,13 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     CHECK(entry.is_ok());
     if (!(*entry).has_value()) break;
-    const BatchEntry& change = **entry;
-    if (change.op == BatchOp::kPut)
-      tree.put(change.key, change.value);
-    else if (change.op == BatchOp::kErase)
-      tree.erase(change.key);
+    apply_to_tree(**entry);
   }
   for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
   const LogPosition position = log->append(batch.record(), !batch.adopted().empty());
   for (const BlockRange& range : batch.freed()) ledger.free(range, position);
   ++change_count;
+  if (batch.is_move()) ++move_count;
   ++counts.batches;
   return position;
 }
@@ -133,7 +151,7 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
         CHECK(entry.is_ok());
         if (!(*entry).has_value()) break;
         const BatchEntry& change = **entry;
-        if (change.op == BatchOp::kPut || change.op == BatchOp::kErase) missing = core->tree.missing_for(change.key);
+        if (change.changes_key()) missing = core->tree.missing_for(change.key);
       }
       if (missing) {
         CO_TRY(co_await load_page(core, *missing));
@@ -168,13 +186,16 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
   co_return position;
 }
 
-void StoreCore::on_log_durable(LogPosition durable) { ledger.release(durable); }
+void StoreCore::on_log_durable(LogPosition durable) {
+  ledger.release(durable);
+  discard_if_due();
+}
 
 Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   if (block_count == 0) return Status(Code::kInvalidArgument, "reserving no blocks");
   if (!log->failure().is_ok()) return log->failure();
   ledger.release(log->durable());
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   if (ledger.free_count() < keep || ledger.free_count() - keep < block_count) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
@@ -190,6 +211,7 @@ Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data)
   }
   Status status = co_await core->disk.write(blocks.first * kBlockSize, data);
   core->barrier.note_write();  // Even a failed write may have changed something.
+  core->counts.block_bytes_written += data.size();
   co_return status;
 }
 
@@ -203,13 +225,19 @@ Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes ou
 }
 
 Space StoreCore::space() const {
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
   space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
   space.free = ledger.free_count() > keep ? (ledger.free_count() - keep) * kBlockSize : 0;
   space.blocks_used = ledger.adopted_count() * kBlockSize;
   space.index_used = page_block_count * kBlockSize;
+  space.reserved = std::min(keep, ledger.free_count()) * kBlockSize;
+  uint64_t held = 0;
+  for (const BlockRange& range : ledger.held()) held += range.count;
+  space.waiting = (ledger.waiting_count() + held) * kBlockSize;
   space.log_size = log->size();
+  space.free_extents = ledger.free_extent_count();
+  space.largest_free = ledger.largest_free() * kBlockSize;
   return space;
 }
 

@@ -15,6 +15,8 @@
 
 namespace aeon::media {
 
+struct BatchEntry;
+
 class StoreCore final : public std::enable_shared_from_this<StoreCore>, public LogListener {
  public:
   using Ref = std::shared_ptr<StoreCore>;
@@ -36,6 +38,9 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   Space space() const;
   Counters counters() const;
 
+  // A put, erase or add; the pages that it needs must be in memory.
+  void apply_to_tree(const BatchEntry& change);
+
   void on_log_durable(LogPosition durable) override;
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
@@ -50,6 +55,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   WriteBarrier barrier;
   std::unique_ptr<Log> log;  // Once recovery knows where it ends.
   uint64_t change_count = 0;
+  uint64_t move_count = 0;
   uint64_t page_block_count = 0;             // Of the durable checkpoint.
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;
@@ -72,6 +78,9 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<void> page_writer(Ref core, Checkpoint* checkpoint);
   static Task<Status> write_allocator(Ref core, Checkpoint* checkpoint);
   static Task<void> checkpoint_in_background(Ref core);
+  // discard.cc
+  static Task<void> discard_in_background(Ref core);
+  void discard_if_due();
   Status reserve_pages(Checkpoint& checkpoint);
   Status reserve_allocator(Checkpoint& checkpoint);
   void undo_checkpoint(Checkpoint& checkpoint);
@@ -88,6 +97,8 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   bool is_checkpoint_started_ = false;
   ByteCount retry_checkpoint_at_ = 0;  // Log in use; after a failed one.
   bool did_report_failure_ = false;
+  bool is_discarding_ = false;
+  Signal discarded_;
 };
 
 // Reads a page and checks it. `identity` needs store hash and address.

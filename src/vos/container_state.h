@@ -83,6 +83,10 @@ struct ContainerState {
   std::set<Epoch> snapshots;
   std::multiset<Epoch> reads;  // Epochs of reads in progress, which aggregation keeps whole.
   Semaphore maintenance;  // Aggregation and discard, one at a time.
+  AggregateProgress aggregation;
+  ByteCount written_since_aggregation = 0;
+  ByteCount look_at_written = 0;  // The policy isn't asked again before that much was written.
+  bool is_aggregation_due = false;  // The policy is being asked.
 
   // What a read at kEpochMax sees, so that what is written meanwhile isn't seen in part.
   Epoch newest_readable() const { return epochs == EpochMode::kExplicit ? committed : highest; }

@@ -34,6 +34,7 @@ enum class StoreRecord : uint8_t {
   kSnapshot = 4,       // + number, epoch.
   kDying = 5,          // + number: a destroyed container whose records are being erased.
   kMetadata = 6,       // + name.
+  kSpace = 16,         // + number: counters of what the container's records take.
 };
 
 Bytes store_prefix(StoreRecord kind);
@@ -41,6 +42,7 @@ Bytes container_record_key(Uuid container);
 Bytes container_info_key(uint32_t number);
 Bytes snapshot_key(uint32_t number, Epoch epoch);
 Bytes dying_key(uint32_t number);
+Bytes space_key(uint32_t number);
 Bytes metadata_key(std::string_view name);
 
 // Prefixes. A key of the user must have been checked before.

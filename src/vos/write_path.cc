@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "space_accounting.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -318,6 +319,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     const uint64_t first_minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_;
     Version version{.epoch = epoch, .minor = first_minor};
     Bytes key;
+    SpaceUse added;
     for (const Change& change : changes) {
       if (change.kind != Change::Kind::kUpdate) {
         key = change.kind == Change::Kind::kPunchObject ? change.object
@@ -326,6 +328,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
         key.push_back(kPunchTag);
         append_version(key, version);
         batch.put(key, {});
+        added += space_of(key, {}, 0, 0);
         ++version.minor;
         continue;
       }
@@ -341,6 +344,7 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
           append_part(key, value.part);
         }
         batch.put(key, value.value);
+        added += space_of(key, value.value, value.bytes, value.block_bytes);
       }
       ++version.minor;
     }
@@ -351,10 +355,12 @@ Task<Result<Epoch>> TargetStore::write(Uuid id, std::vector<ObjectWrite> writes,
     });
     if (only_punches) batch.use_reserve();
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
+    add_space(batch, container->number, added);
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
     reservation.adopted();
+    note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);
     container->highest = std::max(container->highest, epoch);
     next_minor_ = next_minor;
