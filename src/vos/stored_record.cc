@@ -72,6 +72,7 @@ std::string store_record_text(ByteView key) {
     case StoreRecord::kSpace:
       if (rest.size() == 4) return "space of container number " + std::to_string(load_be32(rest.data()));
       break;
+    default: break;  // Shown as bytes.
   }
   return "index key " + printable_key(key);
 }
