@@ -19,6 +19,16 @@ std::string layout_text(uint64_t layout_type) {
   return property_value_text(client::kPropLayoutType, client::PropertyValue(layout_type));
 }
 
+Json space_json(const SpaceUse& use) {
+  Json object;
+  object["records"] = use.records;
+  object["value_bytes"] = use.value_bytes;
+  object["index_bytes"] = use.index_bytes;
+  object["block_bytes"] = use.block_bytes;
+  object["stored_bytes"] = use.stored_bytes();
+  return object;
+}
+
 Json container_json(const client::ContainerInfo& info) {
   Json object;
   object["uuid"] = info.id.to_string();
@@ -30,7 +40,52 @@ Json container_json(const client::ContainerInfo& info) {
   object["open_handles"] = info.handle_count;
   object["opened_unix_ns"] = info.opened_unix_ns;
   object["modified_unix_ns"] = info.modified_unix_ns;
+  object["space"] = space_json(info.space);
+  const AggregateProgress& aggregation = info.aggregation;
+  Json& progress = object["aggregation"];
+  progress["running"] = aggregation.is_running;
+  progress["fraction"] = aggregation.fraction();
+  progress["entries_seen"] = aggregation.entries_seen;
+  progress["entries_dropped"] = aggregation.entries_dropped;
+  progress["bytes_freed"] = aggregation.bytes_freed + aggregation.block_bytes_freed;
+  progress["extents_merged"] = aggregation.extents_merged;
+  progress["bytes_rewritten"] = aggregation.bytes_rewritten;
+  progress["damaged"] = aggregation.damaged;
   return object;
+}
+
+std::string size_of(int64_t bytes) { return size_text(static_cast<ByteCount>(std::max<int64_t>(bytes, 0))); }
+std::string records_of(const SpaceUse& use) {
+  return count_text(static_cast<uint64_t>(std::max<int64_t>(use.records, 0)), "record", "records");
+}
+
+void print_space(Output& output, const client::ContainerInfo& info) {
+  output.line("Values           {} in {}", size_of(info.space.value_bytes), records_of(info.space));
+  output.line("Stored           {}: blocks {}, index {}", size_of(info.space.stored_bytes()),
+              size_of(info.space.block_bytes), size_of(info.space.index_bytes));
+  const AggregateProgress& aggregation = info.aggregation;
+  if (aggregation.through == kEpochZero) return;
+  output.line("Aggregation      {}, {} dropped, {} extents rewritten as {}",
+              aggregation.is_running ? fmt::format("running, {:.0f} %", 100 * aggregation.fraction()) : "done",
+              count_text(aggregation.entries_dropped, "record", "records"), aggregation.extents_merged,
+              aggregation.extents_written);
+  if (aggregation.damaged != 0) {
+    output.line("                 {} left as they are: damaged", count_text(aggregation.damaged, "extent", "extents"));
+  }
+}
+
+Status print_survey(Invocation& invocation, client::Container& container) {
+  TRY_ASSIGN(const SpaceSurvey survey, invocation.run(container.survey_space()));
+  Output& output = invocation.output();
+  Json& object = output.response()["survey"];
+  object["epoch"] = epoch_text(survey.epoch);
+  object["stored"] = space_json(survey.stored);
+  object["history"] = space_json(survey.history);
+  object["reclaimable"] = space_json(survey.reclaimable);
+  output.line("History          {} in {}", size_of(survey.history.stored_bytes()), records_of(survey.history));
+  output.line("Reclaimable      {} in {}: aggregating would free it", size_of(survey.reclaimable.stored_bytes()),
+              records_of(survey.reclaimable));
+  return ok();
 }
 
 Json property_json(const client::Properties& properties) {
@@ -207,7 +262,9 @@ Status query_container(Invocation& invocation) {
   if (info.snapshot_count > 0) output.line("Latest snapshot  {}", epoch_text(info.last_snapshot));
   output.line("Newest epoch     {}", epoch_text(info.highest_committed));
   output.line("Modified         {}", time_text(info.modified_unix_ns));
-  return show_epochs(invocation, *container);
+  print_space(output, info);
+  TRY(show_epochs(invocation, *container));
+  return invocation.has("--survey") ? print_survey(invocation, *container) : ok();
 }
 
 Status destroy_container(Invocation& invocation) {
@@ -370,10 +427,12 @@ std::vector<Verb> container_verbs() {
       {.group = "container",
        .name = "query",
        .aliases = {},
-       .summary = "one container's identity, type, epochs and snapshots",
-       .description = "",
+       .summary = "one container's identity, type, epochs, snapshots and space",
+       .description = "Values are counted at all epochs. How much of them is history only a look at all of them tells.",
        .arguments = {pool_argument(), container_argument()},
-       .options = {},
+       .options = {{.name = "--survey",
+                    .value = "",
+                    .help = "look at all records: history, and what aggregating frees"}},
        .run = query_container},
       {.group = "container",
        .name = "destroy",

@@ -109,6 +109,7 @@ EntryText entry_text(const media::LogEntryReport& entry) {
   switch (entry.kind) {
     case media::LogEntryReport::Kind::kPut: return {"put", vos::describe_index_key(entry.key)};
     case media::LogEntryReport::Kind::kErase: return {"erase", vos::describe_index_key(entry.key)};
+    case media::LogEntryReport::Kind::kAdd: return {"add", vos::describe_index_key(entry.key)};
     case media::LogEntryReport::Kind::kAdopt: return {"adopt", "blocks " + range_text(entry.blocks)};
     case media::LogEntryReport::Kind::kFree: return {"free", "blocks " + range_text(entry.blocks)};
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli/invocation.h"
 
 namespace aeon::cli {
@@ -11,8 +13,24 @@ Json pool_json(const client::PoolInfo& pool) {
   object["containers"] = pool.container_count;
   object["total_bytes"] = pool.capacity;
   object["free_bytes"] = pool.free;
+  if (pool.space.has_value()) {
+    const PoolSpace& space = *pool.space;
+    object["containers_bytes"] = space.containers.stored_bytes();
+    object["containers_value_bytes"] = space.containers.value_bytes;
+    object["containers_records"] = space.containers.records;
+    object["destroyed_bytes"] = space.destroyed.stored_bytes();
+    object["blocks_bytes"] = space.blocks;
+    object["index_bytes"] = space.index;
+    object["log_bytes"] = space.log;
+    object["reserved_bytes"] = space.reserved;
+    object["waiting_bytes"] = space.waiting;
+    object["free_pieces"] = space.free_pieces;
+    object["largest_free_bytes"] = space.largest_free;
+  }
   return object;
 }
+
+std::string signed_size_text(int64_t bytes) { return size_text(static_cast<ByteCount>(std::max<int64_t>(bytes, 0))); }
 
 std::string name_of(const client::PoolInfo& pool) { return pool.label.empty() ? pool.id.to_string() : pool.label; }
 
@@ -45,6 +63,18 @@ Status query_pool(Invocation& invocation) {
   output.line("Containers  {}", info.container_count);
   output.line("Size        {}", size_text(info.capacity));
   output.line("Free        {}", size_text(info.free));
+  if (!info.space.has_value()) return ok();
+  const PoolSpace& space = *info.space;
+  output.line("Stored      {} in containers: blocks {}, index {}", signed_size_text(space.containers.stored_bytes()),
+              signed_size_text(space.containers.block_bytes), signed_size_text(space.containers.index_bytes));
+  if (space.destroyed.records > 0) {
+    output.line("            {} of destroyed containers: being erased, or bases of clones",
+                signed_size_text(space.destroyed.stored_bytes()));
+  }
+  output.line("On device   blocks {}, index {}, log {}", size_text(space.blocks), size_text(space.index),
+              size_text(space.log));
+  output.line("Kept back   {} for checkpoints and deleting", size_text(space.reserved));
+  if (space.waiting > 0) output.line("Free soon   {}", size_text(space.waiting));
   return ok();
 }
 

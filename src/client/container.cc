@@ -48,6 +48,14 @@ Task<Result<ContainerInfo>> ContainerHandle::query() {
                                 [](wire::ContainerQueryReply reply) { return from_wire(reply.container); });
 }
 
+Task<Result<SpaceSurvey>> ContainerHandle::survey_space() {
+  auto request = request_for<wire::ContainerQueryRequest>(handle_);
+  request.with_survey = true;
+  return ask_for<SpaceSurvey>(shared_from_this(), channel(), std::move(request), [](wire::ContainerQueryReply reply) {
+    return reply.survey.value_or(SpaceSurvey());
+  });
+}
+
 Task<Result<Properties>> ContainerHandle::properties() {
   return ask_for<Properties>(shared_from_this(), channel(), request_for<wire::ContainerPropertiesRequest>(handle_),
                              [](wire::ContainerPropertiesReply reply) { return std::move(reply.properties); });

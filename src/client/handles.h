@@ -48,6 +48,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Executor& executor() override { return channel().executor(); }
 
   Task<Result<ContainerInfo>> query() override;
+  Task<Result<SpaceSurvey>> survey_space() override;
   Task<Result<Properties>> properties() override;
   Task<Status> set_properties(Properties changed) override;
   Task<Result<std::map<std::string, Bytes>>> attributes() override;

@@ -8,7 +8,8 @@ PoolInfo from_wire(const wire::PoolInfo& info) {
           .target_count = info.target_count,
           .capacity = info.capacity,
           .free = info.free,
-          .container_count = info.container_count};
+          .container_count = info.container_count,
+          .space = {}};
 }
 
 ContainerInfo from_wire(const wire::ContainerInfo& info) {
@@ -20,7 +21,9 @@ ContainerInfo from_wire(const wire::ContainerInfo& info) {
           .snapshot_count = info.snapshot_count,
           .handle_count = info.handle_count,
           .opened_unix_ns = info.opened_unix_ns,
-          .modified_unix_ns = info.modified_unix_ns};
+          .modified_unix_ns = info.modified_unix_ns,
+          .space = info.space,
+          .aggregation = info.aggregation};
 }
 
 namespace {
@@ -76,7 +79,11 @@ Task<Result<PoolInfo>> PoolHandle::query() {
   wire::PoolQueryRequest request;
   request.handle = handle_;
   return ask_for<PoolInfo>(shared_from_this(), connection_->channel(), request,
-                           [](wire::PoolQueryReply reply) { return from_wire(reply.pool); });
+                           [](wire::PoolQueryReply reply) {
+                             PoolInfo info = from_wire(reply.pool);
+                             info.space = reply.space;
+                             return info;
+                           });
 }
 
 Task<Result<std::vector<ContainerInfo>>> PoolHandle::list_containers() { return list_all(shared_from_this()); }

@@ -37,6 +37,9 @@ Task<Status> Engine::create_pool(World& world, vos::Store& store, pool::PoolSpec
 Task<Status> Engine::start() {
   CO_TRY(co_await pool_.load());
   CO_TRY(co_await containers_.load());
+  vos::AggregationPolicy policy;
+  policy.is_on = true;
+  for (const auto& target : targets_) target->set_aggregation_policy(policy);
   is_loaded_ = true;
   co_return ok();
 }

@@ -46,6 +46,7 @@ class Allocator {
   uint64_t free_count() const { return extents_.block_count(); }
   size_t extent_count() const { return extents_.extent_count(); }
   const ExtentSet& extents() const { return extents_; }
+  uint64_t largest() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
 
  private:
   void index(uint64_t first, uint64_t count) { by_size_.insert({count, first}); }

@@ -11,7 +11,35 @@ namespace {
 //   erase  2, key size u16, key
 //   adopt  3, first block u64, count u64
 //   free   4, the same
+//   add    5, key size u16, changes size u16, key, changes: for each counter a varint, zigzag
 constexpr size_t kPutHeaderSize = 5, kEraseHeaderSize = 3, kBlocksSize = 17;
+constexpr size_t kCountersMax = 64;
+
+void append_varint(Bytes& out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::byte>(value | 0x80));
+  out.push_back(static_cast<std::byte>(value));
+}
+
+// False at the end, or if there is none.
+bool take_varint(ByteView& from, uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64 && !from.empty(); shift += 7) {
+    const auto byte = static_cast<uint8_t>(from.front());
+    from = from.subspan(1);
+    value |= uint64_t{byte & 0x7fu} << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+bool is_changes(ByteView encoded) {
+  size_t count = 0;
+  uint64_t value = 0;
+  for (; !encoded.empty(); ++count) {
+    if (!take_varint(encoded, value)) return false;
+  }
+  return count <= kCountersMax;
+}
 
 }  // namespace
 
@@ -44,6 +72,37 @@ void Batch::erase(ByteView key) {
   record_.insert(record_.end(), key.begin(), key.end());
 }
 
+void Batch::add(ByteView key, std::span<const int64_t> changes) {
+  ++add_count_;
+  if (key.size() > kKeySizeMax || changes.size() > kCountersMax) {
+    is_oversized_ = true;
+    return;
+  }
+  Bytes encoded;
+  for (const int64_t change : changes) {
+    const auto bits = static_cast<uint64_t>(change);
+    append_varint(encoded, bits << 1 ^ (change < 0 ? ~uint64_t{0} : 0));
+  }
+  std::byte header[kPutHeaderSize];
+  header[0] = static_cast<std::byte>(BatchOp::kAdd);
+  store_le(header + 1, static_cast<uint16_t>(key.size()));
+  store_le(header + 3, static_cast<uint16_t>(encoded.size()));
+  record_.insert(record_.end(), header, header + sizeof header);
+  record_.insert(record_.end(), key.begin(), key.end());
+  record_.insert(record_.end(), encoded.begin(), encoded.end());
+}
+
+Bytes add_to_counters(ByteView counters, ByteView changes) {
+  Bytes sums(counters.begin(), counters.end());
+  size_t at = 0;
+  for (uint64_t bits = 0; take_varint(changes, bits); at += 8) {
+    if (sums.size() < at + 8) sums.resize(at + 8);
+    const uint64_t change = bits >> 1 ^ ((bits & 1) != 0 ? ~uint64_t{0} : 0);
+    store_le(sums.data() + at, load_le<uint64_t>(sums.data() + at) + change);
+  }
+  return sums;
+}
+
 void Batch::add_blocks(std::byte kind, BlockRange blocks) {
   std::byte entry[kBlocksSize];
   entry[0] = kind;
@@ -70,6 +129,7 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
   size_t header = 0, key_size = 0, value_size = 0;
   switch (entry.op) {
     case BatchOp::kPut:
+    case BatchOp::kAdd:
       header = kPutHeaderSize;
       if (rest_.size() < header) return bad();
       key_size = load_le<uint16_t>(rest_.data() + 1);
@@ -92,6 +152,7 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
     return bad();
   entry.key = rest_.subspan(header, key_size);
   entry.value = rest_.subspan(header + key_size, value_size);
+  if (entry.op == BatchOp::kAdd && !is_changes(entry.value)) return bad();
   rest_ = rest_.subspan(header + key_size + value_size);
   return std::optional<BatchEntry>(entry);
 }

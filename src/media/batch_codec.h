@@ -7,14 +7,18 @@
 
 namespace aeon::media {
 
-enum class BatchOp : uint8_t { kPut = 1, kErase = 2, kAdopt = 3, kFree = 4 };
+enum class BatchOp : uint8_t { kPut = 1, kErase = 2, kAdopt = 3, kFree = 4, kAdd = 5 };
 
 struct BatchEntry {
   BatchOp op = BatchOp::kPut;
-  ByteView key;       // kPut, kErase.
-  ByteView value;     // kPut.
+  ByteView key;       // kPut, kErase, kAdd.
+  ByteView value;     // kPut; kAdd: the changes, encoded.
   BlockRange blocks;  // kAdopt, kFree.
+  bool changes_key() const { return op == BatchOp::kPut || op == BatchOp::kErase || op == BatchOp::kAdd; }
 };
+
+// The counters after a kAdd.
+Bytes add_to_counters(ByteView counters, ByteView changes);
 
 class BatchReader {
  public:

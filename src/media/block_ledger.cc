@@ -49,8 +49,47 @@ void BlockLedger::grow(uint64_t data_end) {
 
 std::vector<BlockRange> BlockLedger::reserve(uint64_t count) {
   std::vector<BlockRange> ranges = free_.take_ranges(count);
-  for (const BlockRange& range : ranges) CHECK(reserved_.add(range));
+  for (const BlockRange& range : ranges) {
+    undiscarded_.remove_any(range);
+    CHECK(reserved_.add(range));
+  }
   return ranges;
+}
+
+void BlockLedger::add_freed(BlockRange range) {
+  CHECK(free_.add(range));
+  if (discard_count_min_ == 0) return;
+  undiscarded_.remove_any(range);
+  CHECK(undiscarded_.add(range));
+  freed_since_pass_ += range.count;
+}
+
+std::optional<BlockRange> BlockLedger::take_page(uint64_t count) {
+  const std::optional<BlockRange> taken = free_.take(count);
+  if (taken) undiscarded_.remove_any(*taken);
+  return taken;
+}
+
+std::vector<BlockRange> BlockLedger::take_ranges(uint64_t count) {
+  const std::vector<BlockRange> taken = free_.take_ranges(count);
+  for (const BlockRange& range : taken) undiscarded_.remove_any(range);
+  return taken;
+}
+
+std::optional<BlockRange> BlockLedger::take_discard(uint64_t count_max, uint64_t& from) {
+  freed_since_pass_ = 0;
+  if (discard_count_min_ == 0) return std::nullopt;
+  const auto& pieces = undiscarded_.by_start();
+  for (auto at = pieces.lower_bound(from); at != pieces.end(); ++at) {
+    if (at->second < discard_count_min_) continue;
+    const BlockRange piece{at->first, std::min(at->second, count_max)};
+    from = piece.first + piece.count;
+    CHECK(undiscarded_.remove(piece));
+    CHECK(free_.remove(piece));
+    CHECK(reserved_.add(piece));
+    return piece;
+  }
+  return std::nullopt;
 }
 
 bool BlockLedger::cancel(BlockRange range) {
@@ -136,7 +175,7 @@ void BlockLedger::release(LogPosition durable) {
     if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return;
     if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
     CHECK(waiting_set_.remove(freed.range));
-    CHECK(free_.add(freed.range));
+    add_freed(freed.range);
     waiting_.pop_front();
   }
 }
@@ -171,7 +210,7 @@ std::vector<BlockRange> BlockLedger::free_in_image() const {
 void BlockLedger::give_back(BlockRange range) { CHECK(free_.add(range)); }
 
 void BlockLedger::end_checkpoint(std::vector<BlockRange> held) {
-  for (const BlockRange& range : held_) CHECK(free_.add(range));
+  for (const BlockRange& range : held_) add_freed(range);
   held_ = MUTATION("held_blocks_are_lost", std::move(held), std::vector<BlockRange>());
 }
 

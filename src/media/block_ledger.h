@@ -4,6 +4,7 @@
 // Why freed blocks wait: docs/design/store-format.md.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -38,17 +39,29 @@ class BlockLedger {
   // Releases what was freed at or before `durable`.
   void release(LogPosition durable);
 
+  // For giving space back to the device: what became free since blocks are noted, in pieces of at least `count_min`
+  // blocks. A piece counts as reserved until it is cancelled, so that nobody writes to it meanwhile.
+  void note_freed(uint64_t count_min) { discard_count_min_ = count_min; }
+  void stop_discards() { discard_count_min_ = 0; }
+  // Whether enough was freed since the last pass for another one.
+  bool has_discard() const {
+    return discard_count_min_ != 0 && freed_since_pass_ >= std::max(discard_count_min_, undiscarded_.block_count() / 8);
+  }
+  // The next piece of a pass, which goes on from `from` and ends with nothing.
+  std::optional<BlockRange> take_discard(uint64_t count_max, uint64_t& from);
+
   // For checkpoints. What counts as free in its image, in order, once it has taken what it needs itself: it takes that
   // at the same moment, so that all of it was free then.
   std::vector<BlockRange> free_in_image() const;
-  std::optional<BlockRange> take_page(uint64_t count) { return free_.take(count); }
-  std::vector<BlockRange> take_ranges(uint64_t count) { return free_.take_ranges(count); }
+  std::optional<BlockRange> take_page(uint64_t count);
+  std::vector<BlockRange> take_ranges(uint64_t count);
   void give_back(BlockRange range);
   // The new checkpoint is durable: what was held before is free, and `held` is held now.
   void end_checkpoint(std::vector<BlockRange> held);
 
   const std::vector<BlockRange>& held() const { return held_; }
   uint64_t free_count() const { return free_.free_count(); }
+  uint64_t largest_free() const { return free_.largest(); }
   size_t free_extent_count() const { return free_.extent_count(); }
   size_t waiting_extent_count() const { return waiting_.size() + held_.size(); }
   // About what it all takes in memory.
@@ -75,11 +88,16 @@ class BlockLedger {
     return range.first >= data_first_ && range.first < data_end_ && range.count <= data_end_ - range.first;
   }
   bool is_held(BlockRange range) const;
+  // It was stored, and nothing needs it any more.
+  void add_freed(BlockRange range);
 
   uint64_t data_first_;
   uint64_t data_end_;
   Allocator free_;
   ExtentSet reserved_;
+  uint64_t discard_count_min_ = 0;  // 0: nothing is noted.
+  ExtentSet undiscarded_;  // Free, and perhaps still taking space on the device.
+  uint64_t freed_since_pass_ = 0;
   ExtentSet waiting_set_;
   std::deque<Freed> waiting_;
   std::vector<BlockRange> held_;  // In order.

@@ -118,6 +118,7 @@ Task<void> StoreCore::page_writer(Ref core, Checkpoint* checkpoint) {
     core->transient_bytes_ -= buffer.size();
     core->barrier.note_write();
     core->counts.pages_written += end - begin;
+    core->counts.page_bytes_written += buffer.size();
     if (!status.is_ok() && checkpoint->write_status.is_ok()) checkpoint->write_status = status.within("index pages");
     for (size_t i = begin; i < end && status.is_ok(); ++i) {
       if (!checkpoint->nodes[i]->is_live) checkpoint->nodes[i] = NodeRef();
@@ -151,6 +152,7 @@ Task<Status> StoreCore::write_allocator(Ref core, Checkpoint* checkpoint) {
     encode_segment(identity, segment, buffer.bytes());
     Status status = co_await core->disk.write(ranges[i].first * kBlockSize, buffer.bytes());
     core->barrier.note_write();
+    core->counts.other_bytes_written += buffer.size();
     CO_TRY(status.within("the allocator's image"));
   }
   CHECK(rest.empty());
@@ -184,6 +186,7 @@ Task<Status> StoreCore::write_superblock(Ref core, Superblock superblock) {
   DiskBuffer buffer(kBlockSize);
   encode_superblock(superblock, copy, buffer.bytes());
   Status status = co_await core->disk.write_durable(kSuperblockPlaces[copy] * kBlockSize, buffer.bytes());
+  core->counts.other_bytes_written += buffer.size();
   if (!status.is_ok()) co_return status.within("superblock");
   core->superblock = superblock;
   core->superblock_copy = copy;
@@ -263,6 +266,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   core->log->move_tail(checkpoint.boundary.position);
   ++core->counts.checkpoints;
   core->did_report_failure_ = false;
+  core->discard_if_due();
   co_return ok();
 }
 
@@ -318,6 +322,8 @@ Task<Status> StoreCore::close(Ref core) {
     co_await core->wait_loads_quiet();
     co_return ok();
   }
+  core->ledger.stop_discards();
+  while (core->is_discarding_) co_await core->discarded_.wait();
   Status status = co_await core->log->wait_durable(core, core->log->appended());
   {
     const Permit turn = co_await core->checkpoint_turn.lock();

@@ -1,4 +1,5 @@
 // The walks of an Inspector: pages of the checkpoint, and keys with what the log adds.
+#include "batch_codec.h"
 #include "inspector_core.h"
 
 namespace aeon::media {
@@ -25,19 +26,23 @@ struct Inspector::EntryWalk::State {
         from(std::move(from_key)),
         change(core.changes.lower_bound(from)) {}
 
-  using Changes = std::map<Bytes, std::optional<Bytes>, Core::KeyLess>;
+  using Changes = std::map<Bytes, Core::Change, Core::KeyLess>;
 
   // Reads on until the tree's next thing is known: an entry, a damaged page, or its end.
   Task<void> find_head();
   bool is_at_damage() const { return visit.has_value() && !visit->status.is_ok(); }
 
+  // The value behind the change of `key`, given the page's (empty without): nothing if it is erased, or if counters are
+  // added to what a damaged page hides.
+  std::optional<Bytes> changed(const Core::Change& change, ByteView before) const;
+
   const Core& core;
   TreeReader reader;
   Bytes from;
   std::optional<TreeReader::Visit> visit;  // A leaf, or what is damaged.
-  size_t index = 0;                        // Of the leaf's next entry.
+  size_t index = 0;  // Of the leaf's next entry.
   bool is_tree_done = false;
-  Bytes head;                              // The key of that, or where the damage begins.
+  Bytes head;  // The key of that, or where the damage begins.
   bool has_head = false;
   Changes::const_iterator change;
 
@@ -68,6 +73,15 @@ Task<void> Inspector::EntryWalk::State::find_head() {
   }
 }
 
+std::optional<Bytes> Inspector::EntryWalk::State::changed(const Core::Change& known, ByteView before) const {
+  if (!known.is_relative) return known.value;
+  const bool is_hidden = !damage.status.is_ok() && (!damage.has_end || compare_bytes(key, damage.end_key) < 0);
+  if (is_hidden) return std::nullopt;
+  Bytes counters = to_bytes(before);
+  for (const Bytes& addition : known.additions) counters = add_to_counters(counters, addition);
+  return counters;
+}
+
 Inspector::EntryWalk::EntryWalk(Inspector& inspector, Bytes from)
     : state_(std::make_unique<State>(inspector, std::move(from))) {}
 Inspector::EntryWalk::~EntryWalk() = default;
@@ -94,14 +108,17 @@ Task<Inspector::EntryWalk::Step> Inspector::EntryWalk::next() {
       ++s.index;
       co_return Step::kEntry;
     }
+    Bytes before;
     if (order == 0) {  // The log has it newer.
+      before = to_bytes(s.visit->page->value(s.index));
       s.has_head = false;
       ++s.index;
     }
     const auto change = s.change++;
-    if (!change->second.has_value()) continue;
     s.key = change->first;
-    s.value = *change->second;
+    std::optional<Bytes> value = s.changed(change->second, before);
+    if (!value.has_value()) continue;
+    s.value = std::move(*value);
     s.page_block = 0;
     co_return Step::kEntry;
   }

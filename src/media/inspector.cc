@@ -134,8 +134,18 @@ Status Inspector::apply_record(ByteView record) {
     TRY_ASSIGN(const std::optional<BatchEntry> entry, reader.next());
     if (!entry.has_value()) return ok();
     switch (entry->op) {
-      case BatchOp::kPut: core_->changes[to_bytes(entry->key)] = to_bytes(entry->value); break;
-      case BatchOp::kErase: core_->changes[to_bytes(entry->key)] = std::nullopt; break;
+      case BatchOp::kPut: core_->changes[to_bytes(entry->key)] = {.value = to_bytes(entry->value)}; break;
+      case BatchOp::kErase: core_->changes[to_bytes(entry->key)] = {}; break;
+      case BatchOp::kAdd: {
+        Core::Change& change =
+            core_->changes.try_emplace(to_bytes(entry->key), Core::Change{.is_relative = true}).first->second;
+        if (change.is_relative) {
+          change.additions.push_back(to_bytes(entry->value));
+        } else {
+          change.value = add_to_counters(change.value.value_or(Bytes()), entry->value);
+        }
+        break;
+      }
       case BatchOp::kAdopt:
         if (entry->blocks.count <= ~uint64_t{0} / kBlockSize - entry->blocks.first) {
           core_->data_end = std::max(core_->data_end, entry->blocks.first + entry->blocks.count);
@@ -232,6 +242,7 @@ Result<std::vector<LogEntryReport>> Inspector::record(size_t index) const {
     switch (entry->op) {
       case BatchOp::kPut: report.kind = LogEntryReport::Kind::kPut; break;
       case BatchOp::kErase: report.kind = LogEntryReport::Kind::kErase; break;
+      case BatchOp::kAdd: report.kind = LogEntryReport::Kind::kAdd; break;
       case BatchOp::kAdopt: report.kind = LogEntryReport::Kind::kAdopt; break;
       case BatchOp::kFree: report.kind = LogEntryReport::Kind::kFree; break;
     }

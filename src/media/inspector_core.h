@@ -20,12 +20,18 @@ struct Inspector::Core {
     Bytes bytes;
   };
 
+  // What the log does to a key: gives it a value, or erases it (nothing), or adds to the counters that the page has.
+  struct Change {
+    bool is_relative = false;
+    std::optional<Bytes> value;
+    std::vector<Bytes> additions;
+  };
+
   Superblock superblock;
   uint64_t hash = 0;
   uint64_t data_end = 0;           // The superblock's, or behind it if the disk has grown and the log says so.
   std::vector<Record> records;     // To be replayed.
-  // What they change in the index: nothing for a key that is erased.
-  std::map<Bytes, std::optional<Bytes>, KeyLess> changes;
+  std::map<Bytes, Change, KeyLess> changes;  // What they change in the index, together.
 };
 
 PageReport report_of(const TreeReader::Visit& visit);

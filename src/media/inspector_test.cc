@@ -222,6 +222,49 @@ TEST(Inspector, ListsFramesAndWhereReplayEnds) {
   EXPECT_EQ(inspector->log().record_count, 0u);
 }
 
+TEST(Inspector, AddsWhatTheLogAddsToCounters) {
+  TestMachine machine(1, small_disk());
+  ASSERT_TRUE(machine.format().is_ok());
+  const Result<KeyBlockStore*> store = machine.open();
+  ASSERT_TRUE(store.is_ok());
+  const auto add = [&](const char* key, int64_t change) {
+    Batch batch;
+    const int64_t changes[] = {change, 1};
+    batch.add(as_bytes(key), changes);
+    const Result<LogPosition> position = machine.run((*store)->apply(std::move(batch)));
+    ASSERT_TRUE(position.is_ok());
+    ASSERT_TRUE(machine.run((*store)->wait_durable(*position)).is_ok());
+  };
+  add("both", 100);
+  add("erased", 100);
+  ASSERT_TRUE(machine.run((*store)->checkpoint()).is_ok());
+  add("both", -30);
+  add("log", 7);
+  add("log", 8);
+  Batch batch;
+  batch.erase(as_bytes("erased"));
+  ASSERT_TRUE(machine.run((*store)->apply(std::move(batch))).is_ok());
+  add("erased", 5);
+  const StoreModel expected = *machine.run(read_all(*store));
+  machine.crash();
+  auto inspector = machine.run(Inspector::open(machine.disk));
+  ASSERT_TRUE(inspector.is_ok());
+  const Inspected found = machine.run(walk(inspector->get(), ""));
+  EXPECT_EQ(found.entries, expected);
+  ASSERT_EQ(found.entries.size(), 3u);
+  EXPECT_EQ(load_le<uint64_t>(as_bytes(found.entries.at("both")).data()), 70u);
+  // What is added to can't be known when its page is damaged.
+  DiskImage image = machine.disk.image();
+  image.flip_bit(machine.run(pages(inspector->get()))[0].block * kBlockSize + 70, 1);
+  machine.disk.load(image);
+  inspector = machine.run(Inspector::open(machine.disk));
+  ASSERT_TRUE(inspector.is_ok());
+  const Inspected damaged = machine.run(walk(inspector->get(), ""));
+  EXPECT_EQ(damaged.damage.size(), 1u);
+  EXPECT_FALSE(damaged.entries.contains("both"));
+  EXPECT_TRUE(damaged.entries.contains("erased"));
+}
+
 TEST(Inspector, ADiskWithoutAStoreIsNamedSo) {
   TestMachine machine(1, small_disk());
   const auto opened = machine.run(Inspector::open(machine.disk));

@@ -18,6 +18,7 @@ class OpenStore final : public KeyBlockStore {
   Task<Status> flush() override;
   LogPosition applied() const override { return core_->log->appended(); }
   uint64_t change_count() const override { return core_->change_count; }
+  uint64_t move_count() const override { return core_->move_count; }
   Result<std::vector<BlockRange>> reserve(uint64_t block_count) override { return core_->reserve(block_count); }
   void cancel(BlockRange blocks) override;
   Task<Status> write_blocks(BlockRange blocks, ByteView data) override;

@@ -143,12 +143,12 @@ Task<void> StoreCore::preload(Ref core, const std::vector<ByteView>* keys) {
 }
 
 namespace {
-// The next put or erase; nothing at the end.
+// The next change of a key; nothing at the end.
 std::optional<BatchEntry> next_change(BatchReader& reader) {
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     CHECK(entry.is_ok());
-    if (!(*entry).has_value() || (*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) return *entry;
+    if (!(*entry).has_value() || (*entry)->changes_key()) return *entry;
   }
 }
 }  // namespace

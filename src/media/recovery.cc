@@ -15,7 +15,7 @@ namespace aeon::media {
 namespace {
 
 constexpr ByteCount kLogSizeMin = 256 * kKiB;
-constexpr uint64_t kDataBlocksMin = 32;
+constexpr uint64_t kDataBlocksMin = 128;  // Space kept for checkpoints and deleting, and a little more.
 constexpr size_t kReadBytes = kMiB;
 
 std::string name_of(const Disk& disk) { return std::string(disk.name()); }
@@ -94,14 +94,11 @@ Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
       if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
       if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
     }
-    if (change.op != BatchOp::kPut && change.op != BatchOp::kErase) continue;
+    if (!change.changes_key()) continue;
     while (const Tree::Missing missing = core->tree.missing_for(change.key)) {
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
-    if (change.op == BatchOp::kPut)
-      core->tree.put(change.key, change.value);
-    else
-      core->tree.erase(change.key);
+    core->apply_to_tree(change);
   }
   ++core->change_count;
   ++core->path_version;
@@ -119,7 +116,7 @@ std::vector<ByteView> changed_keys(ByteView stream) {
     while (true) {
       const Result<std::optional<BatchEntry>> entry = reader.next();
       if (!entry.is_ok() || !(*entry).has_value()) break;
-      if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) keys.push_back((*entry)->key);
+      if ((*entry)->changes_key()) keys.push_back((*entry)->key);
     }
     stream = stream.subspan(size);
   }
@@ -348,6 +345,7 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   if (!status.is_ok()) co_return status.within(disk.name());
 
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
+  if (options.discards) core->ledger.note_freed(std::max<uint64_t>(1, options.discard_size_min / kBlockSize));
   co_return core;
 }
 

@@ -11,6 +11,12 @@
 namespace aeon::media {
 
 namespace {
+// Blocks that stay free beside what a checkpoint needs. Whatever puts leave lets some punches in, and whatever these
+// leave lets erasing go on: each step covers the pages that such a batch may copy, and their checkpoint.
+constexpr uint64_t kRemoveSlack = 4;
+constexpr uint64_t kReserveSlack = 28;
+constexpr uint64_t kPutSlack = 60;
+constexpr uint64_t kDataSlack = 92;
 
 // Enough reads at a time for a fast device, and few enough for a small budget.
 size_t load_slot_count(ByteCount budget) { return std::clamp<size_t>(budget / 64 / (16 * kKiB), 4, 64); }
@@ -31,7 +37,8 @@ StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, 
       loads_quiet_(the_world.executor),
       pin_turn_(the_world.executor),
       hold_turn_(the_world.executor, 1),
-      budget_(the_options.memory_budget) {}
+      budget_(the_options.memory_budget),
+      discarded_(the_world.executor) {}
 
 Status StoreCore::check_batch(const Batch& batch) const {
   if (batch.is_oversized()) {
@@ -51,8 +58,7 @@ uint64_t StoreCore::checkpoint_need() const {
 }
 
 bool StoreCore::has_space_for(const Batch& batch) const {
-  const uint64_t slack =
-      batch.uses_reserve() ? 4 : std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t slack = batch.only_removes() ? kRemoveSlack : batch.uses_reserve() ? kReserveSlack : kPutSlack;
   const uint64_t free = ledger.free_count();
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;
@@ -64,11 +70,23 @@ bool StoreCore::has_space_for(const Batch& batch) const {
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     if (!entry.is_ok() || !(*entry).has_value()) break;
-    if ((*entry)->op == BatchOp::kPut || (*entry)->op == BatchOp::kErase) {
+    if ((*entry)->changes_key()) {
       growth += tree.clean_blocks_on_path((*entry)->key);
     }
   }
   return free >= need + growth;
+}
+
+void StoreCore::apply_to_tree(const BatchEntry& change) {
+  if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
+  if (change.op == BatchOp::kErase) tree.erase(change.key);
+  if (change.op != BatchOp::kAdd) return;
+  // A key that isn't there may seem to be missing instead: the walk then wants the page behind.
+  Tree::Path path;
+  Page::Position place;
+  if (!tree.seek(change.key, path) && path.is_at_entry()) place = path.leaf().node->page.find(change.key);
+  const ByteView before = place.exact ? path.leaf().node->page.value(place.index) : ByteView();
+  tree.put(change.key, add_to_counters(before, change.value));
 }
 
 // No suspension in here: a batch becomes visible at once.
@@ -80,8 +98,11 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
     CHECK(entry.is_ok());
     if (!(*entry).has_value()) break;
     const BatchEntry& change = **entry;
-    if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
-    if (change.op == BatchOp::kErase && tree.erase_entry(change.key)) erased.push_back(change.key);
+    if (change.op != BatchOp::kErase) {
+      apply_to_tree(change);
+    } else if (tree.erase_entry(change.key)) {
+      erased.push_back(change.key);
+    }
   }
   for (const ByteView key : erased) tree.shrink(key);
   for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
@@ -89,6 +110,7 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
   for (const BlockRange& range : batch.freed()) ledger.free(range, position);
   ++change_count;
   ++path_version;
+  if (batch.is_move()) ++move_count;
   ++counts.batches;
   note_memory();
   make_room(0);
@@ -161,13 +183,16 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
   co_return position;
 }
 
-void StoreCore::on_log_durable(LogPosition durable) { ledger.release(durable); }
+void StoreCore::on_log_durable(LogPosition durable) {
+  ledger.release(durable);
+  discard_if_due();
+}
 
 Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   if (block_count == 0) return Status(Code::kInvalidArgument, "reserving no blocks");
   if (!log->failure().is_ok()) return log->failure();
   ledger.release(log->durable());
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   if (ledger.free_count() < keep || ledger.free_count() - keep < block_count) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
@@ -183,6 +208,7 @@ Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data)
   }
   Status status = co_await core->disk.write(blocks.first * kBlockSize, data);
   core->barrier.note_write();  // Even a failed write may have changed something.
+  core->counts.block_bytes_written += data.size();
   co_return status;
 }
 
@@ -196,13 +222,19 @@ Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes ou
 }
 
 Space StoreCore::space() const {
-  const uint64_t keep = checkpoint_need() + 2 * std::min<uint64_t>(32, (ledger.data_end() - ledger.data_first()) / 16);
+  const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
   space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
   space.free = ledger.free_count() > keep ? (ledger.free_count() - keep) * kBlockSize : 0;
   space.blocks_used = ledger.adopted_count() * kBlockSize;
   space.index_used = page_block_count * kBlockSize;
+  space.reserved = std::min(keep, ledger.free_count()) * kBlockSize;
+  uint64_t held = 0;
+  for (const BlockRange& range : ledger.held()) held += range.count;
+  space.waiting = (ledger.waiting_count() + held) * kBlockSize;
   space.log_size = log->size();
+  space.free_extents = ledger.free_extent_count();
+  space.largest_free = ledger.largest_free() * kBlockSize;
   return space;
 }
 

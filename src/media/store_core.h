@@ -17,6 +17,8 @@
 
 namespace aeon::media {
 
+struct BatchEntry;
+
 class StoreCore final : public std::enable_shared_from_this<StoreCore>, public LogListener {
  public:
   using Ref = std::shared_ptr<StoreCore>;
@@ -50,6 +52,8 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   void note_memory() { memory_peak_ = std::max(memory_peak_, memory_in_use()); }
   // No page is being read.
   Task<void> wait_loads_quiet();
+  // A put, erase or add; the pages that it needs must be in memory.
+  void apply_to_tree(const BatchEntry& change);
 
   void on_log_durable(LogPosition durable) override;
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
@@ -67,6 +71,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   std::unique_ptr<Log> log;  // Once recovery knows where it ends.
   uint64_t change_count = 0;
   uint64_t path_version = 0;  // Changes when a batch is applied or pages go: paths through the tree end then.
+  uint64_t move_count = 0;
   uint64_t page_block_count = 0;             // Of the durable checkpoint.
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;
@@ -106,6 +111,9 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<void> page_writer(Ref core, Checkpoint* checkpoint);
   static Task<Status> write_allocator(Ref core, Checkpoint* checkpoint);
   static Task<void> checkpoint_in_background(Ref core);
+  // discard.cc
+  static Task<void> discard_in_background(Ref core);
+  void discard_if_due();
   Status reserve_pages(Checkpoint& checkpoint);
   Status reserve_allocator(Checkpoint& checkpoint);
   void undo_checkpoint(Checkpoint& checkpoint);
@@ -138,6 +146,8 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   ByteCount retry_checkpoint_at_ = 0;  // Log in use; after a failed one.
   ByteCount retry_changes_at_ = 0;     // Changed bytes, likewise.
   bool did_report_failure_ = false;
+  bool is_discarding_ = false;
+  Signal discarded_;
 };
 
 // Reads a page and checks it. `identity` needs store hash and address.

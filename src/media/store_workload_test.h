@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -46,6 +47,17 @@ inline Task<void> wait_and_note(KeyBlockStore* store, LogPosition position, size
   if (status.is_ok()) history->acknowledged = std::max(history->acknowledged, batch_count);
 }
 
+inline std::string counters_after(std::string counters, std::array<int64_t, 2> changes) {
+  counters.resize(16);
+  for (size_t i = 0; i < 2; ++i) {
+    int64_t value = 0;
+    std::memcpy(&value, counters.data() + 8 * i, 8);
+    value += changes[i];
+    std::memcpy(counters.data() + 8 * i, &value, 8);
+  }
+  return counters;
+}
+
 struct Workload {
   int steps = 60;
   unsigned key_count = 60;
@@ -71,6 +83,10 @@ inline Task<Status> work(World* world, KeyBlockStore* store, Random* random, His
         state[key] = value;
       }
     }
+    // Counters: a batch that counted twice, or not at all, shows.
+    const std::array<int64_t, 2> changes_of_counters{1, static_cast<int64_t>(random->below(1000)) - 500};
+    batch.add(as_bytes("n"), changes_of_counters);
+    state["n"] = counters_after(state["n"], changes_of_counters);
     if (workload.with_blocks && random->one_in(3)) {
       const std::string key = "b" + std::to_string(random->below(8));
       const auto old = state.find(key);

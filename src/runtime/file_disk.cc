@@ -232,10 +232,6 @@ void FileDisk::submit(DiskOp& op) {
     op.complete(std::move(status));
     return;
   }
-  if (op.kind() == DiskOp::Kind::kDiscard && !is_regular_) {
-    op.complete(ok());
-    return;
-  }
   if (reactor_.ring() == nullptr) {
     run_blocking(op);
     return;

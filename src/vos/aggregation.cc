@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "base/mutation.h"
+#include "extent_merge.h"
+#include "space_accounting.h"
 #include "target_store.h"
 
 namespace aeon::vos {
 
 namespace {
-constexpr uint64_t kYieldEveryEntries = 512;
-constexpr uint64_t kYieldEveryLookups = 64;
+// A slice is this much work: entries looked at, and lookups, which cost more.
+constexpr uint64_t kSliceWork = 512;
+constexpr uint64_t kLookupWork = 8;
 }  // namespace
 
 Version Aggregation::floor_at(Epoch epoch) const {
@@ -24,15 +27,13 @@ Version Aggregation::floor_at(Epoch epoch) const {
   return floor;
 }
 
-bool Aggregation::is_newest_at_kept(Epoch epoch, Epoch replaced) const {
-  const auto kept = std::lower_bound(kept_.begin(), kept_.end(), epoch);
-  return kept != kept_.end() && *kept < replaced;
+size_t Aggregation::kept_from(Epoch epoch) const {
+  return static_cast<size_t>(std::lower_bound(kept_.begin(), kept_.end(), epoch) - kept_.begin());
 }
 
 bool Aggregation::is_seen_between(Version version, Epoch until) const {
-  auto kept = std::lower_bound(kept_.begin(), kept_.end(), version.epoch);
-  for (; kept != kept_.end() && *kept < until; ++kept) {
-    if (version > floor_at(*kept)) return true;
+  for (size_t index = kept_from(version.epoch); index < kept_.size() && kept_[index] < until; ++index) {
+    if (version > floor_at(kept_[index])) return true;
   }
   return false;
 }
@@ -43,60 +44,85 @@ void Aggregation::keep(Version version) {
   }
 }
 
-Task<Status> Aggregation::run(const Gate& gate) {
+AggregateProgress Aggregation::progress() const {
+  AggregateProgress progress = rewritten_;
+  progress.through = through();
+  progress.entries_seen = seen_;
+  progress.entries_dropped = dropper_.dropped();
+  progress.bytes_freed = dropper_.bytes_freed();
+  return progress;
+}
+
+void Aggregation::drop(const Bytes& key, const SpaceUse& space) {
+  if (setup_.is_survey)
+    dropped_space_ += space;
+  else
+    dropper_.drop(key);
+}
+
+Task<Status> Aggregation::end_slice() {
+  work_ = 0;
+  CO_TRY(co_await dropper_.flush());
+  if (!setup_.is_survey) {
+    container_.aggregation = progress();
+    container_.aggregation.is_running = true;
+  }
+  co_await pace_.pause();
+  if (gate_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
+  if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");
+  co_return ok();
+}
+
+Task<Status> Aggregation::end_slice_if_full() {
+  if (work_ < kSliceWork && !dropper_.is_full()) co_return ok();
+  co_return co_await end_slice();
+}
+
+Task<Status> Aggregation::run() {
+  CO_TRY_ASSIGN(const std::optional<SpaceUse> space, co_await read_space(media_, container_.number));
+  if (space.has_value() && space->records > 0) rewritten_.entries_total = static_cast<uint64_t>(space->records);
   const Bytes all = container_prefix(container_.number);
   media::Cursor cursor(media_);
   CO_TRY(co_await cursor.seek(all));
-  Bytes key;
+  Entry entry;
   while (cursor.valid() && starts_with(cursor.key(), all)) {
-    key.assign(cursor.key().begin(), cursor.key().end());
-    auto record = decode_record_key(key);
-    if (!record) co_return record.status();
-    ValueShape shape;
-    if (record->kind == RecordKey::Kind::kSingle || record->kind == RecordKey::Kind::kExtent) {
+    entry.key.assign(cursor.key().begin(), cursor.key().end());
+    CO_TRY_ASSIGN(entry.record, decode_record_key(entry.key));
+    entry.shape = {};
+    if (entry.record.kind == RecordKey::Kind::kSingle || entry.record.kind == RecordKey::Kind::kExtent) {
       auto decoded = decode_value_shape(cursor.value());
-      if (!decoded) co_return decoded.status().within(describe_record_key(key));
-      shape = *decoded;
+      if (!decoded) co_return decoded.status().within(describe_record_key(entry.key));
+      entry.shape = *decoded;
     }
-    CO_TRY(co_await enter(key, *record));
-    CO_TRY(co_await look_at(key, *record, shape));
+    if (setup_.is_survey) {
+      entry.space = space_of_record(entry.record, entry.key, cursor.value());
+      if (entry.record.version.epoch <= through()) seen_space_ += entry.space;
+    }
+    CO_TRY(co_await enter(entry));
+    CO_TRY(co_await look_at(entry));
     ++seen_;
-    if (seen_ % kYieldEveryEntries == 0 || dropper_.is_full()) {
-      CO_TRY(co_await dropper_.flush());
-      co_await yield(world_.executor);
-      if (gate.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
-    }
-    if (container_.is_destroyed && !container_.is_hidden) {
-      co_return Status(Code::kCanceled, "the container was destroyed");
-    }
-    key.push_back(std::byte{0});  // The one behind it, also if this one was dropped meanwhile.
-    CO_TRY(co_await cursor.seek(key));
+    ++work_;
+    CO_TRY(co_await end_slice_if_full());
+    if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");
+    entry.key.push_back(std::byte{0});  // The one behind it, also if this one was dropped meanwhile.
+    CO_TRY(co_await cursor.seek(entry.key));
   }
   CO_TRY(co_await leave(kObject));
   co_return co_await dropper_.flush();
 }
 
-Task<Status> Aggregation::flush_if_full() {
-  if (!dropper_.is_full()) co_return ok();
-  CO_TRY(co_await dropper_.flush());
-  co_await yield(world_.executor);
-  co_return ok();
-}
-
 // Leaves the scopes that the key isn't in, and enters those it is in.
-Task<Status> Aggregation::enter(const Bytes& key, const RecordKey& record) {
-  const size_t ends[kLevelCount] = {kObjectPrefixSize, record.dkey_end, record.akey_end};
+Task<Status> Aggregation::enter(const Entry& entry) {
+  const size_t ends[kLevelCount] = {kObjectPrefixSize, entry.record.dkey_end, entry.record.akey_end};
   for (size_t level = 0; level < kLevelCount; ++level) {
     const size_t end = ends[level];
-    const bool is_in =
-        level < depth_ && end != 0 && scopes_[level].prefix.size() == end && starts_with(key, scopes_[level].prefix);
+    const bool is_in = level < depth_ && end != 0 && scopes_[level].prefix.size() == end &&
+                       starts_with(entry.key, scopes_[level].prefix);
     if (is_in) continue;
     if (level < depth_) CO_TRY(co_await leave(level));
     if (end == 0) break;
-    scopes_[level].prefix.assign(key.begin(), key.begin() + static_cast<ptrdiff_t>(end));
-    scopes_[level].punches.clear();
-    scopes_[level].oldest_kept = kNothingKept;
-    scopes_[level].newer_stamp = kEpochMax;
+    scopes_[level] = Scope();
+    scopes_[level].prefix.assign(entry.key.begin(), entry.key.begin() + static_cast<ptrdiff_t>(end));
     depth_ = level + 1;
   }
   co_return ok();
@@ -106,19 +132,17 @@ Task<Status> Aggregation::leave(size_t level) {
   while (depth_ > level) {
     if (depth_ == kAkey + 1) CO_TRY(co_await leave_akey());
     const Scope& scope = scopes_[depth_ - 1];
-    Epoch newer = kEpochMax;
     for (const Version& punch : scope.punches) {
-      const Epoch replaced = std::exchange(newer, punch.epoch);
-      if (punch.epoch > through() || scope.oldest_kept < punch) continue;
-      if (is_clone() && is_newest_at_kept(punch.epoch, replaced)) {
+      if (scope.oldest_kept < punch) continue;
+      if (is_clone()) {
         CO_TRY_ASSIGN(const bool hides_base, co_await bases_.bases_hold(scope.prefix));
         if (hides_base) continue;
       }
       Bytes key = scope.prefix;
       key.push_back(kPunchTag);
       append_version(key, punch);
-      dropper_.drop(key);
-      CO_TRY(co_await flush_if_full());
+      drop(key, space_of(key, {}, 0, 0));
+      CO_TRY(co_await end_slice_if_full());
     }
     if (depth_ == kAkey + 1 && std::exchange(several_shapes_, false)) CO_TRY(co_await drop_mark());
     --depth_;
@@ -129,7 +153,7 @@ Task<Status> Aggregation::leave(size_t level) {
 // The mark of several shapes goes with the akey's last record. Looked at in the writer turn, since a write that comes
 // between might lean on it.
 Task<Status> Aggregation::drop_mark() {
-  if (scopes_[kAkey].oldest_kept != kNothingKept) co_return ok();
+  if (setup_.is_survey || scopes_[kAkey].oldest_kept != kNothingKept) co_return ok();
   CO_TRY(co_await dropper_.flush());
   co_await turn_.acquire();
   const Permit turn(turn_, 1);
@@ -147,123 +171,154 @@ Task<Status> Aggregation::leave_akey() {
   if (is_clone()) {
     CO_TRY_ASSIGN(has_base, co_await bases_.bases_hold(scopes_[kAkey].prefix));
   }
-  for (const SinglePunch& punch : single_punches_) {
-    if (punch.is_seen && has_base) continue;
-    dropper_.drop(punch.key);
-    CO_TRY(co_await flush_if_full());
+  for (const auto& [key, space] : single_punches_) {
+    if (has_base) break;
+    drop(key, space);
+    CO_TRY(co_await end_slice_if_full());
   }
   single_punches_.clear();
   has_single_ = false;
   extent_before_ = {};
   const Version oldest_kept = std::exchange(oldest_extent_kept_, kNothingKept);
-  if (extent_punches_.empty()) co_return ok();
-  CO_TRY(co_await dropper_.flush());  // What went is no reason any more to keep its punch.
-  for (const ExtentPunch& punch : extent_punches_) {
-    const bool hides_base = punch.is_seen && has_base;
-    bool hides = oldest_kept < punch.version || hides_base;
-    if (hides && !hides_base) {
-      CO_TRY_ASSIGN(hides,
-                    co_await lookup_.has_older_data(scopes_[kAkey].prefix, punch.start, punch.end, punch.version));
-      if (++lookups_ % kYieldEveryLookups == 0) co_await yield(world_.executor);
-    }
-    if (!hides) dropper_.drop(punch.key);
-    CO_TRY(co_await flush_if_full());
-  }
-  extent_punches_.clear();
+  if (std::exchange(has_extent_punches_, false)) CO_TRY(co_await drop_extent_punches(oldest_kept, has_base));
+  if (!setup_.is_survey) CO_TRY(co_await rewrite_akey());
+  layers_.clear();
   co_return ok();
 }
 
-Task<Status> Aggregation::look_at(const Bytes& key, const RecordKey& record, const ValueShape& shape) {
-  switch (record.kind) {
+// A second walk, so that however many there are need no memory. What went is no reason any more to keep its punch. (A
+// survey drops nothing, so it takes more of them for needed.)
+Task<Status> Aggregation::drop_extent_punches(Version oldest_kept, bool has_base) {
+  CO_TRY(co_await dropper_.flush());
+  const Bytes& akey = scopes_[kAkey].prefix;
+  media::Cursor cursor(media_);
+  Bytes key = akey;
+  key.push_back(kExtentTag);
+  CO_TRY(co_await cursor.seek(key));
+  while (cursor.valid() && starts_with(cursor.key(), akey, kExtentTag)) {
+    key.assign(cursor.key().begin(), cursor.key().end());
+    CO_TRY_ASSIGN(const RecordKey extent, decode_record_key(key));
+    auto shape = decode_value_shape(cursor.value());
+    if (!shape) co_return shape.status().within(describe_record_key(key));
+    ++work_;
+    if (shape->is_punch() && extent.version.epoch <= through()) {
+      const size_t value_size = cursor.value().size();
+      bool hides = oldest_kept < extent.version;
+      if (has_base) {
+        CO_TRY_ASSIGN(hides, co_await is_extent_seen(extent, *shape, kEpochMax));
+      }
+      if (hides && !has_base) {
+        work_ += kLookupWork;
+        CO_TRY_ASSIGN(hides,
+                      co_await lookup_.has_older_data(akey, extent.start, extent.start + shape->count, extent.version));
+      }
+      if (!hides) drop(key, space_of(key, Bytes(value_size), 0, 0));
+    }
+    CO_TRY(co_await end_slice_if_full());
+    key.push_back(std::byte{0});
+    CO_TRY(co_await cursor.seek(key));
+  }
+  co_return ok();
+}
+
+Task<Status> Aggregation::look_at(const Entry& entry) {
+  switch (entry.record.kind) {
     case RecordKey::Kind::kObjectPunch:
     case RecordKey::Kind::kDkeyPunch:
-    case RecordKey::Kind::kAkeyPunch: scopes_[depth_ - 1].punches.push_back(record.version); break;
-    case RecordKey::Kind::kSingle: look_at_single(key, record, shape); break;
-    case RecordKey::Kind::kExtent: CO_TRY(co_await look_at_extent(key, record, shape)); break;
+    case RecordKey::Kind::kAkeyPunch: look_at_punch(entry); break;
+    case RecordKey::Kind::kSingle: look_at_single(entry); break;
+    case RecordKey::Kind::kExtent: CO_TRY(co_await look_at_extent(entry)); break;
     case RecordKey::Kind::kSeveralShapes: several_shapes_ = true; break;
-    case RecordKey::Kind::kStamp: CO_TRY(co_await look_at_stamp(key, record)); break;
+    case RecordKey::Kind::kStamp: CO_TRY(co_await look_at_stamp(entry)); break;
   }
   co_return ok();
 }
 
 // Stamps are the last of an object. The newest at each kept epoch stays, as long as there is anything to read.
-Task<Status> Aggregation::look_at_stamp(const Bytes& key, const RecordKey& record) {
+Task<Status> Aggregation::look_at_stamp(const Entry& entry) {
   Scope& object = scopes_[kObject];
-  const Epoch replaced = std::exchange(object.newer_stamp, record.version.epoch);
-  if (record.version.epoch > through()) co_return ok();
-  bool is_needed = is_newest_at_kept(record.version.epoch, replaced);
+  const Epoch epoch = entry.record.version.epoch;
+  const Epoch replaced = std::exchange(object.newer_stamp, epoch);
+  if (epoch > through()) co_return ok();
+  bool is_needed = is_any_kept_in(epoch, replaced);
   if (is_needed && object.oldest_kept == kNothingKept) {
     is_needed = false;
     if (is_clone()) {
       CO_TRY_ASSIGN(is_needed, co_await bases_.bases_hold(object.prefix));
     }
   }
-  if (!is_needed) dropper_.drop(key);
+  if (!is_needed) drop(entry.key, entry.space);
   co_return ok();
 }
 
-void Aggregation::look_at_single(const Bytes& key, const RecordKey& record, const ValueShape& shape) {
-  const bool is_same_version = has_single_ && single_ == record.version;  // A further part of it.
+// Of several punches between two kept epochs the newest hides all that the others do, for everyone who still reads.
+void Aggregation::look_at_punch(const Entry& entry) {
+  Scope& scope = scopes_[depth_ - 1];
+  const Epoch punched_before = std::exchange(scope.punched_before, entry.record.version.epoch);
+  if (entry.record.version.epoch > through()) return;
+  if (is_any_kept_in(entry.record.version.epoch, punched_before))
+    scope.punches.push_back(entry.record.version);
+  else
+    drop(entry.key, entry.space);
+}
+
+void Aggregation::look_at_single(const Entry& entry) {
+  const Version version = entry.record.version;
+  const bool is_same_version = has_single_ && single_ == version;  // A further part of it.
   if (!is_same_version) {
     const Epoch replaced = has_single_ ? single_.epoch : kEpochMax;
     has_single_ = true;
-    single_ = record.version;
-    if (shape.is_punch()) {
-      if (record.version.epoch <= through()) {
-        single_punches_.push_back({.key = key, .is_seen = is_newest_at_kept(record.version.epoch, replaced)});
-      }
+    single_ = version;
+    if (entry.shape.is_punch()) {
+      if (version.epoch > through()) return;
+      if (is_any_kept_in(version.epoch, replaced))
+        single_punches_.emplace_back(entry.key, entry.space);
+      else
+        drop(entry.key, entry.space);
       return;
     }
-    single_is_kept_ = record.version.epoch > through() || is_seen_between(record.version, replaced);
+    single_is_kept_ = version.epoch > through() || is_seen_between(version, replaced);
     if (single_is_kept_) {
-      keep(record.version);
+      keep(version);
       single_punches_.clear();  // They hide this one.
     }
   }
-  if (!single_is_kept_) dropper_.drop(key);
+  if (!single_is_kept_) drop(entry.key, entry.space);
 }
 
-Task<Status> Aggregation::look_at_extent(const Bytes& key, const RecordKey& record, const ValueShape& shape) {
-  const bool is_old = record.version.epoch <= through();
-  if (shape.is_punch()) {
-    if (is_old) {
-      ExtentPunch punch;
-      punch.key = key;
-      punch.start = record.start;
-      punch.end = record.start + shape.count;
-      punch.version = record.version;
-      if (is_clone()) {
-        CO_TRY_ASSIGN(punch.is_seen, co_await is_extent_seen(record, shape));
-      }
-      extent_punches_.push_back(std::move(punch));
-    }
+Task<Status> Aggregation::look_at_extent(const Entry& entry) {
+  const Version version = entry.record.version;
+  const bool is_old = version.epoch <= through();
+  if (entry.shape.is_punch()) {
+    has_extent_punches_ = has_extent_punches_ || is_old;
   } else {
     bool is_kept = true;
     if (is_old) {
-      CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(record, shape));
+      // The extent before this one in the index is newer; usually it replaced the same records.
+      Epoch replaced = kEpochMax;
+      if (extent_before_.is_set && extent_before_.level == entry.record.level &&
+          extent_before_.start == entry.record.start && extent_before_.count >= entry.shape.count) {
+        replaced = extent_before_.epoch;
+      }
+      CO_TRY_ASSIGN(is_kept, co_await is_extent_seen(entry.record, entry.shape, replaced));
     }
     if (is_kept) {
-      keep(record.version);
-      oldest_extent_kept_ = std::min(oldest_extent_kept_, record.version);
+      keep(version);
+      oldest_extent_kept_ = std::min(oldest_extent_kept_, version);
     } else {
-      dropper_.drop(key);
+      drop(entry.key, entry.space);
     }
   }
   extent_before_.is_set = true;
-  extent_before_.level = record.level;
-  extent_before_.start = record.start;
-  extent_before_.count = shape.count;
-  extent_before_.epoch = record.version.epoch;
+  extent_before_.level = entry.record.level;
+  extent_before_.start = entry.record.start;
+  extent_before_.count = entry.shape.count;
+  extent_before_.epoch = version.epoch;
   co_return ok();
 }
 
-Task<Result<bool>> Aggregation::is_extent_seen(const RecordKey& record, const ValueShape& shape) {
-  // The extent before this one in the index is newer; usually it replaced the same records.
-  Epoch replaced = kEpochMax;
-  if (extent_before_.is_set && extent_before_.level == record.level && extent_before_.start == record.start &&
-      extent_before_.count >= shape.count) {
-    replaced = extent_before_.epoch;
-  }
+// `replaced`: from this epoch on something else is there.
+Task<Result<bool>> Aggregation::is_extent_seen(const RecordKey& record, const ValueShape& shape, Epoch replaced) {
   if (!is_seen_between(record.version, replaced)) co_return false;
   ExtentSet set;
   const uint64_t end = record.start + shape.count;
@@ -271,123 +326,22 @@ Task<Result<bool>> Aggregation::is_extent_seen(const RecordKey& record, const Va
     const Version floor = floor_at(kept_[i]);
     if (kept_[i] >= replaced || record.version < floor) continue;
     set.clear();
+    work_ += kLookupWork;
     CO_TRY(co_await lookup_.overlapping(scopes_[kAkey].prefix, record.start, end, kept_[i], floor,
                                         Lookup::Values::kLeaveOut, set));
     const std::vector<VisiblePart> parts = visible_parts(set.candidates, record.start, end);
+    uint64_t seen = 0;
     for (const VisiblePart& part : parts) {
-      if (set.candidates[part.candidate].version == record.version) co_return true;
+      if (set.candidates[part.candidate].version == record.version) seen += part.end - part.start;
     }
+    if (seen == 0) continue;
+    if (shape.is_punch()) co_return true;
+    LayerSeen& layer = layers_[kept_from(record.version.epoch)];
+    if (shape.count * shape.record_size * kMergeFactor <= kPieceSizeMax) ++layer.small_extents;
+    if (seen != shape.count) layer.is_partly_hidden = true;
+    co_return true;
   }
   co_return false;
-}
-
-Task<Result<AggregateProgress>> TargetStore::aggregate(Uuid id, Epoch through) {
-  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
-  const Gate::Pass pass = background_.enter();
-  if (!pass) co_return Status(Code::kCanceled, "the store is closing");
-  co_await container->maintenance.acquire();
-  const Permit alone(container->maintenance, 1);
-  std::vector<Epoch> kept;
-  {
-    co_await turn_.acquire();
-    const Permit turn(turn_, 1);
-    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
-    through = std::min(through, container->newest_readable());
-    if (container->transactions != nullptr) {  // It may still write at its epoch.
-      const Epoch undecided = container->transactions->intents.oldest();
-      through = std::min(through, Epoch{undecided.value - 1});
-    }
-    through = std::max(container->aggregated_through, through);
-    if (through == kEpochZero) co_return AggregateProgress{};
-    if (through != container->aggregated_through) {
-      media::Batch batch;
-      batch.use_reserve();
-      ContainerInfoRecord info = container->info();
-      info.aggregated_through = through;
-      batch.put(container_info_key(container->number), encode_container_info(info));
-      const auto applied = co_await media_->apply(std::move(batch));
-      if (!applied) co_return applied.status();
-      container->aggregated_through = through;
-    }
-    for (const Epoch snapshot : container->snapshots) {
-      if (MUTATION("aggregation_forgets_snapshots", snapshot < through, false)) kept.push_back(snapshot);
-    }
-    for (const Epoch clone : container->clones) {
-      if (MUTATION("aggregation_forgets_clones", clone < through, false)) kept.push_back(clone);
-    }
-    for (const Epoch read : container->reads) {
-      if (MUTATION("aggregation_forgets_readers", read < through, false)) kept.push_back(read);
-    }
-    kept.push_back(through);
-    std::sort(kept.begin(), kept.end());
-    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
-  }
-  Aggregation aggregation(world_, *media_, turn_, *container, std::move(kept));
-  CO_TRY(co_await aggregation.run(background_));
-  co_return aggregation.progress();
-}
-
-namespace {
-
-Status check_discard(const ContainerState& container, Epoch begin, Epoch end) {
-  if (container.is_destroyed) return Status(Code::kNotFound, "the container was destroyed");
-  if (container.epochs == EpochMode::kExplicit && begin <= container.committing) {
-    return Status(Code::kInvalidArgument, "epoch " + std::to_string(begin.value) +
-                                              " was committed already; only what is above epoch " +
-                                              std::to_string(container.committing.value) + " can be discarded");
-  }
-  if (container.transactions != nullptr) {
-    for (const auto& [transaction, intent] : container.transactions->intents.all()) {
-      if (begin <= intent.id.epoch && intent.id.epoch <= end)
-        return Status(Code::kInProgress, "an undecided transaction is in the range to discard");
-    }
-  }
-  if (!container.clones.empty() && begin <= *container.clones.rbegin()) {
-    return Status(Code::kInvalidArgument, "a clone starts from epoch " +
-                                              std::to_string(container.clones.rbegin()->value) +
-                                              "; only what is above can be discarded");
-  }
-  return ok();
-}
-
-}  // namespace
-
-Task<Status> TargetStore::discard(Uuid id, Epoch begin, Epoch end) {
-  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
-  if (begin > end) co_return Status(Code::kInvalidArgument, "a range of epochs to discard ends before it begins");
-  const Gate::Pass pass = background_.enter();
-  if (!pass) co_return Status(Code::kCanceled, "the store is closing");
-  co_await container->maintenance.acquire();
-  const Permit alone(container->maintenance, 1);
-  {
-    co_await turn_.acquire();  // So that no write of these epochs is still on its way.
-    const Permit turn(turn_, 1);
-    CO_TRY(check_discard(*container, begin, end));
-    container->opened_at = clock_.next();  // Transactions begin again: history changes.
-    container->discarding = EpochRange{.begin = begin, .end = end};
-  }
-  const Status dropped = co_await drop_epochs(*container, begin, end);
-  {
-    co_await turn_.acquire();
-    const Permit turn(turn_, 1);
-    container->discarding.reset();
-    container->opened_at = clock_.next();
-    CO_TRY(dropped);
-    const bool newest_are_gone = container->epochs == EpochMode::kExplicit && end >= container->highest;
-    if (newest_are_gone && begin <= container->highest && !container->is_destroyed) {
-      const Epoch highest = std::max(container->committing, Epoch{begin.value - 1});
-      ContainerInfoRecord info = container->info();
-      info.bound = highest;
-      media::Batch batch;
-      batch.use_reserve();
-      batch.put(container_info_key(container->number), encode_container_info(info));
-      const auto applied = co_await media_->apply(std::move(batch));
-      if (!applied) co_return applied.status();
-      container->highest = container->bound = highest;
-    }
-  }
-  if (MUTATION("discard_isnt_durable", false, true)) co_return ok();
-  co_return co_await media_->flush();
 }
 
 }  // namespace aeon::vos

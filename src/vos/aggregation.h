@@ -1,9 +1,13 @@
-// One pass over a container that drops history nobody can see any more.
+// One pass over a container that drops history nobody can see any more, and writes anew what takes more than it should.
 //
 // What must stay is what a reader sees at each of the *kept epochs*: the pass's own boundary (which stands for every
 // later read too, since what is newer isn't touched), and snapshots and reads in progress before it. A value stays if
-// one of these sees any part of it; a punch stays if it still hides something that stays. An extent of which some
-// records are still seen stays whole.
+// one of these sees any part of it; a punch stays if it still hides something that stays.
+//
+// The extents of an array that were written between two kept epochs are a *layer*: no reader tells their epochs apart.
+// In each layer runs of small extents are merged (extent_merge.h), and extents of which much is hidden are trimmed:
+// their visible parts become extents of their own, with the same version, in the same blocks where those are hidden as
+// a whole. docs/design/space.md says why readers see no change.
 //
 // A clone's punches also hide what its bases have: of each thing the newest punch at a kept epoch stays, as long as a
 // base has records there.
@@ -12,10 +16,13 @@
 // record still holds when a later one is looked at.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "container_state.h"
 #include "lookup.h"
+#include "maintenance_pace.h"
 #include "record_dropper.h"
 #include "runtime/gate.h"
 #include "runtime/world.h"
@@ -25,93 +32,152 @@ namespace aeon::vos {
 
 class Aggregation {
  public:
-  // `kept` in order and unique; its last one is the boundary.
-  Aggregation(World& world, media::KeyBlockStore& media, Semaphore& turn, const ContainerState& container,
-              std::vector<Epoch> kept)
+  struct Setup {
+    std::vector<Epoch> kept;  // In order and unique; the last one is the boundary.
+    bool is_survey = false;  // Changes nothing, and counts what it would drop.
+    Epoch merge_through;  // Merges extents up to this epoch only: later ones may be overwritten again soon.
+    bool is_short_of_space = false;  // Trims for less.
+  };
+  // All of these outlive it. `gate` ends it by closing.
+  Aggregation(World& world, media::KeyBlockStore& media, Semaphore& turn, const Gate& gate, MaintenancePace& pace,
+              ContainerState& container, Setup setup)
       : world_(world),
         media_(media),
         turn_(turn),
+        gate_(gate),
+        pace_(pace),
         container_(container),
-        kept_(std::move(kept)),
+        setup_(std::move(setup)),
+        kept_(setup_.kept),
         lookup_(media),
         bases_(media, container),
         dropper_(media) {}
 
-  Task<Status> run(const Gate& gate);  // kCanceled if the gate closes or the container is destroyed.
-  AggregateProgress progress() const {
-    return {.entries_seen = seen_, .entries_dropped = dropper_.dropped(), .bytes_freed = dropper_.bytes_freed()};
-  }
+  Task<Status> run();  // kCanceled if the gate closes or the container is destroyed.
+  AggregateProgress progress() const;
+  // Of a survey.
+  const SpaceUse& seen_space() const { return seen_space_; }
+  const SpaceUse& dropped_space() const { return dropped_space_; }
 
  private:
   // An object, dkey or akey that the pass is in.
   struct Scope {
     Bytes prefix;
-    std::vector<Version> punches;  // Newest first.
+    std::vector<Version> punches;  // Newest first; for each kept epoch at most one.
+    Epoch punched_before = kEpochMax;  // Of the punch looked at last.
     Version oldest_kept = kNothingKept;
     Epoch newer_stamp = kEpochMax;  // Of an object: the one looked at last.
   };
   static constexpr Version kNothingKept{kEpochMax, ~uint64_t{0}};
   enum Level : size_t { kObject, kDkey, kAkey, kLevelCount };
 
-  struct ExtentPunch {
+  // A record and where the pass is.
+  struct Entry {
     Bytes key;
-    uint64_t start = 0;
-    uint64_t end = 0;
-    Version version;
-    bool is_seen = false;  // In a clone: a kept epoch sees it, so that it may hide something of the base.
+    RecordKey record;
+    ValueShape shape;
+    SpaceUse space;  // In a survey.
   };
-  struct SinglePunch {
-    Bytes key;
-    bool is_seen = false;
+  // What was kept of one akey's extents in one layer.
+  struct LayerSeen {
+    uint64_t small_extents = 0;
+    bool is_partly_hidden = false;
+  };
+  // Of a layer: what makes up some of an array, with its values.
+  struct Window {
+    uint64_t begin = 0, end = 0;
+    ExtentSet set;
+    std::vector<VisiblePart> parts;  // Of the layer only.
+  };
+  struct Layer {
+    Epoch after;  // Extents of later epochs,
+    Epoch at;  // up to this one, belong to it.
+    Version floor;
   };
 
   Epoch through() const { return kept_.back(); }
+  bool is_clone() const { return container_.base != nullptr; }
+  // Destroyed, and not kept for its clones.
+  bool is_over() const { return container_.is_destroyed && !container_.is_hidden; }
   Version floor_at(Epoch epoch) const;
+  // The first kept epoch at or behind `epoch`; the end if there is none.
+  size_t kept_from(Epoch epoch) const;
+  // Whether a kept epoch has nothing newer of the same kind: `end` is the epoch of the next newer one.
+  bool is_any_kept_in(Epoch begin, Epoch end) const {
+    const size_t first = kept_from(begin);
+    return first != kept_.size() && kept_[first] < end;
+  }
   // Whether a kept epoch from `version` to before `until` doesn't see it punched.
   bool is_seen_between(Version version, Epoch until) const;
-  // Whether a kept epoch has nothing newer of the same kind: `replaced` is the epoch of the next newer one.
-  bool is_newest_at_kept(Epoch epoch, Epoch replaced) const;
-  bool is_clone() const { return container_.base != nullptr; }
 
-  Task<Status> flush_if_full();  // Lets others run too.
-  Task<Status> enter(const Bytes& key, const RecordKey& record);
+  // aggregation.cc
+  void drop(const Bytes& key, const SpaceUse& space);
+  Task<Status> end_slice();
+  Task<Status> end_slice_if_full();
+  Task<Status> enter(const Entry& entry);
   Task<Status> leave(size_t level);  // This level and those below.
   Task<Status> leave_akey();
+  Task<Status> drop_extent_punches(Version oldest_kept, bool has_base);
   Task<Status> drop_mark();
-  Task<Status> look_at(const Bytes& key, const RecordKey& record, const ValueShape& shape);
-  void look_at_single(const Bytes& key, const RecordKey& record, const ValueShape& shape);
-  Task<Status> look_at_stamp(const Bytes& key, const RecordKey& record);
-  Task<Status> look_at_extent(const Bytes& key, const RecordKey& record, const ValueShape& shape);
-  Task<Result<bool>> is_extent_seen(const RecordKey& record, const ValueShape& shape);
+  Task<Status> look_at(const Entry& entry);
+  void look_at_punch(const Entry& entry);
+  void look_at_single(const Entry& entry);
+  Task<Status> look_at_extent(const Entry& entry);
+  Task<Status> look_at_stamp(const Entry& entry);
+  Task<Result<bool>> is_extent_seen(const RecordKey& record, const ValueShape& shape, Epoch replaced);
   void keep(Version version);
+
+  // aggregation_rewrite.cc
+  Task<Status> rewrite_akey();
+  Task<Status> rewrite_layer(const Layer* layer);
+  Task<Status> load_window(const Layer* layer, Window* window);
+  Task<Status> merge_window(const Window* window);
+  Task<Status> trim_window(const Window* window);
+  Task<Status> trim(const Window* window, size_t candidate, std::vector<VisiblePart> parts);
+  struct Rewrite;
+  Status remove(Rewrite* rewrite, const Window& window, size_t index, bool with_blocks);
+  Task<Status> read_part(Rewrite* rewrite, const Window* window, size_t index, uint64_t start, uint64_t end,
+                         MutableBytes out);
+  Task<Status> add_copy(Rewrite* rewrite, ExtentCandidate extent, uint64_t record_size, MutableBytes data);
+  void add_record(Rewrite* rewrite, const ExtentCandidate& extent, const ValueRecord& record);
+  Task<Status> apply(Rewrite* rewrite);
+  Bytes extent_key(const ExtentCandidate& extent) const;
+  void note_damage(const ExtentCandidate& extent, const Status& status);
 
   World& world_;
   media::KeyBlockStore& media_;
   Semaphore& turn_;  // The writer turn.
-  const ContainerState& container_;
-  const std::vector<Epoch> kept_;
+  const Gate& gate_;
+  MaintenancePace& pace_;
+  ContainerState& container_;
+  const Setup setup_;
+  const std::vector<Epoch>& kept_;
   Lookup lookup_;  // Of the container's own records.
-  Lookup bases_;   // Of what a clone hides in its bases.
+  Lookup bases_;  // Of what a clone hides in its bases.
   RecordDropper dropper_;
   Scope scopes_[kLevelCount];
   size_t depth_ = 0;  // Scopes entered.
   uint64_t seen_ = 0;
+  uint64_t work_ = 0;  // Since the last slice.
+  SpaceUse seen_space_;
+  SpaceUse dropped_space_;
+  AggregateProgress rewritten_;
 
   // Of the akey.
   bool several_shapes_ = false;
   bool has_single_ = false;
-  Version single_;                        // The version looked at last, and what became of it.
+  Version single_;  // The version looked at last, and what became of it.
   bool single_is_kept_ = false;
-  std::vector<SinglePunch> single_punches_;     // That nothing kept is hidden by yet.
+  std::vector<std::pair<Bytes, SpaceUse>> single_punches_;  // That nothing kept is hidden by yet; one a kept epoch.
   struct {
     bool is_set = false;
     uint8_t level = 0;
     uint64_t start = 0, count = 0;
     Epoch epoch;
   } extent_before_;
-  std::vector<ExtentPunch> extent_punches_;
+  bool has_extent_punches_ = false;
   Version oldest_extent_kept_ = kNothingKept;
-  uint64_t lookups_ = 0;
+  std::map<size_t, LayerSeen> layers_;  // By the index of the kept epoch that ends it.
 };
 
 }  // namespace aeon::vos

@@ -4,6 +4,7 @@
 #include "aggregation.h"
 #include "base/log.h"
 #include "record_dropper.h"
+#include "space_accounting.h"
 #include "target_store.h"
 
 namespace aeon::vos {
@@ -11,6 +12,7 @@ namespace aeon::vos {
 namespace {
 
 constexpr uint64_t kYieldEveryDropped = 512;
+constexpr Duration kPauseMax = std::chrono::milliseconds(20);
 constexpr Duration kTrimRetryMin = std::chrono::seconds(1);
 constexpr Duration kTrimRetryMax = std::chrono::seconds(60);
 
@@ -88,6 +90,7 @@ Task<Status> TargetStore::create_container(Uuid id, ContainerOptions options) {
     store_le(value.data(), number);
     media::Batch batch;
     batch.put(container_record_key(id), value);
+    batch.put(space_key(number), encode_space({}));
     if (record.has_options()) batch.put(container_info_key(number), encode_container_info(record));
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
@@ -207,8 +210,12 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   const Epoch unseen{through.value + 1};
   CO_TRY(co_await drop_epochs(*hidden, unseen, kEpochMax));
   CO_TRY(co_await erase_transactions(hidden->number));
-  Aggregation aggregation(world_, *media_, turn_, *hidden, std::move(kept));
-  CO_TRY(co_await aggregation.run(background_));
+  Aggregation::Setup setup;
+  setup.kept = std::move(kept);
+  setup.merge_through = through;
+  MaintenancePace pace(world_.executor, foreground_calls_, closing_, kPauseMax);
+  Aggregation aggregation(world_, *media_, turn_, background_, pace, *hidden, std::move(setup));
+  CO_TRY(co_await aggregation.run());
 
   co_await turn_.acquire();
   const Permit turn(turn_, 1);

@@ -84,6 +84,10 @@ struct ContainerState {
   std::set<Epoch> snapshots;
   std::multiset<Epoch> reads;  // Epochs of reads in progress, which aggregation keeps whole.
   Semaphore maintenance;  // Aggregation and discard, one at a time.
+  AggregateProgress aggregation;
+  ByteCount written_since_aggregation = 0;
+  ByteCount look_at_written = 0;  // The policy isn't asked again before that much was written.
+  bool is_aggregation_due = false;  // The policy is being asked.
 
   // Null until the first transaction, which is all that other calls look at then.
   std::unique_ptr<ContainerTransactions> transactions;

@@ -146,6 +146,12 @@ Bytes dying_key(uint32_t number) {
   return key;
 }
 
+Bytes space_key(uint32_t number) {
+  Bytes key = store_prefix(StoreRecord::kSpace);
+  append_u32(key, number);
+  return key;
+}
+
 Bytes metadata_key(std::string_view name) {
   Bytes key = store_prefix(StoreRecord::kMetadata);
   const ByteView bytes = as_bytes(name);

@@ -36,6 +36,7 @@ enum class StoreRecord : uint8_t {
   kMetadata = 6,       // + name.
   kIntent = 7,         // + number, uuid of a prepared transaction, piece.
   kDecision = 8,  // + number, sequence: how a transaction was decided. Sequence 0: the epoch of those forgotten.
+  kSpace = 16,         // + number: counters of what the container's records take.
 };
 
 Bytes store_prefix(StoreRecord kind);
@@ -43,6 +44,7 @@ Bytes container_record_key(Uuid container);
 Bytes container_info_key(uint32_t number);
 Bytes snapshot_key(uint32_t number, Epoch epoch);
 Bytes dying_key(uint32_t number);
+Bytes space_key(uint32_t number);
 Bytes metadata_key(std::string_view name);
 Bytes intents_prefix(uint32_t number);  // Of all of a container's.
 Bytes intent_key(uint32_t number, Uuid transaction, uint32_t piece);

@@ -255,6 +255,20 @@ Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t e
 
 Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
                                  ExtentSet& set) {
+  // Levels are looked at one after the other. Should aggregation move extents between them meanwhile, look again.
+  const size_t candidates_before = set.candidates.size();
+  const size_t found_before = set.found.size();
+  while (true) {
+    const uint64_t moves = media_.move_count();
+    CO_TRY(co_await find_overlapping(akey, begin, end, epoch, floor, values, set));
+    if (media_.move_count() == moves) co_return ok();
+    set.candidates.resize(candidates_before);
+    set.found.resize(found_before);
+  }
+}
+
+Task<Status> Lookup::find_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor,
+                                      Values values, ExtentSet& set) {
   uint32_t container = load_be32(akey.data());  // Of the layer.
   bool hides_all = false;                       // An extent that covers the range hides the layers below.
   // The newest extent kept so far that starts there, at this level.
@@ -300,11 +314,30 @@ Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_
     found = extent.version < version && !shape.is_punch();
     return found ? GoOn::kStop : GoOn::kOlder;
   };
-  CO_TRY(co_await visit_overlapping(akey, begin, end, version.epoch, visit));
-  co_return found;
+  while (true) {
+    const uint64_t moves = media_.move_count();
+    CO_TRY(co_await visit_overlapping(akey, begin, end, version.epoch, visit));
+    if (found || media_.move_count() == moves) co_return found;
+  }
 }
 
 Task<Result<Lookup::Slice>> Lookup::slice_after(ByteView akey, uint64_t from, uint32_t count, Version floor) {
+  while (true) {
+    const uint64_t moves = media_.move_count();
+    CO_TRY_ASSIGN(const Slice slice, co_await find_slice_after(akey, from, count, floor));
+    if (media_.move_count() == moves) co_return slice;
+  }
+}
+
+Task<Result<uint64_t>> Lookup::slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor) {
+  while (true) {
+    const uint64_t moves = media_.move_count();
+    CO_TRY_ASSIGN(const uint64_t smallest, co_await find_slice_before(akey, before, count, floor));
+    if (media_.move_count() == moves) co_return smallest;
+  }
+}
+
+Task<Result<Lookup::Slice>> Lookup::find_slice_after(ByteView akey, uint64_t from, uint32_t count, Version floor) {
   Slice slice;
   CO_TRY(co_await cut_after(akey, from, count, slice));
   Bytes moved;
@@ -354,7 +387,7 @@ Task<Status> Lookup::cut_after(ByteView akey, uint64_t from, uint32_t count, Sli
   co_return ok();
 }
 
-Task<Result<uint64_t>> Lookup::slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor) {
+Task<Result<uint64_t>> Lookup::find_slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor) {
   uint64_t smallest = kNoExtent;
   CO_TRY(co_await cut_before(akey, before, count, smallest));
   Bytes moved;

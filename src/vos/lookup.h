@@ -39,9 +39,9 @@ class Lookup {
  public:
   // Through the container's layers; it must outlive the lookup.
   Lookup(media::KeyBlockStore& media, const ContainerState& container)
-      : layers_(container.layers), scan_(media), probe_(media) {}
+      : media_(media), layers_(container.layers), scan_(media), probe_(media) {}
   // Of one container's own records, whichever the prefixes name.
-  explicit Lookup(media::KeyBlockStore& media) : scan_(media), probe_(media) {}
+  explicit Lookup(media::KeyBlockStore& media) : media_(media), scan_(media), probe_(media) {}
 
   // The layers that are left to look at behind `layer`: moves to the next, and answers whether there is one of which
   // `floor` doesn't hide all.
@@ -104,10 +104,16 @@ class Lookup {
   template <typename Visit>
   Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit);
 
+  // As their namesakes, but they may miss what is moved meanwhile.
+  Task<Status> find_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
+                                ExtentSet& set);
+  Task<Result<Slice>> find_slice_after(ByteView akey, uint64_t from, uint32_t count, Version floor);
+  Task<Result<uint64_t>> find_slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor);
   // The same in one layer: narrows the slice, lowers the smallest start.
   Task<Status> cut_after(ByteView akey, uint64_t from, uint32_t count, Slice& slice);
   Task<Status> cut_before(ByteView akey, uint64_t before, uint32_t count, uint64_t& smallest);
 
+  media::KeyBlockStore& media_;
   std::span<const Layer> layers_;  // Empty: one layer.
   media::Cursor scan_;  // Walks; the calls it makes on the way use probe_.
   media::Cursor probe_;

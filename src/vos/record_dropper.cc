@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mutation.h"
 #include "key_codec.h"
+#include "space_accounting.h"
 #include "value_record.h"
 
 namespace aeon::vos {
@@ -43,6 +44,7 @@ Task<Status> RecordDropper::erase_first(size_t count) {
   media::Batch batch;
   uint64_t dropped = 0;
   ByteCount bytes_freed = 0;
+  SpaceUse space;
   for (size_t i = 0; i < count; ++i) {
     const Bytes& key = keys_[i];
     CO_TRY(co_await cursor.seek(key));
@@ -54,6 +56,7 @@ Task<Status> RecordDropper::erase_first(size_t count) {
       log::warn("damaged_record_erased", {{"record", describe_record_key(key)}, {"status", record.status()}});
       continue;
     }
+    space += space_of_record(*record, key, cursor.value());
     if (record->kind != RecordKey::Kind::kSingle && record->kind != RecordKey::Kind::kExtent) continue;
     const auto value = decode_value(cursor.value());
     if (!value) {
@@ -65,6 +68,7 @@ Task<Status> RecordDropper::erase_first(size_t count) {
     }
     bytes_freed += value->bytes();
   }
+  if (!keys_.empty()) add_space(batch, load_be32(keys_.front().data()), -space);
   const auto applied = co_await media_.apply(std::move(batch));
   if (!applied) co_return applied.status();
   dropped_ += dropped;

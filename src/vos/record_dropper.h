@@ -1,4 +1,4 @@
-// Erases records of objects with the blocks they have, some at a time.
+// Erases records of the objects of one container with the blocks they have, some at a time.
 #pragma once
 
 #include <vector>

@@ -69,6 +69,9 @@ std::string store_record_text(ByteView key) {
       if (rest.size() == 4) return "mark of destroyed container number " + std::to_string(load_be32(rest.data()));
       break;
     case StoreRecord::kMetadata: return "metadata " + printable_key(rest);
+    case StoreRecord::kSpace:
+      if (rest.size() == 4) return "space of container number " + std::to_string(load_be32(rest.data()));
+      break;
     default: break;  // Shown as bytes.
   }
   return "index key " + printable_key(key);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "record_dropper.h"
+#include "space_accounting.h"
 
 namespace aeon::vos {
 
@@ -75,6 +76,7 @@ Task<Status> TargetStore::load() {
     CO_TRY(co_await cursor.next());
   }
   if (media_->is_read_only()) co_return ok();
+  CO_TRY(co_await load_space());
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
   start_scrubber();
   co_return ok();
@@ -98,6 +100,23 @@ ScrubProgress TargetStore::scrub_progress() const {
 
 std::vector<DamagedPlace> TargetStore::damaged_places() const {
   return scrubber_ != nullptr ? scrubber_->damage() : std::vector<DamagedPlace>();
+}
+
+// Containers that were written by a program without counters, or whose counters are damaged, get them now.
+Task<Status> TargetStore::load_space() {
+  for (const auto& [id, container] : containers_) {
+    const auto stored = co_await read_space(*media_, container->number);
+    if (stored.is_ok() && stored->has_value()) continue;
+    if (!stored.is_ok() && stored.code() != Code::kCorrupt) co_return stored.status();
+    CO_TRY_ASSIGN(const SpaceUse counted, co_await count_space(*media_, container->number));
+    media::Batch batch;
+    batch.use_reserve();
+    batch.put(space_key(container->number), encode_space(counted));
+    const auto applied = co_await media_->apply(std::move(batch));
+    if (!applied) co_return applied.status();
+    log::info("container_space_counted", {{"container", id}, {"records", counted.records}});
+  }
+  co_return ok();
 }
 
 Task<Status> TargetStore::load_containers() {
@@ -259,6 +278,7 @@ Task<Status> TargetStore::erase_records(uint32_t number, ContainerRef destroyed)
       CO_TRY(co_await erase_transactions(number));
       media::Batch batch;
       batch.erase(dying_key(number));
+      batch.erase(space_key(number));
       const auto applied = co_await media_->apply(std::move(batch));
       co_return applied.status();
     }
@@ -277,6 +297,9 @@ Task<Result<ContainerInfo>> TargetStore::query_container(Uuid id) {
   info.highest_written = container->highest;
   info.aggregated_through = container->aggregated_through;
   info.snapshots.assign(container->snapshots.begin(), container->snapshots.end());
+  info.aggregation = container->aggregation;
+  CO_TRY_ASSIGN(const std::optional<SpaceUse> space, co_await read_space(*media_, container->number));
+  info.space = space.value_or(SpaceUse{});
   if (container->base != nullptr)
     info.base = CloneBase{.container = container->base->id, .epoch = container->base_epoch};
   info.clones.assign(container->clones.begin(), container->clones.end());

@@ -71,6 +71,9 @@ class TargetStore final : public Store {
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
   ScrubProgress scrub_progress() const override;
   std::vector<DamagedPlace> damaged_places() const override;
+  void set_aggregation_policy(AggregationPolicy policy) override { policy_ = policy; }
+  Task<Result<SpaceSurvey>> survey_space(Uuid container) override;
+  Task<Result<SpaceUse>> destroyed_space() override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
 
@@ -172,6 +175,7 @@ class TargetStore final : public Store {
   // target_store.cc
   Task<Status> load_containers();
   void start_scrubber();
+  Task<Status> load_space();
   Task<void> erase_container(uint32_t number, ContainerRef destroyed);
 
   // clones.cc
@@ -191,6 +195,14 @@ class TargetStore final : public Store {
   Task<Status> drop_epochs(const ContainerState& container, Epoch begin, Epoch end);
   Task<Status> erase_records(uint32_t number, ContainerRef destroyed);
 
+  // maintenance.cc
+  void note_written(const ContainerRef& container, ByteCount bytes);
+  bool is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const;
+  Task<void> aggregate_in_background(ContainerRef container);
+  Task<Result<AggregateProgress>> run_aggregation(ContainerRef container, Epoch through, bool is_background);
+  // Of snapshots and reads in progress before `through`, and that itself.
+  static std::vector<Epoch> kept_epochs(const ContainerState& container, Epoch through);
+
   // object_query.cc
   Task<Result<QueriedKey>> query_dkey(Lookup& lookup, ByteView dkey_prefix, uint32_t flags, const Bytes& akey,
                                       ObjectId id, Epoch epoch, Version object_floor);
@@ -208,6 +220,7 @@ class TargetStore final : public Store {
   StoreInfoRecord info_;  // As stored.
   uint64_t next_minor_ = 0;  // Of late writes.
   bool is_closed_ = false;
+  AggregationPolicy policy_;
   uint64_t foreground_calls_ = 0;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.

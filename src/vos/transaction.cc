@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "space_accounting.h"
 
 namespace aeon::vos {
 
@@ -340,8 +341,8 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       }
       const bool is_new_epoch = epoch > clock_.last();
       const Version first{.epoch = epoch, .minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_};
-      const Version end = visit_records(changes, first, [&records](ByteView key, ByteView value) {
-        records.push_back({.key = to_bytes(key), .value = to_bytes(value)});
+      const Version end = visit_records(changes, first, [&records](ByteView key, const PreparedValue* value) {
+        records.push_back({.key = to_bytes(key), .value = value == nullptr ? Bytes() : value->value});
       });
       const uint64_t next_minor = is_new_epoch ? next_minor_ : end.minor - kLateMinorBase;
 
@@ -357,6 +358,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
         commit.erase(key);
       }
       for (const IntentImage::Record& record : image.records) commit.put(record.key, record.value);
+      add_space(commit, container->number, SpaceUse{.records = 1});
       transactions.decisions.put_into(commit, container->number, {.transaction = uuid, .epoch = epoch});
       const ByteCount size = std::max(commit.size(), batch.size());
       const ByteCount size_max = media_->space().log_size / 2;
@@ -410,6 +412,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   media::Batch batch;
   batch.use_reserve();
   IntentImage image;
+  SpaceUse added;
   if (intent != nullptr) {
     uint32_t piece_count = 0;
     CO_TRY_ASSIGN(image, co_await read_intent(container->number, decision.transaction, piece_count));
@@ -419,12 +422,15 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
     for (const IntentImage::Record& record : image.records) {
       if (decision.is_commit()) {
         batch.put(record.key, record.value);
+        CO_TRY_ASSIGN(const RecordKey key, decode_record_key(record.key));
+        added += space_of_record(key, record.key, record.value);
         continue;
       }
       CO_TRY_ASSIGN(const std::vector<media::BlockRange> blocks, blocks_of(record));
       for (const media::BlockRange& range : blocks) batch.free(range);
     }
   }
+  add_space(batch, container->number, added);
   transactions.decisions.put_into(batch, container->number, decision);
   if (intent != nullptr) transactions.intents.give_back_headroom(*media_, decision.transaction);
   media::Batch again = batch;

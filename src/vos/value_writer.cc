@@ -263,6 +263,8 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
         record.blocks = take_blocks(blocks, blocks_for(bytes));
         CO_TRY(co_await write_piece(media, record.blocks, source, run.offset + at, bytes));
       }
+      value.bytes = bytes;
+      value.block_bytes = record.blocks.empty() ? 0 : blocks_for(bytes) * media::kBlockSize;
       value.value = encode_value(record);
       if (value.value.size() > media::kValueSizeMax) {
         co_return Status(Code::kNoSpace, "free space is in too many small pieces for a record of " +

@@ -37,6 +37,8 @@ struct PreparedValue {
   uint64_t start = 0;   // Extents.
   uint64_t count = 0;   // Extents.
   uint16_t part = 0;    // Single values.
+  ByteCount bytes = 0;  // Of the value.
+  ByteCount block_bytes = 0;
   Bytes value;
 };
 

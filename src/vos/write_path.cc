@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/mutation.h"
+#include "space_accounting.h"
 #include "target_store.h"
 #include "write_path.h"
 
@@ -342,8 +343,12 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     }
 
     const Version first{.epoch = epoch, .minor = is_new_epoch ? 0 : kLateMinorBase + next_minor_};
-    const Version end =
-        visit_records(changes, first, [&batch](ByteView key, ByteView value) { batch.put(key, value); });
+    SpaceUse added;
+    const Version end = visit_records(changes, first, [&batch, &added](ByteView key, const PreparedValue* value) {
+      const ByteView encoded = value == nullptr ? ByteView() : ByteView(value->value);
+      batch.put(key, encoded);
+      added += value == nullptr ? space_of(key, {}, 0, 0) : space_of(key, encoded, value->bytes, value->block_bytes);
+    });
     if (container->layers.front().has_stamps) add_stamps(changes, epoch, batch);
     const uint64_t next_minor = is_new_epoch ? next_minor_ : end.minor - kLateMinorBase;
     const bool only_punches = std::all_of(changes.begin(), changes.end(), [](const Change& change) {
@@ -352,10 +357,12 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     if (only_punches) batch.use_reserve();
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
     if (transaction != nullptr) put_commit_decision(*container, *transaction, epoch, batch);
+    add_space(batch, container->number, added);
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
     reservation.adopted();
+    note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);
     container->highest = std::max(container->highest, epoch);
     next_minor_ = next_minor;

@@ -9,8 +9,8 @@ namespace aeon::vos {
 // Minors of writes at epochs that aren't new start here, above those of a call at a new epoch.
 inline constexpr uint64_t kLateMinorBase = uint64_t{1} << 32;
 
-// Calls visit(key, value) for the records that the changes make, with versions from `first` on; returns the version
-// behind the last.
+// Calls visit(key, value), for punches with null, for the records that the changes make, with versions from `first` on;
+// returns the version behind the last.
 template <typename Visit>
 Version TargetStore::visit_records(const std::vector<Change>& changes, Version first, Visit visit) {
   Version version = first;
@@ -22,7 +22,7 @@ Version TargetStore::visit_records(const std::vector<Change>& changes, Version f
                                                       : change.akey;
       key.push_back(kPunchTag);
       append_version(key, version);
-      visit(key, ByteView());
+      visit(key, static_cast<const PreparedValue*>(nullptr));
       version.minor += MUTATION("punch_and_update_share_a_version", 1, 0);
       continue;
     }
@@ -37,7 +37,7 @@ Version TargetStore::visit_records(const std::vector<Change>& changes, Version f
         append_version(key, version);
         append_part(key, value.part);
       }
-      visit(key, value.value);
+      visit(key, &value);
     }
     ++version.minor;
   }

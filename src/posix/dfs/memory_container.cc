@@ -286,6 +286,7 @@ Task<Status> MemoryContainer::flush() {
 
 // What file systems don't use.
 Task<Result<client::ContainerInfo>> MemoryContainer::query() { co_return client::ContainerInfo(); }
+Task<Result<SpaceSurvey>> MemoryContainer::survey_space() { co_return SpaceSurvey(); }
 Task<Result<client::Properties>> MemoryContainer::properties() { co_return client::Properties(); }
 Task<Status> MemoryContainer::set_properties(client::Properties) { co_return ok(); }
 Task<Result<std::map<std::string, Bytes>>> MemoryContainer::attributes() { co_return std::map<std::string, Bytes>(); }

@@ -38,6 +38,7 @@ class MemoryContainer final : public client::Container {
   client::Access access() const override { return opened_for; }
   Executor& executor() override { return executor_; }
   Task<Result<client::ContainerInfo>> query() override;
+  Task<Result<SpaceSurvey>> survey_space() override;
   Task<Result<client::Properties>> properties() override;
   Task<Status> set_properties(client::Properties changed) override;
   Task<Result<std::map<std::string, Bytes>>> attributes() override;

@@ -362,6 +362,8 @@ Task<Result<wire::ContainerInfo>> ContainerService::info(ContainerRef container)
   info.handle_count = container->handle_count;
   info.opened_unix_ns = container->opened_unix_ns;
   info.modified_unix_ns = container->modified_unix_ns;
+  info.space = stored.space;
+  info.aggregation = stored.aggregation;
   co_return info;
 }
 
@@ -386,6 +388,9 @@ Task<Result<wire::ContainerListReply>> ContainerService::list(wire::ContainerLis
 Task<Result<wire::ContainerQueryReply>> ContainerService::query(wire::ContainerQueryRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
   wire::ContainerQueryReply reply;
+  if (request.with_survey) {
+    CO_TRY_ASSIGN(reply.survey, co_await store_.survey_space(container->id));
+  }
   CO_TRY_ASSIGN(reply.container, co_await info(container));
   co_return reply;
 }

@@ -119,11 +119,36 @@ Result<wire::EmptyReply> PoolService::disconnect(wire::PoolDisconnectRequest req
   return wire::EmptyReply{};
 }
 
-Result<wire::PoolQueryReply> PoolService::query(wire::PoolQueryRequest request, rpc::ServerCall&) {
-  TRY(check(request.handle, false));
+Task<Result<PoolSpace>> PoolService::space() {
+  PoolSpace sum;
+  for (vos::Store* const target : targets_) {
+    CO_TRY_ASSIGN(const std::vector<Uuid> containers, co_await target->list_containers());
+    for (const Uuid id : containers) {
+      const Result<vos::ContainerInfo> container = co_await target->query_container(id);
+      if (container.code() == Code::kNotFound) continue;  // Destroyed meanwhile.
+      if (!container.is_ok()) co_return container.status();
+      sum.containers += container->space;
+    }
+    CO_TRY_ASSIGN(const SpaceUse destroyed, co_await target->destroyed_space());
+    sum.destroyed += destroyed;
+    const media::Space space = target->media().space();
+    sum.blocks += space.blocks_used;
+    sum.index += space.index_used;
+    sum.log += space.log_size;
+    sum.reserved += space.reserved;
+    sum.waiting += space.waiting;
+    sum.free_pieces += space.free_extents;
+    sum.largest_free = std::max(sum.largest_free, space.largest_free);
+  }
+  co_return sum;
+}
+
+Task<Result<wire::PoolQueryReply>> PoolService::query(wire::PoolQueryRequest request, rpc::ServerCall&) {
+  CO_TRY(check(request.handle, false));
   wire::PoolQueryReply reply;
+  CO_TRY_ASSIGN(reply.space, co_await space());
   reply.pool = info();
-  return reply;
+  co_return reply;
 }
 
 Result<wire::AttributesReply> PoolService::attributes(wire::PoolAttributesRequest request, rpc::ServerCall&) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/data_model.h"
+#include "base/space_use.h"
 #include "base/status.h"
 #include "runtime/executor.h"
 #include "runtime/task.h"
@@ -35,6 +36,7 @@ struct PoolInfo {
   ByteCount capacity = 0;   // Bytes the pool may hold in all, and what is left of them for user data.
   ByteCount free = 0;
   uint32_t container_count = 0;
+  std::optional<PoolSpace> space;  // Of Pool::query().
 };
 
 // Container properties by their DAOS 2.x property id (0x1001…; kPropLabel etc. below); a number or a text.
@@ -51,6 +53,8 @@ struct ContainerInfo {
   uint32_t handle_count = 0;
   uint64_t opened_unix_ns = 0;   // Metadata open and modify times.
   uint64_t modified_unix_ns = 0;
+  SpaceUse space;                // All epochs.
+  AggregateProgress aggregation; // The one that runs, or the last one.
 };
 
 struct SnapshotInfo {
@@ -124,6 +128,8 @@ class Container {
   virtual Executor& executor() = 0;
 
   virtual Task<Result<ContainerInfo>> query() = 0;
+  // Looks at all that is stored: how much of it is history, and how much aggregation would free.
+  virtual Task<Result<SpaceSurvey>> survey_space() = 0;
   virtual Task<Result<Properties>> properties() = 0;
   virtual Task<Status> set_properties(Properties changed) = 0;
   // User attributes: names ≤ 511 bytes to values ≤ 4 KiB.

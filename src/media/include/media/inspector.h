@@ -68,7 +68,7 @@ struct LogReport {
 };
 
 struct LogEntryReport {
-  enum class Kind : uint8_t { kPut, kErase, kAdopt, kFree };
+  enum class Kind : uint8_t { kPut, kErase, kAdd, kAdopt, kFree };
   Kind kind = Kind::kPut;
   ByteView key;  // Into the record.
   ByteView value;

@@ -6,8 +6,8 @@
 // The index is a copy-on-write B+tree of pages. A batch first changes pages in memory and appends one record to the
 // log (group commit); a checkpoint freezes the tree in O(1), writes the pages changed since the last one to new
 // blocks, then the superblock with the new root, and so frees the log up to the freeze. Opening reads the newest
-// good superblock and replays the log behind its freeze. Replaying a record twice is harmless: records are puts and
-// erases of exact keys. Format: docs/design/store-format.md.
+// good superblock and replays the log exactly from its freeze on, so that each record counts once, also one that adds
+// to a counter. Format: docs/design/store-format.md.
 //
 // Promises
 //   - A batch is all there or not at all after any crash; what wait_durable() acknowledged is there. After a crash
@@ -26,6 +26,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Batch {
  public:
   void put(ByteView key, ByteView value);
   void erase(ByteView key);
+  // Adds to the counters that the key's value holds: each is a 64-bit integer, little-endian, and those that the value
+  // doesn't have yet are zero. They wrap around.
+  void add(ByteView key, std::span<const int64_t> changes);
   // From a reserve() of the same store, fully written: belongs to the stored state from now on.
   void adopt(BlockRange blocks);
   // Belonged to the stored state; its content stays readable for pinned readers (see above).
@@ -61,12 +65,15 @@ class Batch {
   bool empty() const { return record_.empty(); }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
   bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
+  // It writes again elsewhere what it erases; see KeyBlockStore::move_count().
+  void mark_as_move() { is_move_ = true; }
+  bool is_move() const { return is_move_; }
   // The little that this batch puts lets more be removed later (a punch, the end of a container): it may use the
   // space reserved for deleting too.
   void use_reserve() { uses_reserve_ = true; }
   bool uses_reserve() const { return only_removes() || (uses_reserve_ && adopted_.empty()); }
   ByteCount size() const { return record_.size(); }  // About what the log takes.
-  size_t entry_count() const { return put_count_ + erase_count_; }
+  size_t entry_count() const { return put_count_ + erase_count_ + add_count_; }
 
   // What a log record holds; batch_codec.h reads it.
   ByteView record() const { return record_; }
@@ -82,8 +89,10 @@ class Batch {
   std::vector<BlockRange> adopted_;
   std::vector<BlockRange> freed_;
   bool uses_reserve_ = false;
+  bool is_move_ = false;
   size_t put_count_ = 0;
   size_t erase_count_ = 0;
+  size_t add_count_ = 0;
   bool is_oversized_ = false;
 };
 
@@ -104,6 +113,8 @@ struct OpenOptions {
   ByteCount checkpoint_log_bytes = 0;  // Start a checkpoint when this much log is in use; 0: half of the log.
   Duration write_behind = std::chrono::milliseconds(5);  // Batches nobody waits for are written after at most this.
   size_t page_size_max = 16 * kKiB;  // Index pages split beyond this.
+  bool discards = true;  // Gives freed space back to the file system or device, in the background.
+  ByteCount discard_size_min = kMiB;  // Pieces smaller than this stay: giving them back costs more than it saves.
   // Writes nothing to the disk, which may itself be read-only: what the log holds is replayed in memory. Changes are
   // refused (kReadOnly). A damaged allocator image, which reading doesn't need, is only logged; space() is wrong then.
   bool read_only = false;
@@ -117,13 +128,18 @@ struct Space {
   ByteCount free = 0;  // For user data: without the reserve.
   ByteCount blocks_used = 0;  // Adopted by batches.
   ByteCount index_used = 0;  // Pages of the last checkpoint.
+  ByteCount reserved = 0;  // Kept free for checkpoints and deleting.
+  ByteCount waiting = 0;  // Freed, and free as soon as the log or a checkpoint is durable and readers are done.
   ByteCount log_size = 0;
+  uint64_t free_extents = 0;  // Pieces that the free space is in.
+  ByteCount largest_free = 0;
 };
 
 struct Counters {
   uint64_t batches = 0, log_frames = 0, log_bytes = 0, flushes = 0, checkpoints = 0, pages_written = 0, pages_read = 0,
            replayed_batches = 0, pages_evicted = 0, pages_read_ahead = 0;
   ByteCount memory_budget = 0, memory_used = 0, memory_peak = 0;
+  ByteCount block_bytes_written = 0, page_bytes_written = 0, other_bytes_written = 0, bytes_discarded = 0;
 };
 
 class KeyBlockStore;
@@ -215,6 +231,10 @@ class KeyBlockStore {
 
   // Counts applies; a reader that saw the same number before and after didn't miss a change.
   virtual uint64_t change_count() const = 0;
+
+  // Counts batches marked as moves. Whoever looks at several places one after the other, and suspends in between, may
+  // miss what was moved from a place not yet looked at to one that was: it looks again if this number changed.
+  virtual uint64_t move_count() const = 0;
 
   // Blocks for new data, in as few ranges as there are (usually one). Not part of the stored state until adopted;
   // give them back with cancel() if they won't be.

@@ -45,10 +45,15 @@ struct RecxPage {
   Anchor next;
 };
 
-struct AggregateProgress {
-  uint64_t entries_seen = 0;
-  uint64_t entries_dropped = 0;
-  ByteCount bytes_freed = 0;
+// When a container is aggregated without being asked: after writes of `written_min` bytes and of `written_part` of what
+// it stores; of a quarter of that if less than `free_part` of the device is free. What was written in the last
+// `readable_for` of the clock's epochs stays readable at every epoch; a tenth of that when space is short.
+struct AggregationPolicy {
+  bool is_on = false;
+  Duration readable_for = std::chrono::seconds(30);
+  ByteCount written_min = 64 * kMiB;
+  double written_part = 0.25;
+  double free_part = 0.15;
 };
 
 struct StoreOptions {
@@ -149,11 +154,19 @@ class Store {
   virtual Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) = 0;
 
   // Drops history at or before `through` (at most the newest epoch written, or committed with explicit epochs) that
-  // neither a later read nor a snapshot nor a clone can see. Works in slices and yields between them.
-  // Discard drops every write with begin <= epoch <= end; kEpochMax: all from `begin` on. It is how writes that aren't
-  // committed are aborted. After a crash some of them may be left; repeating it is harmless. kInvalidArgument for
-  // epochs that were committed, or that a clone sees; kInProgress if there is an undecided transaction among them.
+  // neither a later read nor a snapshot nor a clone can see, and writes runs of small extents, and extents of which
+  // little is visible, anew. What was written anew has the newest epoch of its parts. Works in slices, with pauses
+  // while others call. Discard drops every write with begin <= epoch <= end; kEpochMax: all from `begin` on. It is how
+  // writes that aren't committed are aborted. After a crash some of them may be left; repeating it is harmless.
+  // kInvalidArgument for epochs that were committed, or that a clone sees; kInProgress if there is an undecided
+  // transaction among them.
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
+  // Aggregates by itself when much was written since the last time, or space gets short. Off until set.
+  virtual void set_aggregation_policy(AggregationPolicy policy) = 0;
+  // Looks at all records of a container, as aggregation does, and changes nothing.
+  virtual Task<Result<SpaceSurvey>> survey_space(Uuid container) = 0;
+  // What destroyed containers still take: they are being erased, or kept for their clones.
+  virtual Task<Result<SpaceUse>> destroyed_space() = 0;
   virtual Task<Status> discard(Uuid container, Epoch begin, Epoch end) = 0;
 
   // The background check of all that is stored (StoreOptions.scrub): how far it is, and what is damaged, as the last

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/data_model.h"
+#include "base/space_use.h"
 
 namespace aeon::vos {
 
@@ -36,6 +37,8 @@ struct ContainerInfo {
   Epoch highest_written;  // No write is above; the newest one unless that was discarded.
   Epoch aggregated_through;
   std::vector<Epoch> snapshots;  // In order.
+  SpaceUse space;  // All epochs; of a clone, what it has itself.
+  AggregateProgress aggregation;  // The one that runs, or the last since the store was opened.
   std::optional<CloneBase> base;  // Of a clone. The container may be destroyed by now.
   std::vector<Epoch> clones;  // The epochs that clones of this container start from, in order.
 };

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/space_use.h"
 #include "wire/archive.h"
 #include "wire/header.h"
 
@@ -97,9 +98,11 @@ struct ContainerInfo {
   uint32_t handle_count = 0;
   uint64_t opened_unix_ns = 0;
   uint64_t modified_unix_ns = 0;
+  SpaceUse space;
+  AggregateProgress aggregation;
   static void io(auto& archive, auto& self) {
     archive(self.id, self.label, self.layout_type, self.highest_committed, self.last_snapshot, self.snapshot_count,
-            self.handle_count, self.opened_unix_ns, self.modified_unix_ns);
+            self.handle_count, self.opened_unix_ns, self.modified_unix_ns, self.space, self.aggregation);
   }
 };
 
@@ -184,7 +187,8 @@ struct PoolDisconnectRequest {
 
 struct PoolQueryReply {
   PoolInfo pool;
-  static void io(auto& archive, auto& self) { archive(self.pool); }
+  PoolSpace space;
+  static void io(auto& archive, auto& self) { archive(self.pool, self.space); }
 };
 struct PoolQueryRequest {
   static constexpr Opcode kOpcode = Opcode::kPoolQuery;
@@ -283,14 +287,16 @@ struct ContainerListRequest {
 
 struct ContainerQueryReply {
   ContainerInfo container;
-  static void io(auto& archive, auto& self) { archive(self.container); }
+  std::optional<SpaceSurvey> survey;
+  static void io(auto& archive, auto& self) { archive(self.container, self.survey); }
 };
 struct ContainerQueryRequest {
   static constexpr Opcode kOpcode = Opcode::kContainerQuery;
   static constexpr bool kMayRepeat = true;
   using Reply = ContainerQueryReply;
   uint64_t handle = 0;
-  static void io(auto& archive, auto& self) { archive(self.handle); }
+  bool with_survey = false;
+  static void io(auto& archive, auto& self) { archive(self.handle, self.with_survey); }
 };
 
 struct ContainerPropertiesReply {

@@ -55,7 +55,8 @@ class PoolService {
   Result<wire::PoolListReply> list(wire::PoolListRequest, rpc::ServerCall&);
   Result<wire::PoolConnectReply> connect(wire::PoolConnectRequest, rpc::ServerCall&);
   Result<wire::EmptyReply> disconnect(wire::PoolDisconnectRequest, rpc::ServerCall&);
-  Result<wire::PoolQueryReply> query(wire::PoolQueryRequest, rpc::ServerCall&);
+  Task<Result<wire::PoolQueryReply>> query(wire::PoolQueryRequest, rpc::ServerCall&);
+  Task<Result<PoolSpace>> space();
   Result<wire::AttributesReply> attributes(wire::PoolAttributesRequest, rpc::ServerCall&);
   Task<Result<wire::EmptyReply>> change_attributes(wire::PoolChangeAttributesRequest, rpc::ServerCall&);
 
