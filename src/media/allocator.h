@@ -47,13 +47,23 @@ class Allocator {
   size_t extent_count() const { return extents_.extent_count(); }
   const ExtentSet& extents() const { return extents_; }
   uint64_t largest() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
+  // Blocks in pieces that an index page of the usual size fits into.
+  uint64_t free_for_pages() const { return page_blocks_; }
 
  private:
-  void index(uint64_t first, uint64_t count) { by_size_.insert({count, first}); }
-  void unindex(uint64_t first, uint64_t count) { by_size_.erase({count, first}); }
+  static constexpr uint64_t kPageBlocks = 4;
+  static uint64_t page_blocks_in(uint64_t count) { return count / kPageBlocks * kPageBlocks; }
+  void index(uint64_t first, uint64_t count) {
+    by_size_.insert({count, first});
+    page_blocks_ += page_blocks_in(count);
+  }
+  void unindex(uint64_t first, uint64_t count) {
+    if (by_size_.erase({count, first}) != 0) page_blocks_ -= page_blocks_in(count);
+  }
 
   ExtentSet extents_;
   std::set<std::pair<uint64_t, uint64_t>> by_size_;  // Count, first block.
+  uint64_t page_blocks_ = 0;
 };
 
 // What a checkpoint keeps of the allocator.

@@ -61,6 +61,8 @@ class BlockLedger {
 
   const std::vector<BlockRange>& held() const { return held_; }
   uint64_t free_count() const { return free_.free_count(); }
+  // Of these, the blocks in pieces that index pages fit into.
+  uint64_t free_for_pages() const { return free_.free_for_pages(); }
   uint64_t largest_free() const { return free_.largest(); }
   size_t free_extent_count() const { return free_.extent_count(); }
   size_t waiting_extent_count() const { return waiting_.size() + held_.size(); }

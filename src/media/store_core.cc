@@ -59,7 +59,7 @@ uint64_t StoreCore::checkpoint_need() const {
 
 bool StoreCore::has_space_for(const Batch& batch) const {
   const uint64_t slack = batch.only_removes() ? kRemoveSlack : batch.uses_reserve() ? kReserveSlack : kPutSlack;
-  const uint64_t free = ledger.free_count();
+  const uint64_t free = ledger.free_for_pages();  // What the checkpoint can use: single blocks don't help it.
   const uint64_t need = checkpoint_need() + slack;
   const uint64_t record_blocks = batch.size() / kBlockSize + 1;
   const uint64_t height = tree.height() + 1;
@@ -193,7 +193,13 @@ Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   if (!log->failure().is_ok()) return log->failure();
   ledger.release(log->durable());
   const uint64_t keep = checkpoint_need() + kDataSlack;
-  if (ledger.free_count() < keep || ledger.free_count() - keep < block_count) {
+  // The smallest piece that is large enough is taken. So few blocks come from pieces too small for pages, as long as
+  // there are any; what pages may need is never broken up.
+  const uint64_t for_pages = ledger.free_for_pages();
+  const uint64_t small_pieces = ledger.free_count() - for_pages;
+  const bool fits_small = block_count == 1 && small_pieces != 0;
+  const bool has_room = for_pages >= keep && (fits_small || for_pages - keep >= round_up(block_count, 4));
+  if (!has_room) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
   return ledger.reserve(block_count);
@@ -225,10 +231,11 @@ Space StoreCore::space() const {
   const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
   space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
-  space.free = ledger.free_count() > keep ? (ledger.free_count() - keep) * kBlockSize : 0;
+  space.free = ledger.free_for_pages() > keep ? (ledger.free_for_pages() - keep) * kBlockSize : 0;
   space.blocks_used = ledger.adopted_count() * kBlockSize;
   space.index_used = page_block_count * kBlockSize;
-  space.reserved = std::min(keep, ledger.free_count()) * kBlockSize;
+  space.reserved = std::min(keep, ledger.free_for_pages()) * kBlockSize;
+  space.small_pieces = (ledger.free_count() - ledger.free_for_pages()) * kBlockSize;
   uint64_t held = 0;
   for (const BlockRange& range : ledger.held()) held += range.count;
   space.waiting = (ledger.waiting_count() + held) * kBlockSize;

@@ -11,8 +11,10 @@ namespace aeon::vos {
 
 namespace {
 // A slice is this much work: entries looked at, and lookups, which cost more.
-constexpr uint64_t kSliceWork = 512;
-constexpr uint64_t kLookupWork = 8;
+constexpr uint64_t kSliceWork = 1024;
+constexpr uint64_t kLookupWork = 4;
+// When less than this part of the device is free, those who write must wait for space rather than for slices.
+constexpr uint64_t kUrgentPart = 12;
 }  // namespace
 
 Version Aggregation::floor_at(Epoch epoch) const {
@@ -67,6 +69,8 @@ Task<Status> Aggregation::end_slice() {
     container_.aggregation = progress();
     container_.aggregation.is_running = true;
   }
+  const media::Space space = media_.space();
+  if (space.free < space.capacity / kUrgentPart) pace_.set_pause_max(Duration::zero());
   co_await pace_.pause();
   if (gate_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
   if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");

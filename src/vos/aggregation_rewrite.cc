@@ -16,8 +16,9 @@ namespace aeon::vos {
 namespace {
 
 constexpr uint32_t kWindowExtents = 256;       // Of each size class, about.
+// What trimming frees is in pieces that index pages fit into, too.
+constexpr ByteCount kTrimUnit = 16 * kKiB;
 constexpr ByteCount kTrimUnitMax = 64 * kKiB;
-constexpr ByteCount kInlineTrimMin = kKiB;
 
 uint64_t blocks_for(uint64_t bytes) { return (bytes + media::kBlockSize - 1) / media::kBlockSize; }
 
@@ -36,6 +37,14 @@ std::vector<media::BlockRange> part_of(const std::vector<media::BlockRange>& ran
     first = 0;
   }
   return found;
+}
+
+ByteCount stored_bytes(ByteView value) {
+  ByteCount bytes = value.size();
+  const auto record = decode_value(value);
+  if (!record) return bytes;
+  for (const media::BlockRange& range : record->blocks) bytes += range.count * media::kBlockSize;
+  return bytes;
 }
 
 std::vector<uint32_t> checksums_of(ByteView data) {
@@ -101,10 +110,10 @@ Task<Status> Aggregation::rewrite_layer(const Layer* layer) {
     window.begin = std::max(from, slice.first_start);
     window.end = slice.end;
     CO_TRY(co_await load_window(layer, &window));
-    CO_TRY(co_await merge_window(&window));
-    // What was merged is gone, or whole.
-    CO_TRY(co_await load_window(layer, &window));
     CO_TRY(co_await trim_window(&window));
+    // What was trimmed is gone, or smaller.
+    CO_TRY(co_await load_window(layer, &window));
+    CO_TRY(co_await merge_window(&window));
     if (slice.end == Lookup::kNoExtent) co_return ok();
     from = slice.end;
     CO_TRY(co_await end_slice_if_full());
@@ -138,13 +147,18 @@ Task<Status> Aggregation::merge_window(const Window* window) {
   for (const ExtentCandidate& extent : window->set.candidates) {
     const bool is_whole = extent.start >= window->begin && extent.end <= window->end;
     extents.push_back({.record_size = window->set.found[extent.source].record_size,
+                       .count = extent.end - extent.start,
+                       .stored_bytes = extent.is_punch ? 0 : stored_bytes(window->set.found[extent.source].value),
                        .is_fixed = extent.is_punch || !is_whole || extent.version.epoch > setup_.merge_through});
   }
   std::vector<MergePart> parts;
   for (const VisiblePart& part : window->parts) {
     parts.push_back({.start = part.start, .end = part.end, .extent = part.candidate});
   }
-  const std::vector<Merge> merges = plan_merges(std::move(extents), parts, kPieceSizeMax);
+  MergeLimits limits;
+  limits.piece_size_max = kPieceSizeMax;
+  if (setup_.is_short_of_space) limits.freed_part = 0.25;
+  const std::vector<Merge> merges = plan_merges(std::move(extents), parts, limits);
   for (const Merge& merge : merges) {
     Rewrite rewrite(media_);
     Version newest;
@@ -288,52 +302,42 @@ Task<Status> Aggregation::trim_window(const Window* window) {
   co_return ok();
 }
 
-// The visible parts of the extent become extents of the same version. Where they are in blocks they keep those, from
-// one block boundary to the next; what such an extent has beyond the part is hidden as before. Parts that can't be cut
-// at block boundaries are copied, if that frees as much as it writes.
+// The visible parts of the extent become extents of the same version, in the blocks they are in: from one boundary of
+// kTrimUnit to the next; what such an extent has beyond the part is hidden as before.
 Task<Status> Aggregation::trim(const Window* window, size_t index, std::vector<VisiblePart> parts) {
   const ExtentCandidate extent = window->set.candidates[index];
   const Bytes& value = window->set.found[extent.source].value;
   CO_TRY_ASSIGN(const ValueRecord record, decode_value(value));
   const uint64_t size = record.record_size;
-  const uint64_t unit = std::lcm(size, media::kBlockSize) / size;  // Records.
-  const bool in_place = !record.blocks.empty() && unit * size <= kTrimUnitMax;
+  const uint64_t unit = std::lcm(size, kTrimUnit) / size;  // Records.
+  if (record.blocks.empty() || unit * size > kTrimUnitMax) co_return ok();
 
   std::vector<VisiblePart> rests;
   uint64_t kept = 0;
   for (VisiblePart part : parts) {
-    if (in_place) {
-      part.start = extent.start + (part.start - extent.start) / unit * unit;
-      part.end = std::min(extent.end, extent.start + round_up(part.end - extent.start, unit));
-    }
+    part.start = extent.start + (part.start - extent.start) / unit * unit;
+    part.end = std::min(extent.end, extent.start + round_up(part.end - extent.start, unit));
     if (!rests.empty() && rests.back().end >= part.start)
       rests.back().end = std::max(rests.back().end, part.end);
     else
       rests.push_back(part);
   }
   for (const VisiblePart& rest : rests) kept += rest.end - rest.start;
-  const uint64_t kept_bytes = kept * size;
-  const uint64_t hidden_bytes = record.bytes() - kept_bytes;
-  const bool pays = in_place ? hidden_bytes * (setup_.is_short_of_space ? 64 : 4) >= record.bytes()
-                             : hidden_bytes >= kept_bytes && hidden_bytes >= kInlineTrimMin;
-  if (!pays || hidden_bytes == 0) co_return ok();
+  const uint64_t hidden_bytes = record.bytes() - kept * size;
+  if (hidden_bytes == 0 || hidden_bytes * (setup_.is_short_of_space ? 64 : 4) < record.bytes()) co_return ok();
 
   Rewrite rewrite(media_);
-  CO_TRY(remove(&rewrite, *window, index, !in_place));
+  CO_TRY(remove(&rewrite, *window, index, false));
   uint64_t freed_to = 0;  // Blocks before this one are kept or freed.
   for (const VisiblePart& rest : rests) {
     DiskBuffer data((rest.end - rest.start) * size);
     const MutableBytes bytes = data.bytes().first((rest.end - rest.start) * size);
-    // Also where blocks stay: checksums are of other chunks now, and damage must not get good ones.
+    // Checksums are of other chunks now, and damage must not get good ones.
     CO_TRY(co_await read_part(&rewrite, window, index, rest.start, rest.end, bytes));
     if (!rewrite.is_possible) co_return ok();
     ExtentCandidate cut = extent;
     cut.start = rest.start;
     cut.end = rest.end;
-    if (!in_place) {
-      CO_TRY(co_await add_copy(&rewrite, cut, size, bytes));
-      continue;
-    }
     const uint64_t first = (rest.start - extent.start) * size / media::kBlockSize;
     ValueRecord part;
     part.kind = ValueRecord::Kind::kExtent;
@@ -345,10 +349,8 @@ Task<Status> Aggregation::trim(const Window* window, size_t index, std::vector<V
     for (const media::BlockRange& range : part_of(record.blocks, freed_to, first - freed_to)) rewrite.batch.free(range);
     freed_to = first + blocks_for(bytes.size());
   }
-  if (in_place) {
-    const uint64_t total = blocks_for(record.bytes());
-    for (const media::BlockRange& range : part_of(record.blocks, freed_to, total - freed_to)) rewrite.batch.free(range);
-  }
+  const uint64_t total = blocks_for(record.bytes());
+  for (const media::BlockRange& range : part_of(record.blocks, freed_to, total - freed_to)) rewrite.batch.free(range);
   co_return co_await apply(&rewrite);
 }
 

@@ -4,25 +4,53 @@
 #include <map>
 #include <numeric>
 
+#include "base/bytes.h"
+
 namespace aeon::vos {
 
 namespace {
 
+constexpr ByteCount kBlock = 4096;
+constexpr ByteCount kIndexBytes = 128;  // About, of one extent.
+constexpr ByteCount kFreedMin = 4096;
+constexpr ByteCount kLarge = 64 * kKiB;
+
 class Plan {
  public:
-  Plan(std::vector<MergeExtent> extents, const std::vector<MergePart>& parts, ByteCount piece_size_max)
-      : extents_(std::move(extents)), parts_(parts), piece_size_max_(piece_size_max) {}
+  Plan(std::vector<MergeExtent> extents, const std::vector<MergePart>& parts, MergeLimits limits)
+      : extents_(std::move(extents)), parts_(parts), limits_(limits) {}
 
   std::vector<Merge> make() {
+    const std::vector<MergeExtent> given = extents_;
     std::vector<Merge> merges;
-    // Each round decides about every group of pieces that depend on each other: it pays, or its largest extent stays.
+    decide(&Plan::leaves_few, merges);
+    // Large extents that are seen whole would only add to what freeing others costs.
+    std::vector<uint64_t> seen(given.size());
+    for (const MergePart& part : parts_) seen[part.extent] += part.count();
+    for (size_t i = 0; i < given.size(); ++i) {
+      const bool is_large = given[i].count * given[i].record_size >= kLarge;
+      extents_[i].is_fixed = given[i].is_fixed || (is_large && seen[i] == given[i].count);
+    }
+    for (const Merge& merge : merges) {
+      for (const size_t extent : merge.extents) extents_[extent].is_fixed = true;
+    }
+    decide(&Plan::frees_much, merges);
+    return merges;
+  }
+
+ private:
+  using Rule = bool (Plan::*)(const Merge& merge, uint64_t largest_size) const;
+
+  // Each round decides about every group of pieces that depend on each other: it pays, or its largest extent stays.
+  void decide(Rule pays, std::vector<Merge>& merges) {
     while (true) {
       cut();
-      if (pieces_.empty()) return merges;
+      if (pieces_.empty()) return;
       for (const auto& [root, members] : groups()) {
         Merge merge;
         size_t largest = 0;
-        if (!look_at(members, merge, largest)) {
+        const uint64_t largest_size = look_at(members, merge, largest);
+        if (!(this->*pays)(merge, largest_size)) {
           extents_[largest].is_fixed = true;
           continue;
         }
@@ -32,7 +60,6 @@ class Plan {
     }
   }
 
- private:
   uint64_t bytes(const MergePart& part) const { return part.count() * extents_[part.extent].record_size; }
 
   // Runs of neighbouring parts that may be merged, cut where they get too long.
@@ -46,7 +73,7 @@ class Plan {
       const bool is_next = !pieces_.empty() && pieces_.back().end == part.start &&
                            pieces_.back().first_part + pieces_.back().part_count == index &&
                            extents_[parts_[index - 1].extent].record_size == extent.record_size;
-      if (is_next && size + bytes(part) <= piece_size_max_) {
+      if (is_next && size + bytes(part) <= limits_.piece_size_max) {
         pieces_.back().end = part.end;
         ++pieces_.back().part_count;
         size += bytes(part);
@@ -80,7 +107,8 @@ class Plan {
     return groups;
   }
 
-  bool look_at(const std::vector<size_t>& members, Merge& merge, size_t& largest) const {
+  // What merging these pieces means, and how many bytes are visible of its largest extent.
+  uint64_t look_at(const std::vector<size_t>& members, Merge& merge, size_t& largest) const {
     std::map<size_t, uint64_t> sizes;  // Extent → bytes that are visible of it.
     for (const size_t member : members) {
       const Merge::Piece& piece = pieces_[member];
@@ -99,20 +127,36 @@ class Plan {
         largest = extent;
       }
     }
+    return largest_size;
+  }
+
+  bool leaves_few(const Merge& merge, uint64_t largest_size) const {
     return merge.extents.size() >= kMergeFactor * merge.pieces.size() && largest_size * kMergeFactor <= merge.bytes;
+  }
+
+  bool frees_much(const Merge& merge, uint64_t) const {
+    ByteCount before = 0;
+    for (const size_t extent : merge.extents) before += extents_[extent].stored_bytes;
+    ByteCount after = 0;
+    for (const Merge::Piece& piece : merge.pieces) {
+      const ByteCount size = (piece.end - piece.start) * extents_[parts_[piece.first_part].extent].record_size;
+      after += kIndexBytes + round_up(size, kBlock);
+    }
+    return before >= after + kFreedMin &&
+           static_cast<double>(before - after) >= limits_.freed_part * static_cast<double>(merge.bytes);
   }
 
   std::vector<MergeExtent> extents_;
   const std::vector<MergePart>& parts_;
-  const ByteCount piece_size_max_;
+  const MergeLimits limits_;
   std::vector<Merge::Piece> pieces_;
 };
 
 }  // namespace
 
 std::vector<Merge> plan_merges(std::vector<MergeExtent> extents, const std::vector<MergePart>& parts,
-                               ByteCount piece_size_max) {
-  return Plan(std::move(extents), parts, piece_size_max).make();
+                               MergeLimits limits) {
+  return Plan(std::move(extents), parts, limits).make();
 }
 
 }  // namespace aeon::vos

@@ -6,7 +6,8 @@
 //
 // It costs device writes, so it must pay: a merge leaves at most 1/kMergeFactor of the records, and none of its extents
 // has more than that share of its bytes. So however the array grows, a byte is written anew only
-// log(largest / smallest) / log(kMergeFactor) times: twice from 4 KiB to 1 MiB.
+// log(largest / smallest) / log(kMergeFactor) times: twice from 4 KiB to 1 MiB. Or it frees space, in proportion to
+// what it writes: extents that overlap are stored twice.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,8 @@ inline constexpr uint64_t kMergeFactor = 16;
 
 struct MergeExtent {
   uint64_t record_size = 0;
+  uint64_t count = 0;  // Of records, visible or not.
+  ByteCount stored_bytes = 0;  // In the index and in blocks.
   bool is_fixed = false;  // Stays as it is: a punch, or not known whole.
 };
 struct MergePart {
@@ -41,8 +44,13 @@ struct Merge {
   uint64_t bytes = 0;
 };
 
-// `parts` in order and without overlap. A piece has at most `piece_size_max` bytes, or is one part.
+struct MergeLimits {
+  ByteCount piece_size_max = 0;  // A piece has at most that many bytes, or is one part.
+  double freed_part = 0.5;  // A merge may also pay by freeing this part of what it writes.
+};
+
+// `parts` in order and without overlap.
 std::vector<Merge> plan_merges(std::vector<MergeExtent> extents, const std::vector<MergePart>& parts,
-                               ByteCount piece_size_max);
+                               MergeLimits limits);
 
 }  // namespace aeon::vos

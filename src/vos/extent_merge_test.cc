@@ -25,7 +25,7 @@ TEST(ExtentMerge, ManySmallNeighboursBecomeOneLarge) {
   std::vector<MergeExtent> extents;
   std::vector<MergePart> parts;
   add_run(7, 256, 4096, extents, parts);
-  const std::vector<Merge> merges = plan_merges(extents, parts, kMiB1);
+  const std::vector<Merge> merges = plan_merges(extents, parts, {.piece_size_max = kMiB1});
   ASSERT_EQ(merges.size(), 1u);
   ASSERT_EQ(merges[0].pieces.size(), 1u);
   EXPECT_EQ(merges[0].pieces[0].start, 7u);
@@ -38,10 +38,10 @@ TEST(ExtentMerge, FewOrUnequalNeighboursStay) {
   std::vector<MergeExtent> extents;
   std::vector<MergePart> parts;
   add_run(0, kMergeFactor - 1, 4096, extents, parts);
-  EXPECT_TRUE(plan_merges(extents, parts, kMiB1).empty());
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
   // One that has most of the bytes is no reason to write them all again.
   add_run((kMergeFactor - 1) * 4096, 1, 900'000, extents, parts);
-  EXPECT_TRUE(plan_merges(extents, parts, kMiB1).empty());
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
 }
 
 TEST(ExtentMerge, HolesPunchesAndOtherRecordSizesSeparate) {
@@ -49,14 +49,31 @@ TEST(ExtentMerge, HolesPunchesAndOtherRecordSizesSeparate) {
   std::vector<MergePart> parts;
   add_run(0, 10, 100, extents, parts);
   add_run(1001, 10, 100, extents, parts);  // One record is missing.
-  EXPECT_TRUE(plan_merges(extents, parts, kMiB1).empty());
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
   parts[10].start = 1000;  // Now it is there.
-  EXPECT_EQ(plan_merges(extents, parts, kMiB1).size(), 1u);
+  EXPECT_EQ(plan_merges(extents, parts, {.piece_size_max = kMiB1}).size(), 1u);
   extents[9].is_fixed = true;
-  EXPECT_TRUE(plan_merges(extents, parts, kMiB1).empty());
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
   extents[9].is_fixed = false;
   for (size_t i = 10; i < 20; ++i) extents[i].record_size = 2;
-  EXPECT_TRUE(plan_merges(extents, parts, kMiB1).empty());
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
+}
+
+TEST(ExtentMerge, WhatIsStoredTwiceIsMergedOnceThatFreesEnough) {
+  std::vector<MergeExtent> extents{{.record_size = 1, .stored_bytes = kMiB1}};
+  std::vector<MergePart> parts;
+  uint64_t at = 0;
+  for (int i = 0; i < 100; ++i) {  // Some of it, then something newer.
+    parts.push_back({.start = at, .end = at + 6000, .extent = 0});
+    parts.push_back({.start = at + 6000, .end = at + 10'000, .extent = extents.size()});
+    extents.push_back({.record_size = 1, .stored_bytes = 4100});
+    at += 10'000;
+  }
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
+  const std::vector<Merge> merges = plan_merges(extents, parts, {.piece_size_max = kMiB1, .freed_part = 0.25});
+  ASSERT_EQ(merges.size(), 1u);
+  EXPECT_EQ(merges[0].pieces.size(), 1u);
+  EXPECT_EQ(merges[0].extents.size(), 101u);
 }
 
 TEST(ExtentMerge, AnExtentGoesWholeOrNotAtAll) {
@@ -65,7 +82,7 @@ TEST(ExtentMerge, AnExtentGoesWholeOrNotAtAll) {
   add_run(0, 20, 100, extents, parts);
   // The first extent has a second part far away, with nothing to merge beside it: two pieces, so 20 aren't enough.
   parts.push_back({.start = 50'000, .end = 50'010, .extent = 0});
-  const std::vector<Merge> merges = plan_merges(extents, parts, kMiB1);
+  const std::vector<Merge> merges = plan_merges(extents, parts, {.piece_size_max = kMiB1});
   ASSERT_EQ(merges.size(), 1u);
   EXPECT_EQ(merges[0].extents.size(), 19u);
   EXPECT_EQ(merges[0].pieces[0].start, 100u);
@@ -89,8 +106,8 @@ TEST(ExtentMergeProperty, MergesReplaceExtentsWholeAndStayWithinTheLimits) {
     }
     const ByteCount limit = 1000;
     std::set<size_t> gone;
-    for (const Merge& merge : plan_merges(extents, parts, limit)) {
-      ASSERT_GE(merge.extents.size(), kMergeFactor * merge.pieces.size());
+    for (const Merge& merge : plan_merges(extents, parts, {.piece_size_max = limit})) {
+      ASSERT_GE(merge.extents.size(), kMergeFactor * merge.pieces.size());  // They store nothing twice here.
       std::set<size_t> of_merge;
       for (const size_t extent : merge.extents) {
         ASSERT_FALSE(extents[extent].is_fixed);

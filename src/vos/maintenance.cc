@@ -113,8 +113,8 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
   container->written_since_aggregation = 0;
   // By itself it merges only what a whole round didn't touch: what is overwritten all the time would be merged for
   // nothing, again and again.
-  setup.merge_through = is_background ? before : through;
   setup.is_short_of_space = is_short_of_space(media_->space(), policy_.free_part);
+  setup.merge_through = is_background && !setup.is_short_of_space ? before : through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_,
                        is_background ? kPauseMaxBackground : kPauseMaxAsked);
   Aggregation aggregation(world_, *media_, turn_, background_, pace, *container, std::move(setup));
@@ -141,10 +141,10 @@ void TargetStore::note_written(const ContainerRef& container, ByteCount bytes) {
 }
 
 bool TargetStore::is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const {
-  const bool is_short = is_short_of_space(media_->space(), policy_.free_part);
-  const double share = is_short ? 0.25 : 1;
-  const double wanted = share * std::max(policy_.written_part * static_cast<double>(std::max<int64_t>(stored_bytes, 0)),
-                                         static_cast<double>(policy_.written_min));
+  const auto stored = static_cast<double>(std::max<int64_t>(stored_bytes, 0));
+  // History must not take what is free before it is dropped.
+  const double wanted = std::min(std::max(policy_.written_part * stored, static_cast<double>(policy_.written_min)),
+                                 static_cast<double>(media_->space().free) / 8);
   return static_cast<double>(container.written_since_aggregation) >= wanted;
 }
 

@@ -19,14 +19,16 @@ class MaintenancePace {
   Task<void> pause() {
     const bool is_busy = calls_ != calls_seen_;
     calls_seen_ = calls_;  // Calls during the pause are a reason for the next one.
-    pause_ = is_busy ? std::clamp(pause_ * 2, kPauseMin, pause_max_) : Duration::zero();
-    if (!is_busy) {
+    pause_ = is_busy ? std::min(std::max(pause_ * 2, kPauseMin), pause_max_) : Duration::zero();
+    if (pause_ == Duration::zero()) {
       co_await yield(executor_);
       co_return;
     }
     ++pause_count_;
     static_cast<void>(co_await closing_.sleep_for(pause_));
   }
+  // From now on.
+  void set_pause_max(Duration pause_max) { pause_max_ = pause_max; }
   uint64_t pause_count() const { return pause_count_; }
 
  private:
@@ -35,7 +37,7 @@ class MaintenancePace {
   Executor& executor_;
   const uint64_t& calls_;
   Cancellation& closing_;
-  const Duration pause_max_;
+  Duration pause_max_;
   uint64_t calls_seen_;
   Duration pause_ = Duration::zero();
   uint64_t pause_count_ = 0;

@@ -131,6 +131,7 @@ struct Space {
   ByteCount reserved = 0;  // Kept free for checkpoints and deleting.
   ByteCount waiting = 0;  // Freed, and free as soon as the log or a checkpoint is durable and readers are done.
   ByteCount log_size = 0;
+  ByteCount small_pieces = 0;  // Free, in pieces too small for index pages: for single blocks only.
   uint64_t free_extents = 0;  // Pieces that the free space is in.
   ByteCount largest_free = 0;
 };

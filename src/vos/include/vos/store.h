@@ -46,8 +46,9 @@ struct RecxPage {
 };
 
 // When a container is aggregated without being asked: after writes of `written_min` bytes and of `written_part` of what
-// it stores; of a quarter of that if less than `free_part` of the device is free. What was written in the last
-// `readable_for` of the clock's epochs stays readable at every epoch; a tenth of that when space is short.
+// it stores, or of an eighth of what is free. With less than `free_part` of the device free it merges and trims more.
+// What was written in the last `readable_for` of the clock's epochs stays readable at every epoch; a tenth of that when
+// space is short.
 struct AggregationPolicy {
   bool is_on = false;
   Duration readable_for = std::chrono::seconds(30);
