@@ -453,6 +453,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   }
   transactions.intents.remove(decision.transaction);
   transactions.decisions.add(decision);
+  note_written(container, static_cast<ByteCount>(added.stored_bytes()));
   co_return *applied;
 }
 
