@@ -11,6 +11,7 @@
 #include "runtime/file_disk.h"
 #include "runtime/random.h"
 #include "runtime/reactor.h"
+#include "runtime/sync.h"
 #include "runtime/system.h"
 #include "tree.h"
 
@@ -89,7 +90,7 @@ Task<Status> put_all(KeyBlockStore* store) {
   co_return co_await store->checkpoint();
 }
 
-Task<void> get_some(KeyBlockStore* store, Random random, uint64_t count, int* running, Status* worst) {
+Task<void> get_some(KeyBlockStore* store, Random random, uint64_t count, int* running, Status* worst, Signal* ended) {
   Cursor cursor(*store);
   for (uint64_t i = 0; i < count && worst->is_ok(); ++i) {
     const Bytes key = small_key(random.below(kSmallValues));
@@ -97,16 +98,18 @@ Task<void> get_some(KeyBlockStore* store, Random random, uint64_t count, int* ru
     if (status.is_ok() && (!cursor.valid() || !equal_bytes(cursor.key(), key))) status = Status(Code::kNotFound, "key");
     if (!status.is_ok()) *worst = status;
   }
-  --*running;
+  if (--*running == 0) ended->notify_all();
 }
 
 Task<Status> get_with(World* world, KeyBlockStore* store, Random* random, int tasks, uint64_t count) {
   int running = tasks;
   Status worst;
+  Signal ended(world->executor);
   for (int i = 0; i < tasks; ++i) {
-    world->executor.spawn(get_some(store, random->fork(), count / static_cast<uint64_t>(tasks), &running, &worst));
+    world->executor.spawn(
+        get_some(store, random->fork(), count / static_cast<uint64_t>(tasks), &running, &worst, &ended));
   }
-  while (running != 0) co_await yield(world->executor);
+  while (running != 0) co_await ended.wait();
   co_return worst;
 }
 
