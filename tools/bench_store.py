@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Updates and fetches of an embedded system beside RocksDB and the bare disk (fio), in turns on one file system.
+"""Updates and fetches beside RocksDB and the bare disk (fio), in turns on one file system.
+
+First through the client of an embedded system ("cases"), then of the store of one target by itself ("target").
 
     ./dev bench store [--rounds N] [--seconds S] [--directory DIR]
 
@@ -22,7 +24,46 @@ FIO_CASES = {
     "write_16": ["--rw=randwrite", "--iodepth=16", "--end_fsync=1"],
     "read_1": ["--rw=randread", "--iodepth=1"],
     "read_16": ["--rw=randread", "--iodepth=16"],
+    "read_32": ["--rw=randread", "--iodepth=32"],
+    "write_1m_4": ["--rw=write", "--iodepth=4", "--bs=1M", "--end_fsync=1"],
+    "read_1m_4": ["--rw=read", "--iodepth=4", "--bs=1M"],
 }
+
+TARGET_CASES = ["small_values", "small_puts", "random_4k", "sequential_1m", "listing", "history", "snapshots"]
+
+# What is wanted of the store of one target: its number, over which peer's (or "limit", or "itself"), and how much.
+# At most that much where the number is a time or a size.
+TARGET_GOALS = [
+    ("fetch_4k_32.per_second", "fio_read_32", ">=", 0.85),
+    ("fetch_4k_32.cpu_us_each", None, "<=", 10),
+    ("update_4k_sync_1.per_second", "fio_write_dsync_1", ">=", 0.9),
+    ("update_4k_sync_16.per_second", "target_update_4k_sync_1.per_second", ">=", 6),
+    ("update_4k_sync_16.per_second", "rocksdb_update_4096_sync_16_threads", ">=", 3),
+    ("put_64_flush.per_second", "rocksdb_update_64_flush_1_calls", ">=", 1.5),
+    ("get_64.per_second", "rocksdb_fetch_64_none_1_calls", ">=", 3),
+    ("list_dkeys.per_second", None, ">=", 2e6),
+    ("update_1m_4.mib_per_second", "fio_write_1m_4", ">=", 0.85),
+    ("fetch_1m_4.mib_per_second", "fio_read_1m_4", ">=", 0.85),
+    ("fetch_history.times_longer", None, "<=", 1.2),
+    ("memory_per_value.bytes_beyond_key_and_value", None, "<=", 100),
+    ("snapshot_at_1m_objects.snapshot_ms", None, "<=", 1),
+    ("snapshot_at_1m_objects.clone_ms", None, "<=", 1),
+    ("open_after_stop.ms", None, "<=", 30),
+]
+
+
+def judge(samples):
+    """Each goal with what was reached."""
+    rows = []
+    for name, peer, order, wanted in TARGET_GOALS:
+        reached = samples.median("target_" + name)
+        if peer is not None:
+            reached = support.ratio(reached, samples.median(peer))
+        met = None if reached is None else reached >= wanted if order == ">=" else reached <= wanted
+        rows.append({"what": name, "measured": samples.summary("target_" + name), "over": peer,
+                     "peer": samples.summary(peer) if peer else None, "reached": reached,
+                     "wanted": f"{order} {wanted}", "met": met})
+    return rows
 
 
 def case_name(line):
@@ -81,6 +122,11 @@ def main():
                     iops = run_fio(folder, name, arguments.seconds)
                     if iops is not None:
                         samples.add("fio_" + name, iops)
+            for line in support.json_lines([os.path.join(support.BENCH, "target_ops"), os.path.join(folder, "target"),
+                                            str(arguments.seconds), *TARGET_CASES], timeout_s=1800):
+                for key, number in line.items():
+                    if key != "case":
+                        samples.add(f"target_{line['case']}.{key}", number)
 
     results = []
     for name, line in cases.items():
@@ -98,7 +144,8 @@ def main():
         })
     print(json.dumps({"benchmark": "store", "machine": about, "seconds_each": arguments.seconds,
                       "null_call_ns": samples.summary("null_call_ns"),
-                      "peers": {"rocksdb": has_rocksdb, "fio": has_fio}, "cases": results}, indent=2))
+                      "peers": {"rocksdb": has_rocksdb, "fio": has_fio}, "cases": results,
+                      "target": judge(samples)}, indent=2))
 
 
 if __name__ == "__main__":
