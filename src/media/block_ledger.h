@@ -69,8 +69,9 @@ class BlockLedger {
   // About what it all takes in memory.
   size_t memory_size() const {
     constexpr size_t kMapEntry = 64;
-    return free_.extent_count() * 2 * kMapEntry + (reserved_.extent_count() + waiting_set_.extent_count()) * kMapEntry +
-           waiting_.size() * sizeof(Freed) + held_.capacity() * sizeof(BlockRange);
+    const size_t others = reserved_.extent_count() + waiting_set_.extent_count() + undiscarded_.extent_count();
+    return free_.extent_count() * 2 * kMapEntry + others * kMapEntry + waiting_.size() * sizeof(Freed) +
+           held_.capacity() * sizeof(BlockRange);
   }
   uint64_t waiting_count() const { return waiting_set_.block_count(); }
   uint64_t adopted_count() const { return adopted_count_; }

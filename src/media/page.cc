@@ -294,7 +294,8 @@ std::optional<PageIdentity> Page::peek(ByteView block) {
   if (block.size() < kBlockSize || load_le<uint32_t>(block.data()) != kPageMagic) return std::nullopt;
   PageIdentity identity;
   identity.store_hash = load_le<uint64_t>(block.data() + 8);
-  identity.address = {load_le<uint64_t>(block.data() + 16), load_le<uint16_t>(block.data() + 34)};
+  identity.address = {load_le<uint64_t>(block.data() + 16), load_le<uint16_t>(block.data() + 34),
+                      load_le<uint32_t>(block.data() + kPageStampOffset)};
   identity.generation = load_le<uint64_t>(block.data() + 24);
   identity.level = load_le<uint8_t>(block.data() + 33);
   return identity;
@@ -320,7 +321,8 @@ Result<Page> Page::decode(ByteView image, PageIdentity& identity) {
   identity.level = load_le<uint8_t>(base + 33);
   if (kind != (identity.level == 0 ? 1 : 2)) return bad_page("unknown kind");
   const uint32_t stamp = load_le<uint32_t>(base + kPageStampOffset);
-  if (identity.address.stamp != 0 && identity.address.stamp != stamp) {
+  const bool is_other = identity.address.stamp != 0 && identity.address.stamp != stamp;
+  if (MUTATION("stale_page_is_believed", is_other, false)) {
     return bad_page("an older page of this place; the disk lost a write");
   }
   identity.address.stamp = stamp;

@@ -335,6 +335,7 @@ class VosSubject final : public CrashSubject {
     block_count_ = random_.one_in(4) ? 400 : 2048;  // The small one gets full.
     options_.page_size_max = random_.one_in(2) ? 2048 : 16 * kKiB;
     options_.checkpoint_log_bytes = random_.one_in(2) ? 48 * kKiB : 0;
+    options_.memory_budget = random_.one_in(2) ? 64 * kMiB : random_.between(128, 1024) * kKiB;
     options_.write_behind = std::chrono::microseconds(random_.between(50, 5000));
     sync_in_8_ = random_.below(9);
     const uint64_t writer_count = 1 + random_.below(3);

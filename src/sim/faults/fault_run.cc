@@ -69,6 +69,7 @@ class FaultRun {
     media::OpenOptions options;
     options.checkpoint_log_bytes = 48 * kKiB;
     options.page_size_max = 4 * kKiB;
+    options.memory_budget = 64 * kMiB;  // The same on every machine.
     return options;
   }
 

@@ -271,6 +271,7 @@ class VosStoreRun {
 
   Result<std::unique_ptr<vos::Store>> try_open() {
     media::OpenOptions options;
+    options.memory_budget = 64 * kMiB;  // The same on every machine.
     options.checkpoint_log_bytes = random_.one_in(2) ? 0 : 32 * kKiB;
     Result<std::unique_ptr<media::KeyBlockStore>> opened =
         process_.run(media::KeyBlockStore::open(process_.world(), disk_, options));
