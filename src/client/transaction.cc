@@ -69,6 +69,7 @@ class TransactionView final : public Container {
   Task<Status> commit(Epoch epoch) override { return container().commit(epoch); }
   Task<Status> discard(Epoch begin, Epoch end) override { return container().discard(begin, end); }
   Task<Status> aggregate(Epoch through) override { return container().aggregate(through); }
+  Task<Result<SpaceSurvey>> survey_space() override { return container().survey_space(); }
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override {
     return container().allocate_object_numbers(count);
   }

@@ -598,7 +598,7 @@ class VosSubject final : public CrashSubject {
       OwnedContainer& mine = history_.owned[random.below(history_.owned.size())];
       ++mine.aggregating;
       mine.kept_through = std::max(mine.kept_through, mine.last_number);
-      const Result<vos::AggregateProgress> done = co_await store_->aggregate(mine.container, kEpochMax);
+      const Result<AggregateProgress> done = co_await store_->aggregate(mine.container, kEpochMax);
       --mine.aggregating;
       mine.kept_through = mine.last_number;
       goes_on = note("aggregate", done.status());
@@ -690,7 +690,7 @@ class VosSubject final : public CrashSubject {
       }
       if (!wrong->empty()) co_return;
     }
-    const Result<vos::AggregateProgress> aggregated = co_await store->aggregate(mine->container, kEpochMax);
+    const Result<AggregateProgress> aggregated = co_await store->aggregate(mine->container, kEpochMax);
     if (!aggregated.is_ok() && aggregated.code() != Code::kNoSpace) {
       *wrong = "aggregate: " + aggregated.status().to_string();
     }

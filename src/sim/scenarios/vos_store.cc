@@ -76,7 +76,7 @@ class StoreWorkload {
       co_await sleep_for(world_.executor, 10 * pause());
       Owned& mine = owned_[random_.below(owned_.size())];
       ++mine.aggregating;
-      const Result<vos::AggregateProgress> done = co_await store_.aggregate(mine.container, kEpochMax);
+      const Result<AggregateProgress> done = co_await store_.aggregate(mine.container, kEpochMax);
       --mine.aggregating;
       mine.kept_through = mine.calls.newest_number();
       note("aggregate", done.status());
