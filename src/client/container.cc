@@ -51,9 +51,8 @@ Task<Result<ContainerInfo>> ContainerHandle::query() {
 Task<Result<SpaceSurvey>> ContainerHandle::survey_space() {
   auto request = request_for<wire::ContainerQueryRequest>(handle_);
   request.with_survey = true;
-  return ask_for<SpaceSurvey>(shared_from_this(), channel(), std::move(request), [](wire::ContainerQueryReply reply) {
-    return reply.survey.value_or(SpaceSurvey());
-  });
+  return ask_for<SpaceSurvey>(shared_from_this(), channel(), std::move(request),
+                              [](wire::ContainerQueryReply reply) { return reply.survey.value_or(SpaceSurvey()); });
 }
 
 Task<Result<Properties>> ContainerHandle::properties() {

@@ -78,12 +78,11 @@ Task<Status> destroy(std::shared_ptr<PoolHandle> self, std::string container, bo
 Task<Result<PoolInfo>> PoolHandle::query() {
   wire::PoolQueryRequest request;
   request.handle = handle_;
-  return ask_for<PoolInfo>(shared_from_this(), connection_->channel(), request,
-                           [](wire::PoolQueryReply reply) {
-                             PoolInfo info = from_wire(reply.pool);
-                             info.space = reply.space;
-                             return info;
-                           });
+  return ask_for<PoolInfo>(shared_from_this(), connection_->channel(), request, [](wire::PoolQueryReply reply) {
+    PoolInfo info = from_wire(reply.pool);
+    info.space = reply.space;
+    return info;
+  });
 }
 
 Task<Result<std::vector<ContainerInfo>>> PoolHandle::list_containers() { return list_all(shared_from_this()); }

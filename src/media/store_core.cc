@@ -162,10 +162,9 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
                                            made_room.to_string() + ")");
     }
     if (!core->has_space_for(batch)) {
-      uint64_t held = 0;
-      for (const BlockRange& range : core->ledger.held()) held += range.count;
-      const bool checkpoint_frees =
-          core->tree.dirty_blocks() + core->ledger.waiting_count() + held > 2 * core->allocator_blocks.size() + 2;
+      uint64_t freed_then = core->tree.dirty_blocks() + core->tree.dropped_blocks() + core->ledger.waiting_count();
+      for (const BlockRange& range : core->ledger.held()) freed_then += range.count;
+      const bool checkpoint_frees = freed_then > 2 * core->allocator_blocks.size() + 2;
       // Two: what the first makes needless stays held until the second.
       if (checkpoints < 2 && (checkpoint_frees || checkpoints == 1)) {
         ++checkpoints;

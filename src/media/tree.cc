@@ -617,6 +617,12 @@ std::vector<PageAddress> Tree::child_addresses(const Node& node) {
   return addresses;
 }
 
+uint64_t Tree::dropped_blocks() const {
+  uint64_t count = 0;
+  for (const PageAddress& page : dropped_) count += page.count;
+  return count;
+}
+
 std::vector<PageAddress> Tree::take_dropped() { return std::exchange(dropped_, {}); }
 
 }  // namespace aeon::media

@@ -168,6 +168,8 @@ class Tree {
 
   // Written pages that the live tree no longer has, since the last call.
   std::vector<PageAddress> take_dropped();
+  // Their blocks, which the checkpoint after the next makes free.
+  uint64_t dropped_blocks() const;
   size_t dropped_bytes() const { return dropped_.capacity() * sizeof(PageAddress); }
   void add_dropped(const std::vector<PageAddress>& pages) {
     dropped_.insert(dropped_.end(), pages.begin(), pages.end());

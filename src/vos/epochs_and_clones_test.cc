@@ -417,16 +417,18 @@ TEST_F(Clones, AListingOfTheBasesHistoryIsWholeWhileTheBaseIsAggregated) {
   }
   ASSERT_EQ(clone(first_, 1), Code::kOk);
   size_t listed = 0;
+  bool has_begun = false;
   const auto list = [&]() -> Task<void> {
     ListLimits limits;
     limits.count_max = kCount;
+    has_begun = true;
     const auto page = co_await store().list_objects(id(1), first, Anchor(), limits);
     if (page.is_ok()) listed = page->objects.size();
   };
   const auto both = [&]() -> Task<Status> {
     Gate gate(target_.process().executor());
     gate.spawn(list());
-    co_await yield(target_.process().executor());  // It has begun, and goes on beside the aggregation.
+    while (!has_begun) co_await yield(target_.process().executor());  // It goes on beside the aggregation.
     EXPECT_EQ(listed, 0u);
     const auto aggregated = co_await store().aggregate(first_, kEpochMax);
     co_await gate.close();

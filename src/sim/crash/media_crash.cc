@@ -132,7 +132,7 @@ class MediaSubject final : public CrashSubject {
   explicit MediaSubject(uint64_t seed) : random_(seed) {
     is_garbage_ = random_.one_in(2);
     key_count_ = random_.one_in(3) ? 200 : 30;
-    block_count_ = random_.one_in(3) ? 160 : 1024;  // The small one gets full.
+    block_count_ = random_.one_in(3) ? 240 : 1024;  // The small one gets full.
     options_.page_size_max = random_.one_in(2) ? 1024 : 16 * kKiB;
     options_.checkpoint_log_bytes = random_.one_in(2) ? 48 * kKiB : 0;
     options_.memory_budget = random_.one_in(2) ? 64 * kMiB : random_.between(128, 1024) * kKiB;

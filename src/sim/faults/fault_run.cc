@@ -36,7 +36,7 @@ class FaultRun {
         network_(scheduler_),
         process_(scheduler_, network_, "store"),
         random_(scheduler_.random().fork()),
-        disk_(process_.add_disk({.name = "store disk", .capacity = kind.is_full_store ? 640 * kKiB : 64 * kMiB})),
+        disk_(process_.add_disk({.name = "store disk", .capacity = kind.is_full_store ? 960 * kKiB : 64 * kMiB})),
         container_(random_.uuid()) {}
 
   std::string run() {
