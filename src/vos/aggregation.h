@@ -39,10 +39,9 @@ class Aggregation {
     bool is_short_of_space = false;  // Trims for less.
   };
   // All of these outlive it. `gate` ends it by closing.
-  Aggregation(World& world, media::KeyBlockStore& media, Semaphore& turn, const Gate& gate, MaintenancePace& pace,
+  Aggregation(media::KeyBlockStore& media, Semaphore& turn, const Gate& gate, MaintenancePace& pace,
               ContainerState& container, Setup setup)
-      : world_(world),
-        media_(media),
+      : media_(media),
         turn_(turn),
         gate_(gate),
         pace_(pace),
@@ -144,7 +143,6 @@ class Aggregation {
   Bytes extent_key(const ExtentCandidate& extent) const;
   void note_damage(const ExtentCandidate& extent, const Status& status);
 
-  World& world_;
   media::KeyBlockStore& media_;
   Semaphore& turn_;  // The writer turn.
   const Gate& gate_;

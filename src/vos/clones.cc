@@ -214,7 +214,7 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   setup.kept = std::move(kept);
   setup.merge_through = through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_, kPauseMax);
-  Aggregation aggregation(world_, *media_, turn_, background_, pace, *hidden, std::move(setup));
+  Aggregation aggregation(*media_, turn_, background_, pace, *hidden, std::move(setup));
   CO_TRY(co_await aggregation.run());
 
   co_await turn_.acquire();

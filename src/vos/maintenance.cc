@@ -117,7 +117,7 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
   setup.merge_through = is_background && !setup.is_short_of_space ? before : through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_,
                        is_background ? kPauseMaxBackground : kPauseMaxAsked);
-  Aggregation aggregation(world_, *media_, turn_, background_, pace, *container, std::move(setup));
+  Aggregation aggregation(*media_, turn_, background_, pace, *container, std::move(setup));
   container->aggregation = aggregation.progress();
   container->aggregation.is_running = true;
   const Running running(*container);
@@ -225,7 +225,7 @@ Task<Result<SpaceSurvey>> TargetStore::survey_space(Uuid id) {
     Aggregation::Setup setup;
     setup.is_survey = true;
     setup.kept = with_kept ? kept_epochs(*container, survey.epoch) : std::vector<Epoch>(1, survey.epoch);
-    Aggregation aggregation(world_, *media_, turn_, background_, pace, *container, std::move(setup));
+    Aggregation aggregation(*media_, turn_, background_, pace, *container, std::move(setup));
     CO_TRY(co_await aggregation.run());
     if (with_kept) {
       survey.stored = aggregation.seen_space();

@@ -173,7 +173,7 @@ class MediaSubject final : public CrashSubject {
     opened_ = recording->now();
     history_.recovered(count, opened_);
     recording->note_promise();
-    for (uint64_t step = 0; fault_.empty(); ++step) {
+    while (fault_.empty()) {
       const bool goes_on = co_await write_batch(world, store, &random);
       if (!goes_on) co_return;
       if (random.one_in(30)) {
