@@ -303,29 +303,6 @@ void sequential_1m(const Run& run) {
   print("fetch_1m_4", {{"mib_per_second", read.per_second()}});
 }
 
-Task<uint64_t> list_dkeys(Target* target) {
-  uint64_t count = 0;
-  const vos::ListLimits limits{.count_max = 4096, .bytes_max = 256 * kKiB};
-  Anchor anchor;
-  while (true) {
-    auto page = co_await target->store().list_dkeys(target->container(), kObject, kEpochMax, std::move(anchor), limits);
-    must(page.status());
-    count += page->keys.size();
-    anchor = std::move(page->next);
-    if (anchor.is_end) co_return count;
-  }
-}
-
-void listing(const Run& run) {
-  constexpr uint64_t kCount = 1'000'000;
-  Target target(run.directory);
-  must_all(target, 16, 8, kCount, put_of(target, vos::Durability::kFlush));
-  const auto start = Clock::now();
-  const uint64_t seen = target.reactor().run(list_dkeys(&target));
-  if (seen != kCount) fail("the listing isn't complete");
-  print("list_dkeys", {{"per_second", static_cast<double>(seen) / seconds_since(start)}});
-}
-
 // Reads of the newest of many versions of each extent, beside reads of extents that were written once.
 void history(const Run& run) {
   constexpr uint64_t kExtents = 100, kVersions = 1000;
@@ -392,8 +369,7 @@ void snapshots(const Run& run) {
 const std::map<std::string, void (*)(const Run&)>& cases() {
   static const std::map<std::string, void (*)(const Run&)> all{
       {"small_values", small_values},   {"small_puts", small_puts}, {"random_4k", random_4k},
-      {"sequential_1m", sequential_1m}, {"listing", listing},       {"history", history},
-      {"snapshots", snapshots}};
+      {"sequential_1m", sequential_1m}, {"history", history},       {"snapshots", snapshots}};
   return all;
 }
 
