@@ -287,6 +287,12 @@ uint64_t first_start_reaching(uint8_t level, uint64_t index) {
   return index < reach ? 0 : index - reach;
 }
 
+Uuid uuid_of(ByteView bytes) {
+  Uuid uuid;
+  std::memcpy(uuid.bytes.data(), bytes.data(), uuid.bytes.size());
+  return uuid;
+}
+
 ObjectId object_of(ByteView key) {
   CHECK(key.size() >= kObjectPrefixSize);
   return {.hi = load_be64(key.data() + kContainerPrefixSize), .lo = load_be64(key.data() + kContainerPrefixSize + 8)};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "crash_subject.h"
+#include "vos/inspector.h"
 #include "vos_check.h"
 
 namespace aeon {
@@ -109,11 +110,13 @@ class VosSubject final : public CrashSubject {
     const bool is_before = moment < opened_;
     const History* const history = is_before ? &before_ : &history_;
     StateMemo* const memo = is_before ? &memo_before_ : &memo_;
+    std::string wrong;
+    if (depth != Depth::kLook) co_await inspect(disk, &wrong);
+    if (!wrong.empty()) co_return wrong;
     Result<std::unique_ptr<vos::Store>> opened = co_await open(world, disk);
     if (!opened.is_ok()) co_return "open: " + opened.status().to_string();
     vos::Store* store = &process->own(std::move(opened).value());
     Survivors found;
-    std::string wrong;
     co_await check_store(store, history, moment, memo, &found, &wrong);
     if (!wrong.empty() || depth == Depth::kLook) co_return wrong;
 
@@ -142,6 +145,23 @@ class VosSubject final : public CrashSubject {
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(*world, *disk, options_));
     co_return co_await vos::Store::open(*world, std::move(media));
+  }
+  // Who doesn't open the store finds it whole too. One superblock may be half written.
+  static Task<void> inspect(Disk* disk, std::string* wrong) {
+    Result<std::unique_ptr<vos::Inspector>> inspector = co_await vos::Inspector::open(*disk);
+    if (!inspector.is_ok()) {
+      *wrong = "inspect: " + inspector.status().to_string();
+      co_return;
+    }
+    vos::Inspector::VerifyListener listener;
+    listener.on_damage = [wrong](const vos::DamagedPlace& place) {
+      if (!place.place.starts_with("superblock")) *wrong = "inspect: " + place.to_string();
+    };
+    const Result<vos::VerifyCounts> counts = co_await (*inspector)->verify(std::move(listener));
+    if (!counts.is_ok())
+      *wrong = "inspect: " + counts.status().to_string();
+    else if (counts->unowned_blocks != 0)
+      *wrong = "inspect: " + std::to_string(counts->unowned_blocks) + " blocks belong to nothing";
   }
   void blame(std::string why) {
     if (fault_.empty()) fault_ = std::move(why);
@@ -475,6 +495,8 @@ class VosSubject final : public CrashSubject {
   void choose_base(Guest* made, Random* random) {
     const size_t chosen = random->below(history_.owned.size());
     OwnedContainer& mine = history_.owned[chosen];
+    // One that has yet to begin there would be refused, once the clone is there.
+    if (std::ranges::find(mine.discards, kNever, &TimedDiscard::ended) != mine.discards.end()) return;
     made->base_epoch = mine.committed();
     for (const TimedCall& call : mine.calls) {
       if (!mine.is_explicit() && call.returned != kNever && call.discard_begun == kNever)
