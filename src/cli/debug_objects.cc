@@ -493,8 +493,8 @@ Status give_value(Invocation& invocation, const Bytes& bytes) {
   return ok();
 }
 
-// Transactions of a container: those to be decided with what they will put, and how others were decided.
-void show_transactions(Output& output, const vos::StoredContainer& stored, Json& object) {
+// Transactions: those to be decided, with what they will put, and how others were decided.
+void add_transactions(const vos::StoredContainer& stored, Json& object) {
   Json& undecided = object["undecided"] = Json::array();
   for (const vos::StoredIntent& intent : stored.undecided) {
     Json one;
@@ -506,11 +506,6 @@ void show_transactions(Output& output, const vos::StoredContainer& stored, Json&
     one["records"] = Json::array();
     for (const vos::StoredRecord& record : intent.records) one["records"].push_back(record_json(record));
     undecided.push_back(std::move(one));
-    if (output.is_quiet()) continue;
-    output.line("  prepared    transaction {}{}", intent.transaction.to_string(),
-                intent.status.is_ok() ? fmt::format(" at epoch {}, {}", epoch_text(intent.epoch),
-                                                    count_text(intent.records.size(), "record", "records"))
-                                      : ": " + printable(intent.status.message()));
   }
   Json& decisions = object["decisions"] = Json::array();
   for (const vos::StoredDecision& decision : stored.decisions) {
@@ -523,9 +518,17 @@ void show_transactions(Output& output, const vos::StoredContainer& stored, Json&
     decisions.push_back(std::move(one));
   }
   object["decisions_forgotten_through"] = epoch_text(stored.decisions_forgotten);
-  if (!stored.decisions.empty() && !output.is_quiet()) {
-    output.line("  decided     {} remembered", count_text(stored.decisions.size(), "transaction", "transactions"));
+}
+
+void show_transactions(Output& output, const vos::StoredContainer& stored) {
+  for (const vos::StoredIntent& intent : stored.undecided) {
+    output.line("  prepared    transaction {}{}", intent.transaction.to_string(),
+                intent.status.is_ok() ? fmt::format(" at epoch {}, {}", epoch_text(intent.epoch),
+                                                    count_text(intent.records.size(), "record", "records"))
+                                      : ": " + printable(intent.status.message()));
   }
+  if (stored.decisions.empty()) return;
+  output.line("  decided     {} remembered", count_text(stored.decisions.size(), "transaction", "transactions"));
 }
 
 }  // namespace
@@ -556,6 +559,8 @@ Status debug_containers(Invocation& invocation) {
     for (const Epoch epoch : stored.snapshots) object["snapshots"].push_back(epoch_text(epoch));
     object["space"] = space_json(stored.space);
     if (stored.counters.has_value()) object["counters"] = counters_json(*stored.counters);
+    add_transactions(stored, object);
+    list.push_back(std::move(object));
     if (output.is_quiet()) {
       output.line("{}", name_of(container));
       continue;
@@ -578,8 +583,7 @@ Status debug_containers(Invocation& invocation) {
                 count_text(stored.space.punches, "punch", "punches"));
     output.line("  space       index {} (of it {} inline values), blocks {}", size_text(stored.space.index_bytes),
                 size_text(stored.space.inline_bytes), size_text(stored.space.block_bytes));
-    show_transactions(output, stored, object);
-    list.push_back(std::move(object));
+    show_transactions(output, stored);
   }
   response["others"] = space_json(named.overview.others);
   show_damage(output, named.overview.damage);

@@ -343,8 +343,8 @@ Task<void> find_number(vos::Store* store, const OwnedContainer* mine, HeldCalls*
   const uint64_t place_count = mine->is_explicit() ? kNumberPlaceCount : 1;
   const Epoch epoch = mine->is_explicit() ? kAllExplicit : kEpochMax;
   for (uint64_t place = 0; place < place_count; ++place) {
-    const Found count =
-        co_await fetch_dkey(store, mine->container, kCountObject, kNumberKey, mine->number_key(Epoch{place}), epoch);
+    const Bytes key = mine->number_key(Epoch{place});
+    const Found count = co_await fetch_dkey(store, mine->container, kCountObject, kNumberKey, key, epoch);
     if (!count.status.is_ok()) {
       *wrong = count.status.to_string();
       co_return;
