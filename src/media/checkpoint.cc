@@ -43,7 +43,10 @@ struct StoreCore::Checkpoint {
 Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
   uint64_t total = 0;
   for (const NodeRef& node : checkpoint.nodes) total += node->page.disk_block_count();
-  std::optional<BlockRange> run = total == 0 ? std::nullopt : ledger.take_page(total);
+  const auto take = [this](uint64_t count) {
+    return world.faults.exhausted("blocks for pages") ? std::nullopt : ledger.take_page(count);
+  };
+  std::optional<BlockRange> run = total == 0 ? std::nullopt : take(total);
   for (const NodeRef& node : checkpoint.nodes) {
     const uint64_t count = node->page.disk_block_count();
     std::optional<BlockRange> range;
@@ -51,7 +54,7 @@ Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
       range = BlockRange{run->first, count};
       run->first += count;
     } else {
-      range = ledger.take_page(count);
+      range = take(count);
     }
     if (!range) return Status(Code::kNoSpace, "no room for the index pages of a checkpoint");
     node->address = {range->first, static_cast<uint32_t>(count), checkpoint.stamp};
@@ -72,7 +75,9 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
   while (true) {
     const AllocatorImage before{ledger.free_in_image(), checkpoint.held};
     const size_t size = encode_allocator(before).size() + (ranges_max + 1) * kExtentSizeMax;
-    checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
+    if (!world.faults.exhausted("blocks for the allocator's image")) {
+      checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
+    }
     if (checkpoint.allocator_ranges.empty()) {
       return Status(Code::kNoSpace, "no room for the allocator's image in a checkpoint");
     }

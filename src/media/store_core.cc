@@ -174,6 +174,9 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
       }
       co_return Status(Code::kNoSpace, "no space left on " + std::string(core->disk.name()));
     }
+    if (core->world.faults.exhausted(batch.uses_reserve() ? "room to remove" : "room to add")) {
+      co_return Status(Code::kNoSpace, "no space left on " + std::string(core->disk.name()));
+    }
     break;
   }
   pins.clear();
@@ -198,7 +201,7 @@ Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   const uint64_t small_pieces = ledger.free_count() - for_pages;
   const bool fits_small = block_count == 1 && small_pieces != 0;
   const bool has_room = for_pages >= keep && (fits_small || for_pages - keep >= round_up(block_count, 4));
-  if (!has_room) {
+  if (!has_room || world.faults.exhausted("blocks for values")) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
   return ledger.reserve(block_count);
