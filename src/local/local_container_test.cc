@@ -1,6 +1,6 @@
 // Containers of a local system, through the client.
 #include "client/key_value.h"
-#include "local_system_fixture.h"
+#include "local_system_fixture_test.h"
 
 namespace aeon::local {
 namespace {
@@ -89,6 +89,7 @@ TEST_F(ContainerTest, ExplicitEpochsAreCommittedOrAborted) {
   EXPECT_EQ(held(*system_, opened("mine")), "not_found");
   EXPECT_EQ(held(*system_, opened("mine"), Epoch{5}), "one");
   ASSERT_TRUE(run(opened("mine")->commit(Epoch{5})).is_ok());
+  EXPECT_EQ(run(opened("mine")->list_objects(Anchor()))->changed, std::vector<Epoch>{Epoch{5}});
   ASSERT_EQ(put("two", Epoch{7}), Code::kOk);
   reopen();
   EXPECT_EQ(held(*system_, opened("mine")), "one");

@@ -3,7 +3,7 @@
 
 #include "client/array.h"
 #include "client/key_value.h"
-#include "local_system_fixture.h"
+#include "local_system_fixture_test.h"
 
 namespace aeon::local {
 namespace {

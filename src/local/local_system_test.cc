@@ -4,7 +4,7 @@
 
 #include "client/key_value.h"
 #include "local/offline.h"
-#include "local_system_fixture.h"
+#include "local_system_fixture_test.h"
 
 namespace aeon::local {
 namespace {

@@ -1,7 +1,6 @@
 // The format as it was written once: stores made by earlier versions must open forever. AEON_UPDATE_GOLDEN=1 in the
 // environment writes the files anew.
 #include <cstdlib>
-#include <fstream>
 
 #include "log_frame.h"
 #include "store_workload_test.h"
@@ -11,35 +10,6 @@ namespace aeon::media {
 namespace {
 
 std::string testdata(const std::string& name) { return std::string(AEON_TESTDATA_DIR) + "/" + name; }
-
-// The blocks that aren't zeros, each as its number and its bytes without the zeros at their end:
-// "block <number> <size>\n" and then the bytes and a newline.
-void save_blocks(const DiskImage& image, const std::string& path) {
-  std::ofstream out(path, std::ios::binary);
-  for (const auto& [number, block] : image.blocks()) {
-    size_t size = block->size();
-    while (size != 0 && (*block)[size - 1] == std::byte{0}) --size;
-    if (size == 0) continue;
-    out << "block " << number << " " << size << "\n";
-    out.write(reinterpret_cast<const char*>(block->data()), static_cast<std::streamsize>(size));
-    out << "\n";
-  }
-}
-
-DiskImage load_blocks(const std::string& path) {
-  DiskImage image;
-  std::ifstream in(path, std::ios::binary);
-  std::string word;
-  uint64_t number = 0;
-  size_t size = 0;
-  while (in >> word >> number >> size) {
-    in.get();
-    Bytes block(kBlockSize);
-    in.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(size));
-    image.write(number * kBlockSize, block);
-  }
-  return image;
-}
 
 SimDiskOptions sample_disk() {
   SimDiskOptions options;
@@ -69,16 +39,17 @@ void make_sample(const std::string& path) {
     }
   }
   machine.crash();
-  save_blocks(machine.disk.image(), path);
+  ASSERT_TRUE(machine.disk.image().save_sample(path).is_ok());
 }
 
 TEST(StoreFormat, AStoreOfFormatOneOpensForever) {
   const std::string path = testdata("store_format_1.blocks");
   if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) make_sample(path);
   TestMachine machine(1, sample_disk());
-  const DiskImage image = load_blocks(path);
-  ASSERT_FALSE(image.empty()) << path;
-  machine.disk.load(image);
+  const Result<DiskImage> image = DiskImage::load_sample(path);
+  ASSERT_TRUE(image.is_ok()) << image.status().to_string();
+  ASSERT_FALSE(image->empty()) << path;
+  machine.disk.load(*image);
   const Result<KeyBlockStore*> store = machine.open();
   ASSERT_TRUE(store.is_ok()) << store.status().to_string();
   EXPECT_EQ((*store)->uuid(), kTestStore);

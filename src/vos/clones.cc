@@ -3,6 +3,7 @@
 
 #include "aggregation.h"
 #include "base/log.h"
+#include "base/mutation.h"
 #include "record_dropper.h"
 #include "space_accounting.h"
 #include "target_store.h"
@@ -131,6 +132,7 @@ Task<Status> TargetStore::commit(Uuid id, Epoch epoch) {
     committing = container->committing;
     position = container->commit_position;
   }
+  if (MUTATION("commit_isnt_durable", false, true)) position = media::LogPosition{};
   CO_TRY(co_await media_->wait_durable(position));  // With all that was applied before, whatever its durability.
   container->committed = std::max(container->committed, committing);
   co_return ok();

@@ -26,6 +26,12 @@ Epoch ContainerState::closed_through() const {
   return closed;
 }
 
+Status ContainerState::check_has_transactions() const {
+  if (epochs == EpochMode::kClock) return ok();
+  return Status(Code::kInvalidArgument,
+                "containers with explicit epochs have commits of their own, and no transactions");
+}
+
 Status ContainerState::check_write_epoch(Epoch epoch) const {
   const bool is_explicit = epochs == EpochMode::kExplicit;
   if (epoch == kEpochZero) {

@@ -102,6 +102,8 @@ struct ContainerState {
   Status check_write_epoch(Epoch epoch) const;
   // kBusy while something at or before `epoch` is being discarded.
   Status check_not_discarding(Epoch epoch) const;
+  // kInvalidArgument: with explicit epochs there are none.
+  Status check_has_transactions() const;
   // Begins to share the base. Once, before anything is read.
   void set_base(std::shared_ptr<ContainerState> base_in, Epoch epoch);
   void set_epochs(EpochMode mode);

@@ -15,27 +15,20 @@ namespace {
 constexpr ObjectId kObject{.hi = 1, .lo = 2};
 constexpr ObjectId kOther{.hi = 1, .lo = 3};
 
-Bytes bytes_of(uint64_t seed, size_t size) {
-  Random random(seed);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
-
 // Values inline and in blocks, arrays with history, punches at every level; closed, so that all is in pages.
 struct Sample {
   enum class Ends : uint8_t { kClosed, kCrashed, kStaysOpen };
   explicit Sample(Ends ends = Ends::kClosed) {
-    big = bytes_of(1, 100'000);
-    small = bytes_of(2, 100);
+    big = random_bytes(1, 100'000);
+    small = random_bytes(2, 100);
     must(test.put(kObject, text("big"), text("a"), big, Epoch{10}));
     must(test.put(kObject, text("small"), text("a"), small, Epoch{11}));
-    must(test.put(kObject, text("small"), text("a"), bytes_of(3, 50), Epoch{12}));
-    must(test.put_extent(kObject, text("array"), text("a"), {0, 100}, 100, bytes_of(4, 10'000), Epoch{13}));
-    must(test.put_extent(kObject, text("array"), text("a"), {50, 10}, 100, bytes_of(5, 1'000), Epoch{14}));
+    must(test.put(kObject, text("small"), text("a"), random_bytes(3, 50), Epoch{12}));
+    must(test.put_extent(kObject, text("array"), text("a"), {0, 100}, 100, random_bytes(4, 10'000), Epoch{13}));
+    must(test.put_extent(kObject, text("array"), text("a"), {50, 10}, 100, random_bytes(5, 1'000), Epoch{14}));
     must(test.put(kObject, text("gone"), text("a"), small, Epoch{15}));
     must(test.punch(ObjectWrite::Kind::kPunchDkey, kObject, text("gone"), {}, Epoch{16}));
-    must(test.put(kOther, text("d"), text("a"), bytes_of(6, 5'000), Epoch{17}));
+    must(test.put(kOther, text("d"), text("a"), random_bytes(6, 5'000), Epoch{17}));
     if (ends == Ends::kClosed) test.close();
     if (ends == Ends::kCrashed) test.crash();
   }
@@ -116,7 +109,7 @@ TEST(VosInspector, ListsEveryVersionWithItsPlace) {
 // A prepared transaction with a value in blocks, and three decided ones.
 struct Transactions {
   Transactions() {
-    value = bytes_of(20, 50'000);
+    value = random_bytes(20, 50'000);
     prepare(1, text("undecided"));
     prepare(2, text("committed"));
     prepare(3, text("aborted"));
@@ -415,9 +408,9 @@ TEST(VosInspector, WithFlippedBitsAnywhereAnOpenStoreReadsTheRestAndNeverWrongDa
   };
   const std::vector<Wanted> all = {{kObject, text("big"), 20, sample.big},
                                    {kObject, text("small"), 11, sample.small},
-                                   {kObject, text("small"), 20, bytes_of(3, 50)},
+                                   {kObject, text("small"), 20, random_bytes(3, 50)},
                                    {kObject, text("gone"), 15, sample.small},
-                                   {kOther, text("d"), 20, bytes_of(6, 5'000)}};
+                                   {kOther, text("d"), 20, random_bytes(6, 5'000)}};
   size_t opened_count = 0, failed_count = 0, read_count = 0;
   for (const auto& [number, block] : whole.blocks()) {
     sample.flip(number * media::kBlockSize + random.below(media::kBlockSize));

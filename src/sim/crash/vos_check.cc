@@ -77,6 +77,9 @@ Task<void> check_view(vos::Store* store, const View* view, Moment moment, StateM
     *wrong = objects.status().to_string();
   } else {
     const bool is_listed = std::ranges::find(objects->objects, kDataObject) != objects->objects.end();
+    if (view->calls->is_explicit() && view->container == view->calls->container &&
+        objects->changed.size() != objects->objects.size())
+      *wrong = "objects are listed without their last change" + view->name;
     if (is_listed == dkeys.empty()) *wrong = "the object is listed and empty, or there and not listed" + view->name;
   }
   if (!view->calls->is_explicit() || view->container != view->calls->container || !wrong->empty()) co_return;

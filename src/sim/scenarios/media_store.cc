@@ -13,6 +13,7 @@
 #include "runtime/gate.h"
 #include "scenario.h"
 #include "sim/sim_process.h"
+#include "store_life.h"
 
 namespace aeon {
 
@@ -329,27 +330,7 @@ class MediaStoreRun {
     for (uint64_t i = 0; i < writer_count; ++i) executor.spawn(workload.write_batches());
     executor.spawn(workload.take_checkpoints());
     executor.spawn(workload.read_blocks_again());
-    if (random_.one_in(2)) {
-      const bool by_kill = random_.one_in(2);
-      disk_.stop_at_write(1 + random_.below(random_.one_in(3) ? 10 : 300),
-                          by_kill ? SimScheduler::End::kKill : SimScheduler::End::kPowerLoss);
-    }
-    // Often short, so that a crash meets what the one before left behind.
-    SimDiskFaults& faults = disk_.options().faults;
-    if (disk_fails_) {
-      faults.read_error = random_.one_in(2) ? 0.01 : 0;
-      faults.write_error = random_.one_in(2) ? 0.01 : 0;
-      faults.flush_error = random_.one_in(2) ? 0.1 : 0;
-    }
-    scheduler_.run_for(std::chrono::milliseconds(1 + random_.below(random_.one_in(2) ? 5 : 200)));
-    faults.read_error = faults.write_error = faults.flush_error = 0;
-    disk_.never_stop();
-    if (!fault_.empty()) scheduler_.fail(fault_);
-    if (!process_.is_alive()) return;
-    if (random_.one_in(3))
-      process_.kill();
-    else
-      process_.crash();
+    StoreLife{scheduler_, process_, disk_, random_, disk_fails_}.run(fault_);
   }
 
   struct Contents {
