@@ -2,6 +2,7 @@
 // docs/design/transactions.md says why this is enough.
 #include <algorithm>
 
+#include "base/log.h"
 #include "space_accounting.h"
 #include "write_path.h"
 
