@@ -187,13 +187,11 @@ class Matching {
   // Why the set can't be used without those that are missing.
   Status check(const std::vector<DeviceCandidate>& candidates) const {
     std::string tried;
-    Code code = Code::kNotFound;
     for (const DeviceCandidate& candidate : candidates) {
       if (candidate.disk != nullptr) continue;
       tried += " (" + candidate.name + ": " + std::string(candidate.failure.message()) + ")";
-      code = candidate.failure.code();
     }
-    if (!label_) return Status(code, "none of the store's devices could be read" + tried);
+    if (!label_) return Status(Code::kUnavailable, "none of the store's devices could be read" + tried);
     std::string missing;
     bool has_log = true;
     for (size_t i = 0; i < disks_.size(); ++i) {
@@ -202,7 +200,8 @@ class Matching {
       if (i == 0) has_log = false;
     }
     if (missing.empty() || (has_log && options_.allow_missing)) return ok();
-    return Status(Code::kNotFound, missing + (missing.find(';') == missing.npos ? " is" : " are") + " missing" + tried);
+    return Status(Code::kUnavailable,
+                  missing + (missing.find(';') == missing.npos ? " is" : " are") + " missing" + tried);
   }
 
   const std::optional<DeviceLabel>& label() const { return label_; }
@@ -268,6 +267,16 @@ Task<Result<std::unique_ptr<DeviceSet>>> DeviceSet::open(World& world, std::vect
     if (device.is_missing) log::warn("device_missing", {{"device", device.what}});
   }
   co_return set;
+}
+
+Task<Result<bool>> has_device_label(Disk& disk) {
+  for (const uint64_t place : kDeviceLabelPlaces) {
+    if (disk.capacity() < (place + 1) * kBlockSize) break;
+    DiskBuffer buffer(kBlockSize);
+    CO_TRY(co_await disk.read(place * kBlockSize, buffer.bytes()));
+    if (is_device_label(buffer.bytes())) co_return true;
+  }
+  co_return false;
 }
 
 Task<Result<std::string>> find_store(Disk& disk) {

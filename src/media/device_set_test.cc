@@ -76,9 +76,10 @@ TEST_F(Devices, MayBeGivenInAnyOrder) {
 TEST_F(Devices, OneThatIsMissingIsNamedWithWhyItCouldNotBeOpened) {
   std::vector<DeviceCandidate> given = candidates({&log(), &data(0)});
   given.push_back({.disk = nullptr, .name = "/dev/gone", .failure = Status(Code::kNotFound, "no such device")});
-  expect_message(open_given(std::move(given)).status(), Code::kNotFound,
+  expect_message(open_given(std::move(given)).status(), Code::kUnavailable,
                  {"device 3 of 3 (data, uuid ", kTestStore.to_string(), "is missing", "/dev/gone: no such device"});
-  expect_message(open({&data(0)}).status(), Code::kNotFound, {"device 1 of 3 (log, ", "device 3 of 3", "are missing"});
+  expect_message(open({&data(0)}).status(), Code::kUnavailable,
+                 {"device 1 of 3 (log, ", "device 3 of 3", "are missing"});
 }
 
 TEST_F(Devices, OneGivenTwiceIsNamed) {
@@ -177,7 +178,7 @@ TEST_F(Devices, WithoutADataDeviceItsValuesFailByNameAndTheRestWorks) {
     machine_.boot();
   }
   const std::vector<SimDisk*> rest{&log(), &data(0)};
-  EXPECT_EQ(open(rest).code(), Code::kNotFound);
+  EXPECT_EQ(open(rest).code(), Code::kUnavailable);
   Result<std::unique_ptr<DeviceSet>> set = open(rest, {.store = {}, .allow_missing = true});
   ASSERT_TRUE(set.is_ok()) << set.status().to_string();
   machine_.devices = std::move(*set);
@@ -224,7 +225,7 @@ TEST_F(Devices, WithoutADataDeviceItsValuesFailByNameAndTheRestWorks) {
 }
 
 TEST_F(Devices, WithoutTheLogNothingOpens) {
-  expect_message(open({&data(0), &data(1)}, {.store = {}, .allow_missing = true}).status(), Code::kNotFound,
+  expect_message(open({&data(0), &data(1)}, {.store = {}, .allow_missing = true}).status(), Code::kUnavailable,
                  {"device 1 of 3 (log, "});
 }
 

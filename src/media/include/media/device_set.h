@@ -52,7 +52,7 @@ class DeviceSet {
   static Task<Status> format(World& world, std::vector<Disk*> disks, bool log_alone, FormatOptions options);
 
   // Reads the labels. kInvalidArgument names the device that isn't one, or not this store's, or there twice, or too
-  // small; kNotFound the ones that are missing; kCorrupt, kVersionUnsupported or kIo a label that can't be read.
+  // small; kUnavailable the ones that are missing; kCorrupt, kVersionUnsupported or kIo a label that can't be read.
   static Task<Result<std::unique_ptr<DeviceSet>>> open(World& world, std::vector<DeviceCandidate> candidates,
                                                        DeviceSetOptions options);
 
@@ -64,5 +64,8 @@ class DeviceSet {
 
 // What an Aeon store has left on a disk, for those who are about to write over it; empty if there is nothing.
 Task<Result<std::string>> find_store(Disk& disk);
+
+// Whether it is a device that carries a label, maybe a damaged one.
+Task<Result<bool>> has_device_label(Disk& disk);
 
 }  // namespace aeon::media
