@@ -1,7 +1,6 @@
 #include "devices.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "local_directory.h"
 #include "runtime/device_probe.h"
@@ -11,16 +10,6 @@ namespace aeon::local {
 namespace {
 
 constexpr std::string_view kBegunDevice = "device ";
-
-// Names a device in the superblock: by its whole path, unless it is within the directory.
-Result<std::string> name_of(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path whole = std::filesystem::absolute(path, error).lexically_normal();
-  if (path.empty() || error || path.find('\n') != std::string::npos || path.find('\0') != std::string::npos) {
-    return Status(Code::kInvalidArgument, "'" + path + "' can't be the path of a device");
-  }
-  return whole.string();
-}
 
 Result<std::vector<std::string>> begun_devices(const Directory& directory) {
   std::vector<std::string> paths;
@@ -78,11 +67,8 @@ Result<DevicePlan> plan_devices(const Directory& directory, const CreateOptions&
   if (plan.log_alone) wanted.insert(wanted.begin(), options.log_device);
   TRY_ASSIGN(const std::vector<std::string> begun, begun_devices(directory));
   for (const std::string& path : wanted) {
-    TRY_ASSIGN(const std::string name, name_of(path));
-    const auto is_same = [&](const PlannedDevice& other) {
-      std::error_code error;
-      return other.path == name || std::filesystem::equivalent(other.path, name, error);
-    };
+    TRY_ASSIGN(const std::string name, whole_path(path));
+    const auto is_same = [&](const PlannedDevice& other) { return is_same_file(other.path, name); };
     if (std::any_of(plan.devices.begin(), plan.devices.end(), is_same)) {
       return Status(Code::kInvalidArgument, name + " is given twice; each device has one place");
     }
@@ -112,9 +98,7 @@ Status format_devices(World& world, Reactor& reactor, const DevicePlan& plan, co
   std::vector<std::unique_ptr<FileDisk>> disks;
   std::vector<Disk*> pointers;
   for (const PlannedDevice& device : plan.devices) {
-    std::error_code error;
-    if (device.is_emptied) std::filesystem::resize_file(device.path, 0, error);
-    if (error) return Status(Code::kIo, "can't empty " + device.path + ": " + error.message());
+    if (device.is_emptied) TRY(empty_file(device.path));
     const FileDisk::Options file{
         .create = device.is_made, .read_only = false, .capacity = device.capacity, .exclusive = true};
     TRY_ASSIGN(std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, device.path, file));
@@ -138,7 +122,7 @@ Status name_devices(TargetEntry& target, const std::vector<std::string>& paths) 
   }
   std::vector<std::string> names;
   for (const std::string& path : paths) {
-    TRY_ASSIGN(std::string name, name_of(path));
+    TRY_ASSIGN(std::string name, whole_path(path));
     names.push_back(std::move(name));
   }
   Reactor reactor;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <system_error>
@@ -111,6 +112,25 @@ Result<DeviceProbe> probe_device(const std::string& path) {
   TRY_ASSIGN(const bool ends_empty, is_zero(descriptor.number(), path, found.size - end, end));
   if (!begins_empty || !ends_empty) found.content = "data";
   return found;
+}
+
+Result<std::string> whole_path(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(path, error).lexically_normal();
+  if (path.empty() || error || path.find('\n') != std::string::npos || path.find('\0') != std::string::npos) {
+    return Status(Code::kInvalidArgument, "'" + path + "' can't be the path of a device");
+  }
+  return whole.string();
+}
+
+bool is_same_file(const std::string& path, const std::string& other) {
+  std::error_code error;
+  return path == other || std::filesystem::equivalent(path, other, error);
+}
+
+Status empty_file(const std::string& path) {
+  if (::truncate(path.c_str(), 0) == 0) return ok();
+  return Status(Code::kIo, "can't empty " + path + ": " + std::generic_category().message(errno));
 }
 
 std::optional<ByteCount> free_space_below(const std::vector<std::string>& files) {

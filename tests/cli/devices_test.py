@@ -83,24 +83,26 @@ class LoopDevices(DaosTest):
         self.fails("system", "create", self.store, *self.on_both(), "--overwrite", saying=[self.large_sectors, "mounted"])
 
     def test_one_that_is_gone_moved_or_smaller_is_named(self):
-        self.create(*self.on_both(), "--data-device", os.path.join(self.folder, "third"))
+        # The index is on the first of the data devices, so this is about the second.
+        first = os.path.join(self.folder, "first")
+        self.create("--log-device", self.small_sectors, "--data-device", first, "--data-device", self.large_sectors)
         self.fill()
         run("losetup", "--detach", self.large_sectors)
-        self.fails("container", "list", "default", saying=["device 2 of 3 (data, uuid ", self.large_sectors, "missing"])
+        self.fails("container", "list", "default", saying=["device 3 of 3 (data, uuid ", self.large_sectors, "missing"])
         self.fails_with("unavailable", "container", "list", "default")
         self.ok("container", "list", "default", env={"AEON_SYSTEM": "local:" + self.store, "AEON_DEGRADED": "1"})
         devices = self.response("system", "list-devices")["devices"]
-        self.assertEqual([d["missing"] for d in devices], [False, True, False])
+        self.assertEqual([d["missing"] for d in devices], [False, False, True])
         moved = os.path.join(self.folder, "large")
         self.ok("system", "set-devices", "--device", moved, "--device", self.small_sectors, "--device",
-                os.path.join(self.folder, "third"))
+                first)
         self.check()
         run("losetup", "--detach", self.small_sectors)
         os.truncate(os.path.join(self.folder, "small"), MIB)
         smaller = run("losetup", "--find", "--show", os.path.join(self.folder, "small")).stdout.strip()
         self.addCleanup(run, "losetup", "--detach", smaller)
-        self.fails("system", "set-devices", "--device", moved, "--device", smaller, "--device",
-                   os.path.join(self.folder, "third"), saying=[smaller, "give it its size back"])
+        self.fails("system", "set-devices", "--device", moved, "--device", smaller, "--device", first,
+                   saying=[smaller, "give it its size back"])
 
 
 class Files(DaosTest):
