@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "device_label.h"
 #include "store_workload_test.h"
@@ -283,6 +285,24 @@ TEST(DeviceLabel, SurvivesEncodingAndNothingElsePasses) {
     encode_device_label(bad, 1, block.bytes());
     EXPECT_EQ(decode_device_label(block.bytes(), 1).code(), Code::kCorrupt);
   }
+}
+
+// Written by hand after docs/design/devices.md.
+TEST(DeviceLabel, ASampleOfFormat1IsRead) {
+  std::ifstream file(std::string(AEON_TESTDATA_DIR) + "/device_label_1.block", std::ios::binary);
+  const std::string sample((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  ASSERT_EQ(sample.size(), kBlockSize);
+  const Result<DeviceLabel> label = decode_device_label(as_bytes(sample), 1);
+  ASSERT_TRUE(label.is_ok()) << label.status().to_string();
+  EXPECT_EQ(label->store.to_string(), "01020304-0506-0708-090a-0b0c0d0e0f10");
+  EXPECT_EQ(label->index, 1u);
+  ASSERT_EQ(label->devices.size(), 3u);
+  EXPECT_EQ(label->devices[0].role, DeviceRole::kLog);
+  EXPECT_EQ(label->devices[2].first_block, 1097u);
+  EXPECT_EQ(label->devices[2].block_count, 2000u);
+  DiskBuffer again(kBlockSize);
+  encode_device_label(*label, 1, again.bytes());
+  EXPECT_TRUE(equal_bytes(again.bytes(), as_bytes(sample)));
 }
 
 }  // namespace
