@@ -264,7 +264,7 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   uint64_t unpaged = checkpoint.free_count + checkpoint.adopted_blocks;
   for (const BlockRange& range : checkpoint.held) unpaged += range.count;
   for (const BlockRange& range : checkpoint.allocator_ranges) unpaged += range.count;
-  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
+  core->page_block_count = core->ledger.data_count() - unpaged;
   core->allocator_blocks = checkpoint.allocator_ranges;
   core->ledger.end_checkpoint(checkpoint.held);
   core->ledger.release(core->log->durable());

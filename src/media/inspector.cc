@@ -285,7 +285,9 @@ Task<Result<AllocatorReport>> Inspector::allocator() {
   uint64_t others = free.block_count() + report.adopted_count;
   for (const BlockRange& range : report.held) others += range.count;
   for (const BlockRange& range : report.segments) others += range.count;
-  const uint64_t all = core_->data_end - superblock.data_first;
+  BlockLedger area(superblock.data_first, core_->data_end);
+  area.set_parts(disk_.parts());
+  const uint64_t all = area.data_count();
   if (others > all) co_return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
   report.page_block_count = all - others;
   co_return report;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "batch_codec.h"
+#include "device_label.h"
 #include "log_reader.h"
 #include "runtime/system.h"
 
@@ -46,6 +47,14 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   }
   if (!is_good[0] && !is_good[1]) {
     if (faults[0].code() == Code::kNotFound && faults[1].code() == Code::kNotFound) {
+      DiskBuffer buffer(kBlockSize);
+      Status read = co_await disk.read(0, buffer.bytes());
+      if (read.is_ok() && is_device_label(buffer.bytes())) {
+        co_return Status(Code::kInvalidArgument,
+                         name_of(disk) +
+                             " is a device of a store that knows its devices; name it, and any others of "
+                             "that store, as devices");
+      }
       co_return Status(Code::kInvalidArgument,
                        name_of(disk) + " is not an Aeon store; format it first if it is meant to be one");
     }
@@ -245,7 +254,11 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
 
   superblock.allocator = {superblock.data_first, 1};
   AllocatorImage image;
-  image.free.push_back({superblock.data_first + 1, superblock.data_end - superblock.data_first - 1});
+  for (const DiskPart& part : disk.parts()) {
+    const uint64_t first = std::max(part.offset / kBlockSize, superblock.data_first + 1);
+    const uint64_t end = (part.offset + part.size) / kBlockSize;
+    if (first < end) image.free.push_back({first, end - first});
+  }
   const Bytes blob = encode_allocator(image);
   DiskBuffer buffer(kBlockSize);
   Segment segment;
@@ -269,13 +282,14 @@ Task<Status> load_allocator(StoreCore::Ref core) {
   const Superblock& superblock = core->superblock;
   CO_TRY_ASSIGN(const AllocatorImage image, co_await read_allocator(core->disk, superblock, &core->allocator_blocks));
   CO_TRY(core->ledger.load(image, superblock.adopted_blocks));
-  uint64_t unpaged = core->ledger.free_count() + superblock.adopted_blocks;
+  uint64_t unpaged = superblock.adopted_blocks;
+  for (const BlockRange& range : image.free) unpaged += range.count;
   for (const BlockRange& range : core->allocator_blocks) unpaged += range.count;
   for (const BlockRange& range : image.held) unpaged += range.count;
-  if (unpaged > superblock.data_end - superblock.data_first) {
+  if (unpaged > core->ledger.data_count()) {
     co_return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
   }
-  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
+  core->page_block_count = core->ledger.data_count() - unpaged;
   co_return ok();
 }
 

@@ -38,7 +38,9 @@ StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, 
       pin_turn_(the_world.executor),
       hold_turn_(the_world.executor, 1),
       budget_(the_options.memory_budget),
-      discarded_(the_world.executor) {}
+      discarded_(the_world.executor) {
+  ledger.set_parts(disk.parts());
+}
 
 Status StoreCore::check_batch(const Batch& batch) const {
   if (batch.is_oversized()) {
@@ -232,7 +234,7 @@ Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes ou
 Space StoreCore::space() const {
   const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
-  space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
+  space.capacity = ledger.data_count() * kBlockSize;
   space.free = ledger.free_for_pages() > keep ? (ledger.free_for_pages() - keep) * kBlockSize : 0;
   space.blocks_used = ledger.adopted_count() * kBlockSize;
   space.index_used = page_block_count * kBlockSize;
