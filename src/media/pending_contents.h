@@ -12,6 +12,7 @@
 #include <map>
 #include <vector>
 
+#include "base/mutation.h"
 #include "media/key_block_store.h"
 
 namespace aeon::media {
@@ -61,7 +62,8 @@ class PendingContents {
   // What a checkpoint must have in its blocks if the log begins at `boundary` then: brought before, and not freed
   // before.
   static bool is_due(const Content& content, LogPosition boundary) {
-    const bool is_needed = !content.is_freed() || content.freed_by > boundary;
+    const bool is_freed_later = MUTATION("checkpoint_skips_contents_freed_later", content.freed_by > boundary, false);
+    const bool is_needed = !content.is_freed() || is_freed_later;
     return content.since <= boundary && is_needed && !content.is_in_log();
   }
   // First blocks of all that are due then, in order. The far future asks for all that is worth writing.

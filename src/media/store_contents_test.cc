@@ -1,12 +1,63 @@
 // Contents that batches carry for their blocks: readable at once, in their blocks sooner or later, never over what
 // belongs to somebody else, and never forgotten.
 #include "media/inspector.h"
+#include "pending_contents.h"
 #include "store_workload_test.h"
 
 namespace aeon::media {
 namespace {
 
 constexpr uint64_t kTag = 5000;
+
+TEST(PendingContents, AreDueIfTheLogBeginsBehindThemAndBeforeTheirEnd) {
+  constexpr LogPosition kFarFuture{~uint64_t{0}};
+  PendingContents contents;
+  contents.add({10, 2}, Bytes(5000), LogPosition{5});
+  contents.add({20, 1}, Bytes(4096), LogPosition{7});
+  EXPECT_EQ(contents.due(LogPosition{4}), std::vector<uint64_t>{});
+  EXPECT_EQ(contents.due(LogPosition{6}), std::vector<uint64_t>{10});
+  EXPECT_EQ(contents.due(kFarFuture), (std::vector<uint64_t>{10, 20}));
+  contents.free({11, 1}, LogPosition{8});
+  EXPECT_EQ(contents.due(LogPosition{7}), (std::vector<uint64_t>{10, 11, 20}));  // It may not be freed after all.
+  EXPECT_EQ(contents.due(LogPosition{8}), (std::vector<uint64_t>{10, 20}));
+  EXPECT_EQ(contents.due(kFarFuture), (std::vector<uint64_t>{10, 20}));
+  EXPECT_EQ(contents.unwritten_bytes(), 2 * kBlockSize);
+}
+
+TEST(PendingContents, KnowWhatLiesInABlock) {
+  PendingContents contents;
+  Bytes bytes(3 * kBlockSize - 100);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i / 1000);
+  contents.add({10, 3}, bytes, LogPosition{1});
+  EXPECT_EQ(contents.run_at(5, 20).count, 5u);
+  EXPECT_EQ(contents.run_at(5, 20).content, nullptr);
+  EXPECT_EQ(contents.run_at(11, 20).count, 2u);
+  EXPECT_EQ(contents.run_at(11, 20).skip, 1u);
+  EXPECT_EQ(contents.run_at(13, 20).content, nullptr);
+  EXPECT_FALSE(contents.overlaps({5, 5}));
+  EXPECT_TRUE(contents.overlaps({5, 6}));
+  EXPECT_TRUE(contents.overlaps({12, 6}));
+  contents.begin_write({10, 3});
+  contents.free({11, 1}, LogPosition{2});  // Cuts it in three, all of which are being written.
+  for (const uint64_t block : {10, 11, 12}) EXPECT_TRUE(contents.is_being_written({block, 1}));
+  bytes.resize(3 * kBlockSize);
+  for (const uint64_t block : {10, 11, 12}) {
+    const PendingContents::Run run = contents.run_at(block, 1);
+    ASSERT_NE(run.content, nullptr);
+    Bytes found(kBlockSize, std::byte{0xff});
+    run.content->copy(run.skip, found);
+    EXPECT_EQ(found, to_bytes(ByteView(bytes).subspan((block - 10) * kBlockSize, kBlockSize))) << block;
+  }
+  contents.end_write({10, 3}, false);
+  EXPECT_FALSE(contents.is_being_written({10, 3}));
+  contents.drop({11, 1});
+  EXPECT_FALSE(contents.overlaps({11, 1}));
+  contents.begin_write({12, 1});
+  contents.end_write({12, 1}, true);
+  contents.drop({10, 1});
+  EXPECT_TRUE(contents.empty());
+  EXPECT_EQ(contents.memory_size(), 0u);
+}
 
 Task<void> free_slowly(KeyBlockStore* store, std::vector<BlockRange> ranges, World* world) {
   for (const BlockRange& range : ranges) {
@@ -20,6 +71,11 @@ Task<void> free_slowly(KeyBlockStore* store, std::vector<BlockRange> ranges, Wor
 Task<Status> checkpoint_and_free(KeyBlockStore* store, std::vector<BlockRange> ranges, World* world) {
   world->executor.spawn(free_slowly(store, std::move(ranges), world));
   co_return co_await store->checkpoint();
+}
+
+Task<void> take_checkpoint(KeyBlockStore* store) {
+  const Status status = co_await store->checkpoint();
+  EXPECT_TRUE(status.is_ok()) << status.to_string();
 }
 
 class StoreContents : public ::testing::Test {
@@ -162,6 +218,23 @@ TEST_F(StoreContents, StayForAPinnedReaderWhenTheirBlocksAreFreed) {
     EXPECT_EQ(read(range), whole(range, kTag));
   }
   EXPECT_EQ(reserve(3), range);
+}
+
+TEST_F(StoreContents, KeepTheirBlocksUntilTheirWriteHasEnded) {
+  const BlockRange range = carry_new(1, kTag);
+  ASSERT_TRUE(machine.run(store->flush()).is_ok());
+  machine.disk.script(SimDisk::Script::kSlow);
+  machine.process->spawn(take_checkpoint(store));
+  machine.scheduler.run_for(std::chrono::microseconds(1));
+  ASSERT_EQ(machine.disk.in_flight_count(), 1u);
+  ASSERT_TRUE(free(range).is_ok());
+  ASSERT_EQ(store->counters().checkpoints, 0u);
+  const BlockRange other = reserve(1);
+  EXPECT_NE(other, range);
+  store->cancel(other);
+  machine.scheduler.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(store->counters().checkpoints, 1u);
+  EXPECT_EQ(reserve(1), range);
 }
 
 TEST_F(StoreContents, CanBeFreedInParts) {
