@@ -197,15 +197,19 @@ void BlockLedger::unpin(uint64_t generation) {
   if (--place->second == 0) pins_.erase(place);
 }
 
-void BlockLedger::release(LogPosition durable) {
-  while (!waiting_.empty()) {
-    const Freed& freed = waiting_.front();
-    if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return;
-    if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
-    CHECK(waiting_set_.remove(freed.range));
-    add_freed(freed.range);
-    waiting_.pop_front();
-  }
+const BlockLedger::Freed* BlockLedger::releasable(LogPosition durable) const {
+  if (waiting_.empty()) return nullptr;
+  const Freed& freed = waiting_.front();
+  if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return nullptr;
+  if (!pins_.empty() && pins_.begin()->first <= freed.generation) return nullptr;
+  return &freed;
+}
+
+void BlockLedger::release_next() {
+  const BlockRange range = waiting_.front().range;
+  CHECK(waiting_set_.remove(range));
+  add_freed(range);
+  waiting_.pop_front();
 }
 
 std::vector<BlockRange> BlockLedger::free_in_image() const {

@@ -14,6 +14,12 @@
 namespace aeon::media {
 
 class BlockLedger {
+  struct Freed {
+    BlockRange range;
+    LogPosition freed_by;
+    uint64_t generation;
+  };
+
  public:
   BlockLedger(uint64_t data_first, uint64_t data_end) : data_first_(data_first), data_end_(data_end) {}
   // Before anything else, if the disk isn't one piece.
@@ -38,8 +44,17 @@ class BlockLedger {
 
   uint64_t pin();
   void unpin(uint64_t generation);
-  // Releases what was freed at or before `durable`.
-  void release(LogPosition durable);
+  // Releases what was freed at or before `durable`, up to the first of which `may_release(range)` says no.
+  template <typename MayRelease>
+  void release(LogPosition durable, MayRelease may_release) {
+    while (const Freed* const freed = releasable(durable)) {
+      if (!may_release(freed->range)) return;
+      release_next();
+    }
+  }
+  void release(LogPosition durable) {
+    release(durable, [](BlockRange) { return true; });
+  }
 
   // For giving space back to the device: what became free since blocks are noted, in pieces of at least `count_min`
   // blocks. A piece counts as reserved until it is cancelled, so that nobody writes to it meanwhile.
@@ -85,18 +100,15 @@ class BlockLedger {
   bool is_unused(BlockRange range) const;
 
  private:
-  struct Freed {
-    BlockRange range;
-    LogPosition freed_by;
-    uint64_t generation;
-  };
-
   bool is_inside(BlockRange range) const {
     return range.first >= data_first_ && range.first < data_end_ && range.count <= data_end_ - range.first &&
            (parts_.empty() || count_in(range) == range.count);
   }
   uint64_t count_in(BlockRange range) const;
   bool is_held(BlockRange range) const;
+  // The one that waits longest, if nothing but the caller needs it.
+  const Freed* releasable(LogPosition durable) const;
+  void release_next();
   // It was stored, and nothing needs it any more.
   void add_freed(BlockRange range);
 

@@ -44,7 +44,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
   if (!transaction.writes.empty()) CO_TRY(check_writes(transaction.writes, epoch));
   if (is_too_late(epoch)) co_return invalid("a transaction's epoch is too far ahead of the clock");
 
-  Reservation reservation(*media_);
+  Reservation reservation(*media_, kCarriedSizeSync);
   std::vector<Change> changes;
   CO_TRY(co_await make_changes(container->number, transaction.writes, changes, reservation));
 

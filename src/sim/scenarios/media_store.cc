@@ -184,12 +184,16 @@ class Workload {
         if (kind == 0) {
           batch.erase(key);
         } else if (kind == 1) {
-          const bool written = co_await new_blocks(&value, &adopted);
+          Bytes carried;
+          const bool written = co_await new_blocks(&value, &adopted, &carried);
           if (!written) {
             for (const BlockRange& range : adopted) store_.cancel(range);
             co_return true;
           }
-          batch.adopt(adopted.back());
+          if (carried.empty())
+            batch.adopt(adopted.back());
+          else
+            batch.adopt(adopted.back(), carried);
           batch.put(key, *value);
         } else {
           value = Bytes(1 + random_.below(random_.one_in(8) ? 4000 : 60), kPlain);
@@ -231,7 +235,8 @@ class Workload {
     co_return true;
   }
 
-  Task<bool> new_blocks(std::optional<Bytes>* value, std::vector<BlockRange>* adopted) {
+  // Written, or for the batch to carry.
+  Task<bool> new_blocks(std::optional<Bytes>* value, std::vector<BlockRange>* adopted, Bytes* carried) {
     Result<std::vector<BlockRange>> reserved = store_.reserve(1 + random_.below(8));
     if (!reserved.is_ok()) {
       note(reserved.status());
@@ -242,8 +247,13 @@ class Workload {
     const BlockValue blocks{ranges[0].first, ranges[0].count, random_.next()};
     DiskBuffer content(blocks.count * kDiskBlockSize);
     fill_content(blocks.content_seed, content.bytes());
-    const Status written = co_await store_.write_blocks(ranges[0], content.bytes());
     adopted->push_back(ranges[0]);
+    Status written;
+    if (random_.one_in(2)) {
+      *carried = to_bytes(content.bytes());
+    } else {
+      written = co_await store_.write_blocks(ranges[0], content.bytes());
+    }
     note(written);
     *value = encode(blocks);
     co_return written.is_ok();
