@@ -111,6 +111,7 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
   ++change_count;
   ++path_version;
   if (batch.is_move()) ++move_count;
+  if (batch.erases()) ++erase_count;
   ++counts.batches;
   note_memory();
   make_room(0);

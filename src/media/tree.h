@@ -16,6 +16,7 @@
 // Ownership: nodes are counted by reference, within one executor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -106,11 +107,21 @@ class Tree {
   // From the root to an entry of a leaf. Holds until the next change of the tree.
   struct Path {
     struct Step {
-      Node* node = nullptr;
-      size_t index = 0;
+      Node* node;
+      size_t index;
     };
-    std::array<Step, kHeightMax> steps;
-    size_t depth = 0;  // 0: no entry there.
+    std::array<Step, kHeightMax> steps;  // The first `depth`; the others are left as they are, since paths are many.
+    size_t depth = 0;                    // 0: no entry there.
+
+    Path() {}  // NOLINT(modernize-use-equals-default,cppcoreguidelines-pro-type-member-init)
+    Path(const Path& other) : depth(other.depth) {  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      std::copy_n(other.steps.begin(), depth, steps.begin());
+    }
+    Path& operator=(const Path& other) {
+      depth = other.depth;
+      std::copy_n(other.steps.begin(), depth, steps.begin());
+      return *this;
+    }
 
     bool is_at_entry() const { return depth != 0; }
     const Step& leaf() const { return steps[depth - 1]; }

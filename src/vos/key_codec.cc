@@ -56,7 +56,12 @@ void append_escaped(Bytes& out, ByteView key) {
       out.push_back(std::byte{0});
       out.push_back(static_cast<std::byte>(255 - run));
     }
-    while (at < key.size() && key[at] != std::byte{0}) out.push_back(key[at++]);
+    const ByteView rest = key.subspan(at);
+    const void* const zero = std::memchr(rest.data(), 0, rest.size());
+    const size_t size =
+        zero == nullptr ? rest.size() : static_cast<size_t>(static_cast<const std::byte*>(zero) - rest.data());
+    out.insert(out.end(), rest.begin(), rest.begin() + static_cast<ptrdiff_t>(size));
+    at += size;
   }
 }
 
@@ -206,10 +211,27 @@ Bytes container_prefix(uint32_t number) {
   return key;
 }
 
+void append_object_prefix(Bytes& out, uint32_t number, ObjectId object) {
+  const size_t at = out.size();
+  out.resize(at + kObjectPrefixSize);
+  store_be32(out.data() + at, number);
+  store_be64(out.data() + at + 4, object.hi);
+  store_be64(out.data() + at + 12, object.lo);
+}
+
+void append_key_prefix(Bytes& out, KeyOrder order, ByteView key) {
+  out.push_back(kKeyTag);
+  if (order == KeyOrder::kUint64) {
+    CHECK(key.size() == 8);
+    append_u64(out, load_le<uint64_t>(key.data()));
+  } else {
+    append_escaped(out, key);
+  }
+}
+
 Bytes object_prefix(uint32_t number, ObjectId object) {
-  Bytes key = container_prefix(number);
-  append_u64(key, object.hi);
-  append_u64(key, object.lo);
+  Bytes key;
+  append_object_prefix(key, number, object);
   return key;
 }
 
@@ -217,13 +239,7 @@ Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key) {
   Bytes prefix;
   prefix.reserve(parent.size() + key.size() + 48);
   prefix.assign(parent.begin(), parent.end());
-  prefix.push_back(kKeyTag);
-  if (order == KeyOrder::kUint64) {
-    CHECK(key.size() == 8);
-    append_u64(prefix, load_le<uint64_t>(key.data()));
-  } else {
-    append_escaped(prefix, key);
-  }
+  append_key_prefix(prefix, order, key);
   return prefix;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/crc32c.h"
 #include "target_store.h"
 #include "value_reader.h"
 
@@ -203,7 +204,165 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
   return reads;
 }
 
+// Looks for several things in the order of their keys. Each may be there already, since the last one looked for and
+// what lies behind are often the same place.
+class OrderedLooks {
+ public:
+  explicit OrderedLooks(media::KeyBlockStore& media) : cursor_(media) {}
+  // False if a page must be read for that.
+  bool seek(ByteView key, bool is_behind_last) {
+    if (is_behind_last && !is_new_) {
+      if (!cursor_.valid() || compare_bytes(cursor_.key(), key) >= 0) return true;
+    }
+    is_new_ = false;
+    return cursor_.seek_now(key);
+  }
+  media::Cursor& cursor() { return cursor_; }
+
+ private:
+  media::Cursor cursor_;
+  bool is_new_ = true;
+};
+
+// The bytes [from, to) of a value in the index, if they are what was written, at `offset` of the memory given for it.
+bool copy_inline(const InlineValue& value, uint64_t from, uint64_t to, const std::vector<MutableBytes>& out,
+                 uint64_t offset, FetchedSegment& segment) {
+  if (crc32c(value.bytes) != value.checksum) return false;
+  ByteView wanted = value.bytes.subspan(from, to - from);
+  segment.checksums.push_back(wanted.size() == value.bytes.size() ? value.checksum : crc32c(wanted));
+  for (const MutableBytes& piece : out) {
+    if (offset >= piece.size()) {
+      offset -= piece.size();
+      continue;
+    }
+    const size_t size = std::min<size_t>(wanted.size(), piece.size() - offset);
+    std::memcpy(piece.data() + offset, wanted.data(), size);
+    wanted = wanted.subspan(size);
+    if (wanted.empty()) return true;
+    offset = 0;
+  }
+  return wanted.empty();
+}
+
+ByteCount size_of(const std::vector<MutableBytes>& pieces) {
+  ByteCount size = 0;
+  for (const MutableBytes& piece : pieces) size += piece.size();
+  return size;
+}
+
+// `key`: the akey's prefix; it comes back so. False if that isn't possible at once.
+bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetch, Epoch epoch, Version floor,
+                          FetchedAkey& fetched) {
+  const size_t akey_size = key.size();
+  key.push_back(kSingleTag);
+  append_epoch(key, epoch);
+  const bool is_known = looks.seek(key, true);
+  key.resize(akey_size);
+  if (!is_known) return false;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key, kSingleTag)) return true;
+  const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
+  if (!newest) return false;
+  if (newest->version < floor) return true;
+  const std::optional<InlineValue> value = decode_inline_value(cursor.value());
+  if (!value.has_value()) {
+    const Result<ValueShape> shape = decode_value_shape(cursor.value());
+    return shape.is_ok() && shape->is_punch();
+  }
+  const uint64_t size = value->shape.record_size;
+  const bool is_whole = value->shape.kind == ValueRecord::Kind::kSingle && value->shape.count == size;
+  if (!is_whole || newest->part != 0) return false;
+  FetchedSegment segment;
+  segment.recx = {.index = 0, .count = 1};
+  segment.epoch = newest->version.epoch;
+  if (!fetch.out.empty()) {
+    if (size_of(fetch.out) < size || !copy_inline(*value, 0, size, fetch.out, 0, segment)) return false;
+  }
+  fetched.record_size = size;
+  fetched.segments.push_back(std::move(segment));
+  return true;
+}
+
+// The same for an array of which one extent has all that is asked for.
+bool fetch_extent_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch& fetch, Epoch epoch, Version floor,
+                          ExtentSet& set, FetchedAkey& fetched) {
+  if (fetch.recxs.size() != 1) return false;
+  const Recx& recx = fetch.recxs.front();
+  set.clear();
+  if (!Lookup::overlapping_now(looks.cursor(), key, recx.index, recx.end(), epoch, floor, set)) return false;
+  if (set.candidates.empty()) return true;
+  const auto newest =
+      std::max_element(set.candidates.begin(), set.candidates.end(),
+                       [](const ExtentCandidate& a, const ExtentCandidate& b) { return a.version < b.version; });
+  if (newest->start > recx.index || newest->end < recx.end()) return false;
+  if (newest->is_punch) return true;
+  const std::optional<InlineValue> value = decode_inline_value(set.found[newest->source].in_page);
+  if (!value.has_value()) return false;
+  FetchedSegment segment;
+  segment.recx = recx;
+  segment.epoch = newest->version.epoch;
+  const uint64_t size = value->shape.record_size;
+  if (!fetch.out.empty()) {
+    const bool is_done = recx.count <= size_of(fetch.out) / size &&
+                         copy_inline(*value, (recx.index - newest->start) * size, (recx.end() - newest->start) * size,
+                                     fetch.out, 0, segment);
+    if (!is_done) return false;
+  }
+  fetched.record_size = size;
+  fetched.segments.push_back(std::move(segment));
+  return true;
+}
+
+// The newest punch up to `epoch` of what `key` is the prefix of, or `floor` if that is newer; nothing if that isn't
+// known at once. `key` comes back as it was.
+std::optional<Version> floor_at_once(OrderedLooks& looks, Bytes& key, Epoch epoch, Version floor, bool is_behind_last) {
+  const size_t prefix_size = key.size();
+  append_punch_target(key, epoch);
+  const bool is_known = looks.seek(key, is_behind_last);
+  key.resize(prefix_size);
+  if (!is_known) return std::nullopt;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key, kPunchTag)) return floor;
+  const Result<Version> punch = decode_punch_key(cursor.key(), prefix_size);
+  if (!punch) return std::nullopt;
+  return std::max(floor, *punch);
+}
+
 }  // namespace
+
+bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
+                                const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all) {
+  const bool is_plain = container.layers.size() == 1 && !container.layers.front().has_stamps && !container.is_destroyed;
+  if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
+  OrderedLooks looks(*media_);
+  key_.clear();
+  append_object_prefix(key_, container.number, object);
+  std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());
+  if (!newest.has_value()) {
+    newest = floor_at_once(looks, key_, kEpochMax, {}, false);
+    if (!newest.has_value()) return false;
+    object_punches_.note(container.number, object, *newest, media_->erase_count());
+  }
+  if (newest->epoch > epoch) return false;
+
+  append_key_prefix(key_, dkey_order(object), dkey);
+  const size_t dkey_size = key_.size();
+  const std::optional<Version> dkey_floor = floor_at_once(looks, key_, epoch, *newest, true);
+  if (!dkey_floor.has_value()) return false;
+  all.reserve(fetches.size());
+  for (const AkeyFetch& fetch : fetches) {
+    key_.resize(dkey_size);
+    append_key_prefix(key_, akey_order(object), fetch.akey);
+    const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor, all.empty());
+    if (!floor.has_value()) return false;
+    FetchedAkey& fetched = all.emplace_back();
+    const bool is_done = fetch.kind == ValueKind::kSingle
+                             ? fetch_single_at_once(looks, key_, fetch, epoch, *floor, fetched)
+                             : fetch_extent_at_once(looks, key_, fetch, epoch, *floor, extents_, fetched);
+    if (!is_done) return false;
+  }
+  return true;
+}
 
 Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId object, Bytes dkey,
                                                           std::vector<AkeyFetch> akeys, uint32_t conditions,
@@ -211,25 +370,39 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_fetch(object, dkey, akeys, conditions));
   ++foreground_calls_;
+  const bool is_watched =
+      intent != ReadIntent::kPlain || (container->transactions != nullptr && !container->transactions->intents.empty());
+  if (conditions == 0 && !is_watched) {
+    std::vector<FetchedAkey> all;
+    if (fetch_at_once(*container, object, dkey, akeys, read_epoch(*container, epoch), all)) co_return all;
+  }
+  co_return co_await fetch_in_full(&container, object, &dkey, &akeys, conditions, epoch, intent);
+}
+
+Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch_in_full(const ContainerRef* container_ref, ObjectId object,
+                                                                  const Bytes* dkey,
+                                                                  const std::vector<AkeyFetch>* akeys,
+                                                                  uint32_t conditions, Epoch epoch, ReadIntent intent) {
+  const ContainerRef& container = *container_ref;
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   if (reads_are_watched(*container, intent)) {
-    std::vector<TransactionRead> reads = reads_of_fetch(object, dkey, akeys, conditions);
+    std::vector<TransactionRead> reads = reads_of_fetch(object, *dkey, *akeys, conditions);
     CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
   }
   const media::BlockPin pin(*media_);
   Lookup lookup(*media_, *container);
   const Bytes object_key = object_prefix(container->number, object);
-  const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
+  const Bytes dkey_key = key_prefix(object_key, dkey_order(object), *dkey);
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
   if ((conditions & kDkeyFetch) != 0) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(dkey_key, reading.epoch(), object_floor));
-    if (!exists) co_return Status(Code::kNotFound, "dkey " + printable_key(dkey) + " doesn't exist");
+    if (!exists) co_return Status(Code::kNotFound, "dkey " + printable_key(*dkey) + " doesn't exist");
   }
   CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(dkey_key, reading.epoch(), object_floor));
 
   std::vector<FetchedAkey> all;
-  all.reserve(akeys.size());
-  for (const AkeyFetch& fetch : akeys) {
+  all.reserve(akeys->size());
+  for (const AkeyFetch& fetch : *akeys) {
     const Bytes akey_key = key_prefix(dkey_key, akey_order(object), fetch.akey);
     if ((conditions & kAkeyFetch) != 0) {
       CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(akey_key, reading.epoch(), dkey_floor));

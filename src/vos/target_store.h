@@ -13,6 +13,7 @@
 #include "container_state.h"
 #include "key_codec.h"
 #include "lookup.h"
+#include "object_punches.h"
 #include "runtime/cancellation.h"
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
@@ -101,6 +102,17 @@ class TargetStore final : public Store {
     return epoch == kEpochMax ? MUTATION("read_doesnt_fix_its_epoch", container.newest_readable(), kEpochGivenMax)
                               : epoch;
   }
+
+  // object_fetch.cc
+  //
+  // What a plain read finds without suspending, because everything that it needs is in memory. False for whatever is
+  // out of the ordinary, faults included: then fetch_in_full() has the answer. `fetches` were checked.
+  bool fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
+                     const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all);
+  // Arguments stay until the task ends.
+  Task<Result<std::vector<FetchedAkey>>> fetch_in_full(const ContainerRef* container, ObjectId object,
+                                                       const Bytes* dkey, const std::vector<AkeyFetch>* akeys,
+                                                       uint32_t conditions, Epoch epoch, ReadIntent intent);
 
   // write_path.cc
   Status check_write(const ObjectWrite& write) const;
@@ -222,6 +234,9 @@ class TargetStore final : public Store {
   bool is_closed_ = false;
   AggregationPolicy policy_;
   uint64_t foreground_calls_ = 0;
+  ObjectPunches object_punches_;
+  Bytes key_;  // Of what doesn't suspend while it uses them, for their memory.
+  ExtentSet extents_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };

@@ -361,6 +361,12 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
+    for (const Change& change : changes) {
+      const bool is_known = change.kind == Change::Kind::kPunchObject;
+      if (MUTATION("known_punch_outlives_a_newer_one", is_known, false)) {
+        object_punches_.forget(container->number, object_of(change.object));
+      }
+    }
     reservation.adopted();
     note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);
