@@ -83,24 +83,28 @@ Page::Position Page::find(ByteView key) const {
     if (order < 0) return {count_, false};
     key = key.subspan(prefix_size_);
   }
+  // Mostly the heads alone tell, and they are compared without a branch that would be guessed wrong every other time.
   const uint32_t head = head_of(key);
-  size_t low = 0, high = count_;
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    const Slot& slot = slots()[middle];
-    if (slot.head != head) {
-      if (slot.head < head)
-        low = middle + 1;
-      else
-        high = middle;
-      continue;
+  const Slot* const all = slots();
+  size_t low = 0;
+  for (size_t left = count_; left != 0;) {
+    const size_t half = left / 2;
+    const bool is_behind = all[low + half].head < head;
+    low = is_behind ? low + half + 1 : low;
+    left = is_behind ? left - half - 1 : half;
+  }
+  size_t high = count_;
+  for (size_t step = 1; low < high && all[low].head == head;) {
+    // Among those with the same head: in growing steps, then halves.
+    const size_t at = high == count_ ? std::min<size_t>(low + step - 1, count_ - 1) : (low + high) / 2;
+    const int order = all[at].head == head ? compare({buffer_.get() + all[at].offset, all[at].key_size}, key) : 1;
+    if (order == 0) return {at, true};
+    if (order < 0) {
+      low = at + 1;
+      step *= 2;
+    } else {
+      high = at;
     }
-    const int order = compare({buffer_.get() + slot.offset, slot.key_size}, key);
-    if (order == 0) return {middle, true};
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
   }
   return {low, false};
 }

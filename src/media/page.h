@@ -60,6 +60,11 @@ class Page {
   ByteView prefix() const { return {buffer_.get() + prefix_offset_, prefix_size_}; }
   ByteView suffix(size_t index) const;
   ByteView value(size_t index) const;
+  // To be changed in place.
+  MutableBytes changeable_value(size_t index) {
+    const Slot& slot = slots()[index];
+    return {buffer_.get() + slot.offset + slot.key_size, slot.value_size};
+  }
   Bytes key(size_t index) const;
   // Replaces the content of `out`.
   void copy_key(size_t index, Bytes& out) const;

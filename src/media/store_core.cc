@@ -81,12 +81,12 @@ void StoreCore::apply_to_tree(const BatchEntry& change) {
   if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
   if (change.op == BatchOp::kErase) tree.erase(change.key);
   if (change.op != BatchOp::kAdd) return;
-  // A key that isn't there may seem to be missing instead: the walk then wants the page behind.
-  Tree::Path path;
-  Page::Position place;
-  if (!tree.seek(change.key, path) && path.is_at_entry()) place = path.leaf().node->page.find(change.key);
-  const ByteView before = place.exact ? path.leaf().node->page.value(place.index) : ByteView();
-  tree.put(change.key, add_to_counters(before, change.value));
+  const MutableBytes counters = tree.changeable_value(change.key);
+  if (!counters.empty() && counters.size() >= changed_counters_size(change.value)) {
+    add_to_counters(counters, change.value);
+  } else {
+    tree.put(change.key, add_to_counters(counters, change.value));
+  }
 }
 
 // No suspension in here: a batch becomes visible at once.

@@ -43,6 +43,7 @@ Tree::Missing Tree::descend(ByteView key, Path& path) const {
     step.node = node;
     if (node->level == 0) {
       step.index = node->page.find(key).index;
+      last_ = path;
       return std::nullopt;
     }
     step.index = node->page.child_index(key);
@@ -195,6 +196,7 @@ Tree::Missing Tree::seek_before(ByteView key, Path& path) const {
 }
 
 NodeRef Tree::make_node(Page page, uint8_t level) {
+  last_.depth = 0;
   NodeRef node(new Node(cache_, std::move(page), generation_, level));
   ++page_count_;
   ++resident_count_;
@@ -222,6 +224,7 @@ void Tree::account(Node& node) {
 }
 
 void Tree::drop(const NodeRef& node) {
+  last_.depth = 0;
   --page_count_;
   --resident_count_;
   node->is_live = false;
@@ -278,6 +281,36 @@ void Tree::put(ByteView key, ByteView value) {
     return;
   }
   Path path;
+  const Page::Position position = descend_to_change(key, path);
+  Node& node = *path.leaf().node;
+  if (!position.exact) {
+    insert_at(path, path.depth - 1, position.index, key, value, Child());
+    return;
+  }
+  node.page.replace(position.index, value);
+  account(node);
+  split_if_large(path, path.depth - 1, false);
+}
+
+MutableBytes Tree::changeable_value(ByteView key) {
+  if (is_empty()) return {};
+  Path path;
+  const Page::Position position = descend_to_change(key, path);
+  return position.exact ? path.leaf().node->page.changeable_value(position.index) : MutableBytes();
+}
+
+Page::Position Tree::descend_to_change(ByteView key, Path& path) {
+  if (last_.depth != 0) {
+    const Node& leaf = *last_.leaf().node;
+    const Page::Position position = leaf.page.find(key);
+    const bool is_inside = position.exact || (position.index > 0 && position.index < leaf.page.count());
+    if (is_inside && leaf.generation == generation_) {  // And so are those above it.
+      path = last_;
+      path.steps[path.depth - 1].index = position.index;
+      return position;
+    }
+  }
+  path.depth = 0;
   Child* child = &root_;
   while (true) {
     Node& node = make_changeable(*child);
@@ -285,14 +318,9 @@ void Tree::put(ByteView key, ByteView value) {
     step.node = &node;
     if (node.level == 0) {
       const Page::Position position = node.page.find(key);
-      if (!position.exact) {
-        insert_at(path, path.depth - 1, position.index, key, value, Child());
-        return;
-      }
-      node.page.replace(position.index, value);
-      account(node);
-      split_if_large(path, path.depth - 1, false);
-      return;
+      step.index = position.index;
+      last_ = path;
+      return position;
     }
     step.index = node.page.child_index(key);
     child = &node.children[step.index];
@@ -556,6 +584,7 @@ bool Tree::let_go(Node& node) {
     if (!child->node || child->node->level <= node.level) return false;
     child = &child->node->children[child->node->page.child_index(first_key_)];
   }
+  last_.depth = 0;
   child->address = node.address;
   if (node.level != 0) ++inner_eviction_count_;
   --resident_count_;

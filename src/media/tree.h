@@ -155,6 +155,8 @@ class Tree {
 
   // Changes; what missing_for() names must be in memory.
   void put(ByteView key, ByteView value);
+  // The value of a key, to be changed in place at once; empty if it isn't there.
+  MutableBytes changeable_value(ByteView key);
   bool erase(ByteView key);  // False if it wasn't there.
   // The same in two steps, for batches: a page that goes because it is empty leaves its part of the keys to one that
   // may not be in memory. So first all entries change, then shrink() is called for each erased key.
@@ -196,6 +198,8 @@ class Tree {
 
  private:
   Missing descend(ByteView key, Path& path) const;
+  // The path to where the key is or belongs, with all on it changeable. The tree isn't empty.
+  Page::Position descend_to_change(ByteView key, Path& path);
   Missing descend_first(Node& parent, size_t index, Path& path) const;
   Missing descend_last(Node& parent, size_t index, Path& path) const;
   // Takes a node out of the tree that has no children in memory; false if it can't go now.
@@ -225,6 +229,9 @@ class Tree {
   uint64_t dirty_blocks_ = 0;
   uint64_t inner_eviction_count_ = 0;
   Bytes first_key_;  // Of the node that is being evicted.
+  // Where the last walk from the root ended: what is changed next is mostly there. It holds as long as no node comes
+  // or goes.
+  mutable Path last_;
   std::vector<PageAddress> dropped_;
 };
 

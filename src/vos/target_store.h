@@ -87,14 +87,21 @@ class TargetStore final : public Store {
   struct Change {
     enum class Kind : uint8_t { kPunchObject, kPunchDkey, kPunchAkey, kUpdate };
     Kind kind = Kind::kUpdate;
-    Bytes object;                        // Prefixes; those below the kind's level are empty.
-    Bytes dkey;
-    Bytes akey;
+    Bytes prefix;  // Of what changes; the others are parts of it. Empty below the kind's level.
+    ByteView object;
+    ByteView dkey;
+    ByteView akey;
     uint32_t conditions = 0;
     ValueKind value_kind = ValueKind::kSingle;
     uint64_t record_size = 0;
     std::vector<PreparedValue> values;
-    bool follows_punch = false;          // An operation before it in the call punches what was there.
+    bool follows_punch = false;  // An operation before it in the call punches what was there.
+
+    Change(Kind the_kind, uint32_t container, const ObjectWrite& write, const Bytes* the_akey);
+    Change(Change&&) = default;
+    Change& operator=(Change&&) = default;
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
   };
 
   Result<ContainerRef> find_container(Uuid container) const;
@@ -125,6 +132,8 @@ class TargetStore final : public Store {
   template <typename Visit>
   static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
+  // Whether check_shape() would find nothing to do, by one look at what is in memory. False: it must be asked.
+  bool keeps_shape(const ContainerState& container, const Change& change);
   Task<Result<bool>> check_shape(const ContainerState& container, const Change& change, Epoch epoch);
   struct ShapesSeen {
     bool same_is_there = false;  // Something that a reader sees has the shape of the change: nothing more to look at.

@@ -55,6 +55,7 @@ struct InlineValue {
   ByteView bytes;
 };
 std::optional<InlineValue> decode_inline_value(ByteView encoded);
+Bytes encode_inline_value(const InlineValue& value);
 
 inline uint64_t chunk_count(ByteCount bytes) { return (bytes + kChecksumChunk - 1) / kChecksumChunk; }
 
