@@ -93,7 +93,7 @@ void Batch::add(ByteView key, std::span<const int64_t> changes) {
 Bytes add_to_counters(ByteView counters, ByteView changes) {
   Bytes sums(counters.begin(), counters.end());
   sums.resize(std::max(sums.size(), changed_counters_size(changes)));
-  add_to_counters(MutableBytes(sums), changes);
+  change_counters(sums, changes);
   return sums;
 }
 
@@ -103,7 +103,7 @@ size_t changed_counters_size(ByteView changes) {
   return size;
 }
 
-void add_to_counters(MutableBytes counters, ByteView changes) {
+void change_counters(MutableBytes counters, ByteView changes) {
   size_t at = 0;
   for (uint64_t bits = 0; take_varint(changes, bits); at += 8) {
     const uint64_t change = bits >> 1 ^ ((bits & 1) != 0 ? ~uint64_t{0} : 0);

@@ -20,7 +20,7 @@ struct BatchEntry {
 // The counters after a kAdd.
 Bytes add_to_counters(ByteView counters, ByteView changes);
 // The same in place, with room for changed_counters_size().
-void add_to_counters(MutableBytes counters, ByteView changes);
+void change_counters(MutableBytes counters, ByteView changes);
 size_t changed_counters_size(ByteView changes);
 
 class BatchReader {

@@ -83,7 +83,7 @@ void StoreCore::apply_to_tree(const BatchEntry& change) {
   if (change.op != BatchOp::kAdd) return;
   const MutableBytes counters = tree.changeable_value(change.key);
   if (!counters.empty() && counters.size() >= changed_counters_size(change.value)) {
-    add_to_counters(counters, change.value);
+    change_counters(counters, change.value);
   } else {
     tree.put(change.key, add_to_counters(counters, change.value));
   }

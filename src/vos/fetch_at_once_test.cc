@@ -212,7 +212,7 @@ class Interleaving {
         break;
       }
       default:
-        const uint32_t condition = random_.one_in(4) ? (random_.one_in(2) ? kDkeyInsert : kAkeyUpdate) : 0;
+        const uint32_t condition = random_.one_in(4) ? uint32_t{random_.one_in(2) ? kDkeyInsert : kAkeyUpdate} : 0;
         const size_t size = random_.one_in(8) ? 6000 : random_.one_in(6) ? 0 : 1 + random_.below(200);
         written = target_.put(object, dkey, text("a"), random_bytes(size), epoch, condition);
         break;
