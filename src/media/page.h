@@ -130,6 +130,7 @@ class Page {
 
   Slot* slots() { return reinterpret_cast<Slot*>(buffer_.get() + kPageHeaderSize); }
   const Slot* slots() const { return reinterpret_cast<const Slot*>(buffer_.get() + kPageHeaderSize); }
+  void prefetch_slots() const;
   static uint32_t head_of(ByteView suffix);
   static int compare(ByteView suffix, ByteView other);
   size_t slots_end() const { return kPageHeaderSize + count_ * kPageSlotSize; }

@@ -62,11 +62,16 @@ struct Child {
 
 struct Node : CacheEntry {
   Node(PageCache& the_cache, Page the_page, uint64_t the_generation, uint8_t the_level)
-      : page(std::move(the_page)), cache(&the_cache), generation(the_generation), level(the_level) {}
+      : level(the_level), page(std::move(the_page)), cache(&the_cache), generation(the_generation) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   ~Node() { cache->forget(*this); }
 
+  // What a walk looks at comes first, in one line of the processor's cache with the time of its last use.
+  uint8_t level;
+  bool is_live = true;  // The tree has it, rather than only a checkpoint.
+  uint8_t scan_run = 0;
+  uint16_t scan_next = 0;  // Where the next miss is if its children are being read in order, and how many were.
   Page page;
   std::vector<Child> children;  // One for each entry of an inner page.
   PageAddress address;
@@ -74,10 +79,6 @@ struct Node : CacheEntry {
   uint64_t generation;
   uint32_t references = 0;
   uint32_t accounted_blocks = 0;  // Its part of Tree::dirty_blocks().
-  uint16_t scan_next = 0;  // Where the next miss is if its children are being read in order, and how many were.
-  uint8_t scan_run = 0;
-  uint8_t level;
-  bool is_live = true;  // The tree has it, rather than only a checkpoint.
 };
 
 inline PageAddress Child::node_address() const { return node->address; }
