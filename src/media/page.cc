@@ -14,6 +14,7 @@ namespace {
 constexpr uint32_t kPageMagic = 0x47504541;  // "AEPG"
 constexpr size_t kPageCrcOffset = 4;
 constexpr size_t kPageStampOffset = 44;
+constexpr size_t kGrownCountMin = 16;
 constexpr size_t kLineSlots = 64 / kPageSlotSize;
 constexpr size_t kCapacityStep = 512;  // Finer than disk blocks: what is unused is missing elsewhere in the cache.
 
@@ -158,9 +159,9 @@ Page Page::build(std::span<const EntryView> entries, Room room) {
   for (const EntryView& entry : entries) content += kPageSlotSize + entry.key_size() - prefix_size + entry.value.size();
   CHECK(content <= kPageBytesMax);
 
-  const size_t wanted = room == Room::kTight ? content : content + std::max(content / 4, kCapacityStep);
+  const size_t tight = std::min<size_t>(round_up(content, kCapacityStep), kPageBytesMax);
   Page page{Unbuilt()};
-  page.capacity_ = static_cast<uint32_t>(std::min<size_t>(round_up(wanted, kCapacityStep), kPageBytesMax));
+  page.capacity_ = static_cast<uint32_t>(room == Room::kTight ? tight : capacity_for(content));
   page.buffer_.reset(new std::byte[page.capacity_]);
   page.cells_begin_ = static_cast<uint16_t>(page.capacity_ - prefix_size);
   page.prefix_size_ = static_cast<uint16_t>(prefix_size);
@@ -177,12 +178,36 @@ Page Page::build(std::span<const EntryView> entries, Room room) {
   return page;
 }
 
+size_t Page::capacity_for(size_t content) {
+  const size_t wanted = content + std::max(content / 4, kCapacityStep);
+  return std::min<size_t>(round_up(wanted, kCapacityStep), kPageBytesMax);
+}
+
+void Page::grow(size_t size) {
+  const size_t capacity = capacity_for(content_size_ + size);
+  if (capacity <= capacity_) return;
+  std::unique_ptr<std::byte[]> buffer(new std::byte[capacity]);
+  const size_t cells = capacity_ - cells_begin_;
+  std::memcpy(buffer.get(), buffer_.get(), slots_end());
+  std::memcpy(buffer.get() + capacity - cells, buffer_.get() + cells_begin_, cells);
+  const auto moved = static_cast<uint16_t>(capacity - capacity_);
+  buffer_ = std::move(buffer);
+  capacity_ = static_cast<uint32_t>(capacity);
+  prefix_offset_ = static_cast<uint16_t>(prefix_offset_ + moved);
+  cells_begin_ = static_cast<uint16_t>(cells_begin_ + moved);
+  for (size_t i = 0; i < count_; ++i) slots()[i].offset = static_cast<uint16_t>(slots()[i].offset + moved);
+}
+
 void Page::insert(size_t index, ByteView key, ByteView value) {
   DCHECK(index <= count_);
   const bool shares_prefix =
       key.size() >= prefix_size_ && (prefix_size_ == 0 || std::memcmp(key.data(), prefix().data(), prefix_size_) == 0);
   const size_t cell_size = key.size() - (shares_prefix ? prefix_size_ : 0) + value.size();
-  if (!shares_prefix || slots_end() + kPageSlotSize + cell_size > cells_begin_) {
+  const auto is_full = [&] { return slots_end() + kPageSlotSize + cell_size > cells_begin_; };
+  const bool is_compact = content_size_ - slots_end() == capacity_ - size_t{cells_begin_};
+  // A page that began with few keys may be built with a longer prefix.
+  if (shares_prefix && is_full() && is_compact && count_ >= kGrownCountMin) grow(kPageSlotSize + cell_size);
+  if (!shares_prefix || is_full()) {
     std::vector<EntryView> entries;
     entries.reserve(count_ + 1u);
     collect(0, index, entries);

@@ -136,6 +136,9 @@ class Page {
   size_t slots_end() const { return kPageHeaderSize + count_ * kPageSlotSize; }
   EntryView entry(size_t index) const { return {prefix(), suffix(index), value(index)}; }
   void collect(size_t begin, size_t end, std::vector<EntryView>& out) const;
+  static size_t capacity_for(size_t content);
+  // Room for `size` more bytes, of a page whose cells have no gaps: all stays as it is, at a new end.
+  void grow(size_t size);
   static Page build(std::span<const EntryView> entries, Room room);
   void write_cell(Slot& slot, ByteView suffix_front, ByteView suffix_back, ByteView value);
 
