@@ -196,7 +196,7 @@ Tree::Missing Tree::seek_before(ByteView key, Path& path) const {
 }
 
 NodeRef Tree::make_node(Page page, uint8_t level) {
-  last_.depth = 0;
+  forget_last_paths();
   NodeRef node(new Node(cache_, std::move(page), generation_, level));
   ++page_count_;
   ++resident_count_;
@@ -224,7 +224,7 @@ void Tree::account(Node& node) {
 }
 
 void Tree::drop(const NodeRef& node) {
-  last_.depth = 0;
+  forget_last_paths();
   --page_count_;
   --resident_count_;
   node->is_live = false;
@@ -281,7 +281,7 @@ void Tree::put(ByteView key, ByteView value) {
     return;
   }
   Path path;
-  const Page::Position position = descend_to_change(key, path);
+  const Page::Position position = descend_to_change(key, path, last_);
   Node& node = *path.leaf().node;
   if (!position.exact) {
     insert_at(path, path.depth - 1, position.index, key, value, Child());
@@ -295,17 +295,17 @@ void Tree::put(ByteView key, ByteView value) {
 MutableBytes Tree::changeable_value(ByteView key) {
   if (is_empty()) return {};
   Path path;
-  const Page::Position position = descend_to_change(key, path);
+  const Page::Position position = descend_to_change(key, path, last_in_place_);
   return position.exact ? path.leaf().node->page.changeable_value(position.index) : MutableBytes();
 }
 
-Page::Position Tree::descend_to_change(ByteView key, Path& path) {
-  if (last_.depth != 0) {
-    const Node& leaf = *last_.leaf().node;
+Page::Position Tree::descend_to_change(ByteView key, Path& path, Path& last) {
+  if (last.depth != 0) {
+    const Node& leaf = *last.leaf().node;
     const Page::Position position = leaf.page.find(key);
     const bool is_inside = position.exact || (position.index > 0 && position.index < leaf.page.count());
     if (is_inside && leaf.generation == generation_) {  // And so are those above it.
-      path = last_;
+      path = last;
       path.steps[path.depth - 1].index = position.index;
       return position;
     }
@@ -319,7 +319,7 @@ Page::Position Tree::descend_to_change(ByteView key, Path& path) {
     if (node.level == 0) {
       const Page::Position position = node.page.find(key);
       step.index = position.index;
-      last_ = path;
+      last = path;
       return position;
     }
     step.index = node.page.child_index(key);
@@ -584,7 +584,7 @@ bool Tree::let_go(Node& node) {
     if (!child->node || child->node->level <= node.level) return false;
     child = &child->node->children[child->node->page.child_index(first_key_)];
   }
-  last_.depth = 0;
+  forget_last_paths();
   child->address = node.address;
   if (node.level != 0) ++inner_eviction_count_;
   --resident_count_;

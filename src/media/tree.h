@@ -200,7 +200,9 @@ class Tree {
  private:
   Missing descend(ByteView key, Path& path) const;
   // The path to where the key is or belongs, with all on it changeable. The tree isn't empty.
-  Page::Position descend_to_change(ByteView key, Path& path);
+  // `last`: where such a walk may have ended before; it becomes where this one does.
+  Page::Position descend_to_change(ByteView key, Path& path, Path& last);
+  void forget_last_paths() { last_.depth = last_in_place_.depth = 0; }
   Missing descend_first(Node& parent, size_t index, Path& path) const;
   Missing descend_last(Node& parent, size_t index, Path& path) const;
   // Takes a node out of the tree that has no children in memory; false if it can't go now.
@@ -230,9 +232,10 @@ class Tree {
   uint64_t dirty_blocks_ = 0;
   uint64_t inner_eviction_count_ = 0;
   Bytes first_key_;  // Of the node that is being evicted.
-  // Where the last walk from the root ended: what is changed next is mostly there. It holds as long as no node comes
-  // or goes.
+  // Where the last walk from the root ended: what is changed next is mostly there. And where a value was changed in
+  // place last: the same one mostly is again. They hold as long as no node comes or goes.
   mutable Path last_;
+  Path last_in_place_;
   std::vector<PageAddress> dropped_;
 };
 
