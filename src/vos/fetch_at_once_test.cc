@@ -12,6 +12,7 @@ namespace {
 using Kind = ObjectWrite::Kind;
 
 constexpr ObjectId kObject{.hi = 7, .lo = 1};
+constexpr uint64_t kRecordSize = 700;  // Few of them are inline, more go to blocks.
 constexpr ObjectId kOther{.hi = uint64_t{4} << 56, .lo = 2};  // Integer keys.
 
 TEST(ObjectPunches, APunchIsSeenByWhoReadTheObjectBefore) {
@@ -169,7 +170,7 @@ class Interleaving {
     const uint64_t number = random_.below(2);
     return object == kOther ? integer_key(number) : text(number == 0 ? "d" : "da");
   }
-  Bytes akey() { return text(random_.one_in(2) ? "a" : "b"); }  // "b" is an array of records of 4 bytes.
+  Bytes akey() { return text(random_.one_in(2) ? "a" : "b"); }  // "b" is an array.
   Epoch write_epoch() {
     if (!random_.one_in(3) || epochs_.empty()) return kEpochZero;
     return epochs_[random_.below(epochs_.size())];
@@ -206,9 +207,9 @@ class Interleaving {
         const uint64_t first = random_.below(24);
         const uint64_t count = 1 + random_.below(random_.one_in(4) ? 24 : 4);
         const bool is_punch = random_.one_in(5);
-        const Bytes data = random_bytes(is_punch ? 0 : 4 * count);
-        written = target_.put_extent(object, dkey, text("b"), {.index = first, .count = count}, is_punch ? 0 : 4, data,
-                                     epoch);
+        const Bytes data = random_bytes(is_punch ? 0 : kRecordSize * count);
+        written = target_.put_extent(object, dkey, text("b"), {.index = first, .count = count},
+                                     is_punch ? 0 : kRecordSize, data, epoch);
         break;
       }
       default:
@@ -257,7 +258,8 @@ class Interleaving {
         fetch.kind = ValueKind::kArray;
         const uint64_t count = 1 + random_.below(random_.one_in(3) ? 40 : 3);
         fetch.recxs.push_back({.index = random_.below(24), .count = count});
-        size = 4 * count;
+        if (random_.one_in(4)) fetch.recxs.push_back({.index = random_.below(24), .count = 2});
+        size = kRecordSize * (count + (fetch.recxs.size() - 1) * 2);
       }
       sizes.push_back(random_.one_in(6) ? 0 : size);
     }

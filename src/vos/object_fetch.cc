@@ -250,9 +250,31 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
   return size;
 }
 
-// `key`: the akey's prefix; it comes back so. False if that isn't possible at once.
-bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetch, Epoch epoch, Version floor,
-                          FetchedAkey& fetched) {
+// Part of an encoded value into the memory given for it, at `offset`: at once, or later from blocks. False if it is
+// damaged, or no part of a value.
+bool take_value(ByteView encoded, uint64_t from, uint64_t to, const AkeyFetch& fetch, uint64_t offset, size_t akey,
+                FetchedAkey& fetched, FetchedSegment segment, std::vector<BlockRead>& later) {
+  const std::optional<InlineValue> at_once = decode_inline_value(encoded);
+  if (at_once.has_value()) {
+    if (!copy_inline(*at_once, from, to, fetch.out, offset, segment)) return false;
+  } else {
+    Result<ValueRecord> record = decode_value(encoded);
+    if (!record || record->blocks.empty()) return false;
+    BlockRead& read = later.emplace_back();
+    read.akey = akey;
+    read.segment = fetched.segments.size();
+    read.record = std::move(record).value();
+    read.from = from;
+    read.to = to;
+    read.offset = offset;
+  }
+  fetched.segments.push_back(std::move(segment));
+  return true;
+}
+
+// `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
+bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
+                          Version floor, FetchedAkey& fetched, std::vector<BlockRead>& later) {
   const size_t akey_size = key.size();
   key.push_back(kSingleTag);
   append_epoch(key, epoch);
@@ -264,52 +286,66 @@ bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetc
   const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
   if (!newest) return false;
   if (newest->version < floor) return true;
-  const std::optional<InlineValue> value = decode_inline_value(cursor.value());
-  if (!value.has_value()) {
-    const Result<ValueShape> shape = decode_value_shape(cursor.value());
-    return shape.is_ok() && shape->is_punch();
-  }
-  const uint64_t size = value->shape.record_size;
-  const bool is_whole = value->shape.kind == ValueRecord::Kind::kSingle && value->shape.count == size;
-  if (!is_whole || newest->part != 0) return false;
+  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  if (!shape) return false;
+  if (shape->is_punch()) return true;
+  const bool is_whole =
+      shape->kind == ValueRecord::Kind::kSingle && shape->count == shape->record_size && newest->part == 0;
+  if (!is_whole) return false;
+  const uint64_t size = fetched.record_size = shape->record_size;
   FetchedSegment segment;
   segment.recx = {.index = 0, .count = 1};
   segment.epoch = newest->version.epoch;
-  if (!fetch.out.empty()) {
-    if (size_of(fetch.out) < size || !copy_inline(*value, 0, size, fetch.out, 0, segment)) return false;
+  if (fetch.out.empty()) {
+    fetched.segments.push_back(std::move(segment));
+    return true;
   }
-  fetched.record_size = size;
-  fetched.segments.push_back(std::move(segment));
-  return true;
+  return size <= size_of(fetch.out) &&
+         take_value(cursor.value(), 0, size, fetch, 0, akey, fetched, std::move(segment), later);
 }
 
-// The same for an array of which one extent has all that is asked for.
-bool fetch_extent_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch& fetch, Epoch epoch, Version floor,
-                          ExtentSet& set, FetchedAkey& fetched) {
-  if (fetch.recxs.size() != 1) return false;
-  const Recx& recx = fetch.recxs.front();
-  set.clear();
-  if (!Lookup::overlapping_now(looks.cursor(), key, recx.index, recx.end(), epoch, floor, set)) return false;
-  if (set.candidates.empty()) return true;
-  const auto newest =
-      std::max_element(set.candidates.begin(), set.candidates.end(),
-                       [](const ExtentCandidate& a, const ExtentCandidate& b) { return a.version < b.version; });
-  if (newest->start > recx.index || newest->end < recx.end()) return false;
-  if (newest->is_punch) return true;
-  const std::optional<InlineValue> value = decode_inline_value(set.found[newest->source].in_page);
-  if (!value.has_value()) return false;
-  FetchedSegment segment;
-  segment.recx = recx;
-  segment.epoch = newest->version.epoch;
-  const uint64_t size = value->shape.record_size;
-  if (!fetch.out.empty()) {
-    const bool is_done = recx.count <= size_of(fetch.out) / size &&
-                         copy_inline(*value, (recx.index - newest->start) * size, (recx.end() - newest->start) * size,
-                                     fetch.out, 0, segment);
-    if (!is_done) return false;
+bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
+                         Version floor, ExtentSet& set, FetchedAkey& fetched, std::vector<BlockRead>& later) {
+  uint64_t records_wanted = 0;
+  for (const Recx& recx : fetch.recxs) {
+    if (recx.count > ~uint64_t{0} - records_wanted) return false;
+    records_wanted += recx.count;
   }
-  fetched.record_size = size;
-  fetched.segments.push_back(std::move(segment));
+  const ByteCount room = size_of(fetch.out);
+  uint64_t records_before = 0;  // Of the recxs asked for.
+  for (const Recx& recx : fetch.recxs) {
+    set.clear();
+    if (!Lookup::overlapping_now(looks.cursor(), key, recx.index, recx.end(), epoch, floor, set)) return false;
+    const auto take = [&](uint64_t start, uint64_t end, const ExtentCandidate& extent) {
+      if (extent.is_punch) return true;
+      const ExtentSet::Found& found = set.found[extent.source];
+      const uint64_t size = found.record_size;
+      if (fetched.record_size == 0) fetched.record_size = size;
+      if (fetched.record_size != size) return false;
+      FetchedSegment segment;
+      segment.recx = {.index = start, .count = end - start};
+      segment.epoch = extent.version.epoch;
+      if (fetch.out.empty()) {
+        fetched.segments.push_back(std::move(segment));
+        return true;
+      }
+      return records_wanted <= room / size &&
+             take_value(found.in_page, (start - extent.start) * size, (end - extent.start) * size, fetch,
+                        (records_before + start - recx.index) * size, akey, fetched, std::move(segment), later);
+    };
+    // Mostly the newest of them has all that is asked for.
+    const auto newest =
+        std::max_element(set.candidates.begin(), set.candidates.end(),
+                         [](const ExtentCandidate& a, const ExtentCandidate& b) { return a.version < b.version; });
+    if (newest != set.candidates.end() && newest->start <= recx.index && newest->end >= recx.end()) {
+      if (!take(recx.index, recx.end(), *newest)) return false;
+    } else {
+      for (const VisiblePart& part : visible_parts(set.candidates, recx.index, recx.end())) {
+        if (!take(part.start, part.end, set.candidates[part.candidate])) return false;
+      }
+    }
+    records_before += recx.count;
+  }
   return true;
 }
 
@@ -331,7 +367,8 @@ std::optional<Version> floor_at_once(OrderedLooks& looks, Bytes& key, Epoch epoc
 }  // namespace
 
 bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
-                                const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all) {
+                                const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
+                                std::vector<BlockRead>& later) {
   const bool is_plain = container.layers.size() == 1 && !container.layers.front().has_stamps && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
   OrderedLooks looks(*media_);
@@ -355,13 +392,26 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     append_key_prefix(key_, akey_order(object), fetch.akey);
     const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor, all.empty());
     if (!floor.has_value()) return false;
+    const size_t akey = all.size();
     FetchedAkey& fetched = all.emplace_back();
     const bool is_done = fetch.kind == ValueKind::kSingle
-                             ? fetch_single_at_once(looks, key_, fetch, epoch, *floor, fetched)
-                             : fetch_extent_at_once(looks, key_, fetch, epoch, *floor, extents_, fetched);
+                             ? fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, later)
+                             : fetch_array_at_once(looks, key_, fetch, akey, epoch, *floor, extents_, fetched, later);
     if (!is_done) return false;
   }
   return true;
+}
+
+// What fetch_at_once() left to be read from blocks.
+Task<Status> TargetStore::read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
+                                     std::vector<FetchedAkey>* all) {
+  const media::BlockPin pin(*media_);  // Nothing suspended since the blocks were looked up.
+  for (const BlockRead& read : *later) {
+    const Destination destination((*akeys)[read.akey].out);
+    FetchedSegment& segment = (*all)[read.akey].segments[read.segment];
+    CO_TRY(co_await read_value(*media_, read.record, read.from, read.to, destination, read.offset, segment.checksums));
+  }
+  co_return ok();
 }
 
 Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId object, Bytes dkey,
@@ -374,7 +424,12 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
       intent != ReadIntent::kPlain || (container->transactions != nullptr && !container->transactions->intents.empty());
   if (conditions == 0 && !is_watched) {
     std::vector<FetchedAkey> all;
-    if (fetch_at_once(*container, object, dkey, akeys, read_epoch(*container, epoch), all)) co_return all;
+    std::vector<BlockRead> later;
+    if (fetch_at_once(*container, object, dkey, akeys, read_epoch(*container, epoch), all, later)) {
+      if (later.empty()) co_return all;
+      const Status read = co_await read_later(&akeys, &later, &all);
+      if (read.is_ok() && !container->is_destroyed) co_return all;
+    }
   }
   co_return co_await fetch_in_full(&container, object, &dkey, &akeys, conditions, epoch, intent);
 }

@@ -18,6 +18,7 @@
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
 #include "scrubber.h"
+#include "value_reader.h"
 #include "value_writer.h"
 #include "vos/store.h"
 
@@ -112,10 +113,14 @@ class TargetStore final : public Store {
 
   // object_fetch.cc
   //
-  // What a plain read finds without suspending, because everything that it needs is in memory. False for whatever is
-  // out of the ordinary, faults included: then fetch_in_full() has the answer. `fetches` were checked.
+  // What a plain read finds without suspending, because all of the index that it needs is in memory; `later` is what is
+  // left to be read from blocks. False for whatever is out of the ordinary, faults included: then fetch_in_full() has
+  // the answer. `fetches` were checked.
   bool fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
-                     const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all);
+                     const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
+                     std::vector<BlockRead>& later);
+  Task<Status> read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
+                          std::vector<FetchedAkey>* all);
   // Arguments stay until the task ends.
   Task<Result<std::vector<FetchedAkey>>> fetch_in_full(const ContainerRef* container, ObjectId object,
                                                        const Bytes* dkey, const std::vector<AkeyFetch>* akeys,
