@@ -78,8 +78,6 @@ int Page::compare(ByteView suffix, ByteView other) {
   return suffix.size() < other.size() ? -1 : suffix.size() > other.size() ? 1 : 0;
 }
 
-// A page that wasn't used lately isn't in the processor's cache. So what the search may look at is asked for at once,
-// rather than line by line as it gets there.
 void Page::prefetch_slots() const {
   constexpr size_t kCountMin = 48;
   constexpr size_t kParts = 8;
@@ -89,7 +87,6 @@ void Page::prefetch_slots() const {
 }
 
 Page::Position Page::find(ByteView key) const {
-  prefetch_slots();
   if (prefix_size_ != 0) {
     const int order = compare(prefix(), key.first(std::min<size_t>(key.size(), prefix_size_)));
     if (order > 0) return {0, false};

@@ -42,6 +42,7 @@ Tree::Missing Tree::descend(ByteView key, Path& path) const {
     Path::Step& step = path.steps[path.depth++];
     step.node = node;
     if (node->level == 0) {
+      node->page.prefetch_slots();
       step.index = node->page.find(key).index;
       last_ = path;
       return std::nullopt;
