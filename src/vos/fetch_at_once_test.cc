@@ -17,6 +17,7 @@ constexpr ObjectId kOther{.hi = uint64_t{4} << 56, .lo = 2};  // Integer keys.
 
 TEST(ObjectPunches, APunchIsSeenByWhoReadTheObjectBefore) {
   TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
   ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one"), Epoch{10}).is_ok());
   EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
   ASSERT_TRUE(target.punch(Kind::kPunchObject, kObject, {}, {}, Epoch{20}).is_ok());
