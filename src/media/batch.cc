@@ -16,11 +16,6 @@ namespace {
 constexpr size_t kPutHeaderSize = 5, kEraseHeaderSize = 3, kBlocksSize = 17, kContentHeaderSize = 21;
 constexpr size_t kCountersMax = 64;
 
-void append_varint(Bytes& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::byte>(value | 0x80));
-  out.push_back(static_cast<std::byte>(value));
-}
-
 // False at the end, or if there is none.
 bool take_varint(ByteView& from, uint64_t& value) {
   value = 0;
@@ -86,11 +81,14 @@ void Batch::add(ByteView key, std::span<const int64_t> changes) {
     is_oversized_ = true;
     return;
   }
-  Bytes encoded;
+  std::byte buffer[kCountersMax * 10];
+  size_t size = 0;
   for (const int64_t change : changes) {
-    const auto bits = static_cast<uint64_t>(change);
-    append_varint(encoded, bits << 1 ^ (change < 0 ? ~uint64_t{0} : 0));
+    uint64_t bits = static_cast<uint64_t>(change) << 1 ^ (change < 0 ? ~uint64_t{0} : 0);
+    for (; bits >= 0x80; bits >>= 7) buffer[size++] = static_cast<std::byte>(bits | 0x80);
+    buffer[size++] = static_cast<std::byte>(bits);
   }
+  const ByteView encoded = ByteView(buffer).first(size);
   std::byte header[kPutHeaderSize];
   header[0] = static_cast<std::byte>(BatchOp::kAdd);
   store_le(header + 1, static_cast<uint16_t>(key.size()));
@@ -102,13 +100,23 @@ void Batch::add(ByteView key, std::span<const int64_t> changes) {
 
 Bytes add_to_counters(ByteView counters, ByteView changes) {
   Bytes sums(counters.begin(), counters.end());
+  sums.resize(std::max(sums.size(), changed_counters_size(changes)));
+  change_counters(sums, changes);
+  return sums;
+}
+
+size_t changed_counters_size(ByteView changes) {
+  size_t size = 0;
+  for (uint64_t bits = 0; take_varint(changes, bits);) size += 8;
+  return size;
+}
+
+void change_counters(MutableBytes counters, ByteView changes) {
   size_t at = 0;
   for (uint64_t bits = 0; take_varint(changes, bits); at += 8) {
-    if (sums.size() < at + 8) sums.resize(at + 8);
     const uint64_t change = bits >> 1 ^ ((bits & 1) != 0 ? ~uint64_t{0} : 0);
-    store_le(sums.data() + at, load_le<uint64_t>(sums.data() + at) + change);
+    store_le(counters.data() + at, load_le<uint64_t>(counters.data() + at) + change);
   }
-  return sums;
 }
 
 void Batch::add_blocks(std::byte kind, BlockRange blocks) {

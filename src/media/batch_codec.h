@@ -19,6 +19,9 @@ struct BatchEntry {
 
 // The counters after a kAdd.
 Bytes add_to_counters(ByteView counters, ByteView changes);
+// The same in place, with room for changed_counters_size().
+void change_counters(MutableBytes counters, ByteView changes);
+size_t changed_counters_size(ByteView changes);
 
 class BatchReader {
  public:

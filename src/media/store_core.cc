@@ -85,12 +85,12 @@ void StoreCore::apply_to_tree(const BatchEntry& change) {
   if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
   if (change.op == BatchOp::kErase) tree.erase(change.key);
   if (change.op != BatchOp::kAdd) return;
-  // A key that isn't there may seem to be missing instead: the walk then wants the page behind.
-  Tree::Path path;
-  Page::Position place;
-  if (!tree.seek(change.key, path) && path.is_at_entry()) place = path.leaf().node->page.find(change.key);
-  const ByteView before = place.exact ? path.leaf().node->page.value(place.index) : ByteView();
-  tree.put(change.key, add_to_counters(before, change.value));
+  const MutableBytes counters = tree.changeable_value(change.key);
+  if (!counters.empty() && counters.size() >= changed_counters_size(change.value)) {
+    change_counters(counters, change.value);
+  } else {
+    tree.put(change.key, add_to_counters(counters, change.value));
+  }
 }
 
 // No suspension in here: a batch becomes visible at once.
@@ -122,6 +122,7 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
   ++change_count;
   ++path_version;
   if (batch.is_move()) ++move_count;
+  if (batch.erases()) ++erase_count;
   ++counts.batches;
   note_memory();
   make_room(0);

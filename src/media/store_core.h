@@ -84,6 +84,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   uint64_t change_count = 0;
   uint64_t path_version = 0;  // Changes when a batch is applied or pages go: paths through the tree end then.
   uint64_t move_count = 0;
+  uint64_t erase_count = 0;
   uint64_t page_block_count = 0;             // Of the durable checkpoint.
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;

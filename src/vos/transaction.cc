@@ -194,6 +194,9 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
     co_return applied.status();
   }
   if (intent != nullptr && decision.is_commit()) {
+    for (const Guard& guard : intent->guards) {
+      if (guard.dkey_end == 0) object_punches_.forget(container->number, object_of(guard.prefix));
+    }
     container->highest = std::max(container->highest, decision.epoch);
     if (transactions.times.is_tracking()) {
       for (const Guard& guard : intent->guards) transactions.times.note_write(guard.place(), decision.epoch);

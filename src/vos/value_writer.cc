@@ -198,6 +198,31 @@ Status check_update(const AkeyUpdate& update) {
   return ok();
 }
 
+bool prepare_at_once(const AkeyUpdate& update, std::vector<PreparedValue>& prepared) {
+  constexpr uint64_t kSizeMax = kKiB;
+  const bool is_extent = update.kind == ValueKind::kArray;
+  const bool is_one_piece = update.data.size() == 1 && (!is_extent || update.recxs.size() == 1);
+  if (!is_one_piece || update.record_size == 0) return false;
+  const ByteView data = update.data.front();
+  if (data.empty() || data.size() > kSizeMax) return false;
+  InlineValue value;
+  value.shape.kind = is_extent ? ValueRecord::Kind::kExtent : ValueRecord::Kind::kSingle;
+  value.shape.record_size = update.record_size;
+  value.shape.count = is_extent ? update.recxs.front().count : data.size();
+  value.bytes = data;
+  value.checksum = crc32c(data);
+  if (!update.checksums.empty() && update.checksums.front() != value.checksum) return false;
+  PreparedValue& ready = prepared.emplace_back();
+  ready.is_extent = is_extent;
+  if (is_extent) {
+    ready.start = update.recxs.front().index;
+    ready.count = update.recxs.front().count;
+  }
+  ready.bytes = data.size();
+  ready.value = encode_inline_value(value);
+  return true;
+}
+
 Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& media, const AkeyUpdate& update,
                                                         Reservation& reservation) {
   std::vector<PreparedValue> prepared;

@@ -72,6 +72,10 @@ struct PreparedValue {
 // What of an update can be wrong in itself: sizes, ranges, number of checksums. No data is looked at.
 Status check_update(const AkeyUpdate& update);
 
+// The usual small value, ready at once: a value that goes into the index in one piece. False for all others, and for
+// data that isn't what its checksum says: prepare_values() says so. check_update() found nothing wrong.
+bool prepare_at_once(const AkeyUpdate& update, std::vector<PreparedValue>& prepared);
+
 // kCorrupt if the data doesn't have the checksums that came with it. Suspends while blocks are written.
 // `update` stays until the task ends, and its data until the reservation was put into a batch.
 Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& media, const AkeyUpdate& update,

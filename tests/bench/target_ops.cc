@@ -184,9 +184,9 @@ struct Loop {
 
 Task<void> repeat(Loop* loop) {
   DiskBuffer buffer(loop->buffer_size);
-  for (size_t i = 0; i < loop->buffer_size; ++i) buffer.bytes()[i] = std::byte(scatter(i));
-  while (loop->next < loop->count_max && Clock::now() < loop->end)
-    co_await (*loop->operation)(loop->next++, buffer.bytes());
+  const MutableBytes bytes = buffer.bytes().first(loop->buffer_size);  // The buffer is whole blocks.
+  for (size_t i = 0; i < loop->buffer_size; ++i) bytes[i] = std::byte(scatter(i));
+  while (loop->next < loop->count_max && Clock::now() < loop->end) co_await (*loop->operation)(loop->next++, bytes);
 }
 
 Task<void> repeat_beside(Executor* executor, Loop* loop, uint32_t outstanding) {
@@ -262,6 +262,35 @@ void small_puts(const Run& run) {
   print("put_64_sync", run_loop(target, 1, run.seconds, 64, [&](uint64_t number, MutableBytes value) {
           return put_value(&target, key_of(lazy.count + number), value, vos::Durability::kSync);
         }));
+}
+
+// 50,000 keys with one value each, put and then looked up in the same order: what DAOS's vos_perf does.
+void few_keys(const Run& run) {
+  constexpr uint64_t kCount = 50'000;
+  const auto rate = [&](const char* name, Target& target, ByteCount size, const Operation& put, const Operation& get) {
+    const Measured written = run_loop(target, 1, 60, size, put, kCount);
+    must(target.reactor().run(target.store().flush()));
+    const Measured rewritten = run_loop(target, 1, run.seconds, size, put);
+    must(target.reactor().run(target.store().flush()));
+    const Measured read = run_loop(target, 1, run.seconds, size, get);
+    print(name, {{"first_updates_per_second", written.per_second()},
+                 {"updates_per_second", rewritten.per_second()},
+                 {"fetches_per_second", read.per_second()}});
+  };
+  for (const ByteCount size : {ByteCount{64}, 4 * kKiB}) {
+    Target target(run.directory);
+    rate(size == 64 ? "few_single_64" : "few_single_4k", target, size,
+         [&](uint64_t number, MutableBytes data) {
+           return put_value(&target, key_of(number % kCount), data, vos::Durability::kFlush);
+         },
+         [&](uint64_t number, MutableBytes out) { return get_value(&target, key_of(number % kCount), out); });
+  }
+  Target target(run.directory);
+  rate("few_arrays_4k", target, 4 * kKiB,
+       [&](uint64_t number, MutableBytes data) {
+         return write_extent(&target, number % kCount * kFileChunk, data, vos::Durability::kFlush);
+       },
+       [&](uint64_t number, MutableBytes out) { return read_extent(&target, number % kCount * kFileChunk, out); });
 }
 
 // 4 KiB pieces of a file of 512 MiB, each written once before.
@@ -368,8 +397,9 @@ void snapshots(const Run& run) {
 
 const std::map<std::string, void (*)(const Run&)>& cases() {
   static const std::map<std::string, void (*)(const Run&)> all{
-      {"small_values", small_values},   {"small_puts", small_puts}, {"random_4k", random_4k},
-      {"sequential_1m", sequential_1m}, {"history", history},       {"snapshots", snapshots}};
+      {"small_values", small_values}, {"small_puts", small_puts},       {"few_keys", few_keys},
+      {"random_4k", random_4k},       {"sequential_1m", sequential_1m}, {"history", history},
+      {"snapshots", snapshots}};
   return all;
 }
 

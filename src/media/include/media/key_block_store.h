@@ -67,6 +67,7 @@ class Batch {
   // Belonged to the stored state; its content stays readable for pinned readers (see above).
   void free(BlockRange blocks);
   bool empty() const { return record_.empty(); }
+  bool erases() const { return erase_count_ != 0; }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
   bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
   // It writes again elsewhere what it erases; see KeyBlockStore::move_count().
@@ -204,12 +205,17 @@ class Cursor {
   Move next() { return {*this, Move::Kind::kNext, {}}; }
   Move previous() { return {*this, Move::Kind::kPrevious, {}}; }
 
+  // The same moves for those who can't suspend. False, and nothing moved, if a page must be read for that.
+  bool seek_now(ByteView key) { return move_now(Move::Kind::kSeek, key); }
+  bool next_now() { return move_now(Move::Kind::kNext, {}); }
+
   bool valid() const;
   ByteView key() const;
   ByteView value() const;
 
  private:
   struct State;
+  bool move_now(Move::Kind kind, ByteView key);
   static Task<void> finish(Move* move);
 
   std::unique_ptr<State> state_;
@@ -248,6 +254,9 @@ class KeyBlockStore {
   // Counts batches marked as moves. Whoever looks at several places one after the other, and suspends in between, may
   // miss what was moved from a place not yet looked at to one that was: it looks again if this number changed.
   virtual uint64_t move_count() const = 0;
+
+  // Counts batches that erased something: what is remembered of records that were there then may be gone.
+  virtual uint64_t erase_count() const = 0;
 
   // Blocks for new data, in as few ranges as there are (usually one). Not part of the stored state until adopted;
   // give them back with cancel() if they won't be.
