@@ -94,11 +94,17 @@ class Rounds:
     def run_fio(self, case):
         if not self.has["fio"]:
             return
-        file = os.path.join(self.folder, "fio")
-        command = ["fio", "--name=case", f"--filename={file}", f"--size={store_goals.FIO_SIZE}", "--bs=4k", "--direct=1",
-                   "--ioengine=io_uring", "--time_based", f"--runtime={self.seconds}", "--overwrite=1",
+        is_new = case in store_goals.FIO_NEW_FILE
+        file = os.path.join(self.folder, "fio-new" if is_new else "fio")
+        command = ["fio", "--name=case", f"--filename={file}", "--bs=4k", "--direct=1", "--ioengine=io_uring",
                    "--output-format=json", *store_goals.FIO[case]]
+        if is_new:
+            command += [f"--size={store_goals.FIO_NEW_FILE[case]}"]
+        else:
+            command += [f"--size={store_goals.FIO_SIZE}", "--overwrite=1", "--time_based", f"--runtime={self.seconds}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if is_new and os.path.exists(file):
+            os.remove(file)
         if done.returncode != 0:
             support.note(f"fio failed: {done.stderr.strip()}")
             self.has["fio"] = False

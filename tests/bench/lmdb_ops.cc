@@ -81,19 +81,26 @@ class Database {
   MDB_txn* reading_ = nullptr;  // Reset between uses.
 };
 
-// Per second, of step(0), step(1), …
-double measure(double seconds, const std::function<void(uint64_t)>& step, const std::function<void()>& end) {
+struct Measured {
+  double per_second = 0;
+  double cpu_us_each = 0;
+};
+
+// Of step(0), step(1), …
+Measured measure(double seconds, const std::function<void(uint64_t)>& step, const std::function<void()>& end) {
   const auto start = Clock::now();
+  const double cpu = cpu_seconds();
   uint64_t number = 0;
   while (seconds_since(start) < seconds) step(number++);
   end();
-  return static_cast<double>(number) / seconds_since(start);
+  const auto count = static_cast<double>(number);
+  return {.per_second = count / seconds_since(start), .cpu_us_each = 1e6 * (cpu_seconds() - cpu) / count};
 }
 
 void small_puts(const std::string& directory, double seconds) {
   Database database(directory);
   const double rate = measure(seconds, [&](uint64_t number) { database.put(number, 1); }, [&] { database.flush(); });
-  print("put_64_flush", {{"per_second", rate}});
+  print("put_64_flush", {{"per_second", put.per_second}, {"cpu_us_each", put.cpu_us_each}});
 }
 
 void small_gets(const std::string& directory, double seconds) {
@@ -105,7 +112,7 @@ void small_gets(const std::string& directory, double seconds) {
   database.begin_reading();  // All once, so that all is mapped.
   for (uint64_t number = 0; number < kCount; ++number) database.get(number, out);
   database.end_reading();
-  const double each = measure(
+  const Measured each = measure(
       seconds,
       [&](uint64_t number) {
         database.begin_reading();
@@ -114,9 +121,11 @@ void small_gets(const std::string& directory, double seconds) {
       },
       [] {});
   database.begin_reading();
-  const double together = measure(
+  const Measured together = measure(
       seconds, [&](uint64_t number) { database.get(scatter(number) % kCount, out); }, [&] { database.end_reading(); });
-  print("get_64", {{"per_second", each}, {"in_one_transaction_per_second", together}});
+  print("get_64", {{"per_second", each.per_second},
+                   {"cpu_us_each", each.cpu_us_each},
+                   {"in_one_transaction_per_second", together.per_second}});
 }
 
 void run(const std::string& directory, double seconds, std::string_view name) {

@@ -40,12 +40,13 @@ Task<void> repeat_beside(Executor* executor, Loop* loop) {
 
 }  // namespace
 
-ByteCount resident_bytes() {
+ByteCount anonymous_bytes() {
   std::FILE* const file = std::fopen("/proc/self/statm", "r");
-  unsigned long long size = 0, resident = 0;
-  if (file == nullptr || std::fscanf(file, "%llu %llu", &size, &resident) != 2) fail("can't read /proc/self/statm");
+  unsigned long long size = 0, resident = 0, of_files = 0;
+  if (file == nullptr || std::fscanf(file, "%llu %llu %llu", &size, &resident, &of_files) != 3)
+    fail("can't read /proc/self/statm");
   std::fclose(file);
-  return resident * 4096;
+  return (resident - of_files) * 4096;
 }
 
 ByteCount bytes_written_to_devices() {

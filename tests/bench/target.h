@@ -23,8 +23,8 @@ T must(Result<T> result) {
   return std::move(result).value();
 }
 
-// Of this process.
-ByteCount resident_bytes();
+// Of this process. Memory without the program's own pages.
+ByteCount anonymous_bytes();
 ByteCount bytes_written_to_devices();
 
 // How a case is to run.

@@ -33,14 +33,14 @@ void small_puts(const Run& run) {
 
 void small_gets(const Run& run) {
   constexpr uint64_t kCount = 1'000'000;
-  const ByteCount before = resident_bytes();
+  const ByteCount before = anonymous_bytes();
   Target target(run.directory);
   load_values(target, kValueSize, kCount);
   const auto beyond = [](ByteCount stored) {
     return static_cast<double>(stored) / static_cast<double>(kCount) - static_cast<double>(kKeySize + kValueSize);
   };
   print("memory_per_value", {{"bytes_beyond", beyond(target.store().media().counters().memory_used)},
-                             {"resident_bytes_beyond", beyond(resident_bytes() - before)}});
+                             {"process_bytes_beyond", beyond(anonymous_bytes() - before)}});
   print("get_64", run_loop(target, {.buffer_size = kValueSize, .seconds = run.seconds}, get_of(target, kCount)));
 }
 
@@ -60,7 +60,7 @@ void fill_large_index(const Run& run) {
 void large_index(const Run& run) {
   Child filling(run, "fill_large_index");
   filling.wait_until_it_ends();
-  const ByteCount before = resident_bytes();
+  const ByteCount before = anonymous_bytes();
   ByteCount index = 0;
   {
     Target target(run.directory, {.memory_budget = media::kMemoryBudgetMin, .keeps_file = true},
@@ -85,7 +85,7 @@ void large_index(const Run& run) {
     return static_cast<double>(bytes) / static_cast<double>(budget);
   };
   print("memory_of_large_index", {{"peak_over_budget", over_budget(target.store().media().counters().memory_peak)},
-                                  {"resident_over_budget", over_budget(resident_bytes() - before)}});
+                                  {"process_over_budget", over_budget(anonymous_bytes() - before)}});
 }
 
 // ---- Without a device -----------------------------------------------------------------------------------------------
