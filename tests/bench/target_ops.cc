@@ -1,7 +1,6 @@
 // What the store of one target does by itself, without client and rpc.
 //
-//   target_ops DIRECTORY SECONDS CASE...     SECONDS for each measured loop; without arguments it prints the cases'
-//   names
+//   target_ops DIRECTORY SECONDS CASE...     SECONDS for each measured loop; without arguments: the cases
 //
 // Prints a JSON line for each thing measured: {"case": …, numbers}. CPU time is that of the whole process, the kernel's
 // work for it included.
