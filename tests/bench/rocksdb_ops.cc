@@ -169,7 +169,7 @@ struct Measured {
   double cpu_us_each = 0;  // Of all of RocksDB's threads.
 };
 
-void print(std::string_view name, const Measured& measured) {
+void print_measured(std::string_view name, const Measured& measured) {
   print(name, {{"per_second", measured.per_second}, {"cpu_us_each", measured.cpu_us_each}});
 }
 
@@ -206,9 +206,9 @@ void small_puts(const std::string& directory, double seconds) {
   const Measured lazy = measure(
       1, seconds, [&](uint64_t number) { database.put(number, value, false); }, ~uint64_t{0},
       [&] { must(database->FlushWAL(true)); });
-  print("put_64_flush", lazy);
+  print_measured("put_64_flush", lazy);
   const auto put_durable = [&](uint64_t number) { database.put(lazy.count + number, value, true); };
-  print("put_64_sync", measure(1, seconds, put_durable));
+  print_measured("put_64_sync", measure(1, seconds, put_durable));
 }
 
 void small_gets(const std::string& directory, double seconds) {
@@ -219,7 +219,7 @@ void small_gets(const std::string& directory, double seconds) {
   char out[64];
   for (uint64_t number = 0; number < kCount; ++number) database.get(number, out, sizeof out);  // Into the cache.
   const auto get = [&](uint64_t number) { database.get(scatter(number) % kCount, out, sizeof out); };
-  print("get_64", measure(1, seconds, get));
+  print_measured("get_64", measure(1, seconds, get));
 }
 
 void large_index(const std::string& directory, double seconds, size_t budget) {
@@ -234,7 +234,7 @@ void large_index(const std::string& directory, double seconds, size_t budget) {
   };
   measure(16, 600, get, kWarmingGets);
   for (const uint32_t threads : {1u, 16u}) {
-    print(fmt::format("get_64_large_index_{}", threads), measure(threads, seconds, get));
+    print_measured(fmt::format("get_64_large_index_{}", threads), measure(threads, seconds, get));
   }
 }
 
@@ -246,7 +246,7 @@ void random_4k(const std::string& directory, double seconds) {
   const std::string value(4096, 'w');
   for (const uint32_t threads : {1u, 16u}) {
     const auto update = [&](uint64_t number) { database.put(scatter(~number) % kCount, value, true); };
-    print(fmt::format("update_4k_sync_{}", threads), measure(threads, seconds, update));
+    print_measured(fmt::format("update_4k_sync_{}", threads), measure(threads, seconds, update));
   }
 }
 
