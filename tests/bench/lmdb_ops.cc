@@ -99,8 +99,8 @@ Measured measure(double seconds, const std::function<void(uint64_t)>& step, cons
 
 void small_puts(const std::string& directory, double seconds) {
   Database database(directory);
-  const double rate = measure(seconds, [&](uint64_t number) { database.put(number, 1); }, [&] { database.flush(); });
-  print("put_64_flush", {{"per_second", put.per_second}, {"cpu_us_each", put.cpu_us_each}});
+  const Measured lazy = measure(seconds, [&](uint64_t number) { database.put(number, 1); }, [&] { database.flush(); });
+  print("put_64_flush", {{"per_second", lazy.per_second}, {"cpu_us_each", lazy.cpu_us_each}});
 }
 
 void small_gets(const std::string& directory, double seconds) {
