@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import bench_support as support
 import store_goals
@@ -193,12 +194,13 @@ def main():
         rounds = Rounds(folder, memory_folder if memory == MEMORY_DIRECTORY else None, arguments.seconds, base)
         for number in range(arguments.rounds):
             for group in groups:
-                support.note(f"round {number + 1} of {arguments.rounds}: {group}")
+                began = time.monotonic()
                 # The other way round every second time, so that nobody is always first.
                 steps = store_goals.GROUPS[group]
                 is_turned = number % 2 == 1 and group != "large_index"  # Whose budget comes from ours.
                 for step in reversed(steps) if is_turned else steps:
                     rounds.run(step)
+                support.note(f"round {number + 1} of {arguments.rounds}: {group}, {time.monotonic() - began:.0f} s")
 
     goals = store_goals.judge(rounds.samples, arguments.only is not None)
     text = store_goals.table(goals)
