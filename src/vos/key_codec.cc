@@ -69,13 +69,12 @@ void append_escaped(Bytes& out, ByteView key) {
 bool read_escaped(ByteView from, size_t& at, Bytes* out) {
   size_t size = 0;
   while (at < from.size()) {
-    const std::byte next = from[at++];
-    if (next != std::byte{0}) {
-      if (out != nullptr) out->push_back(next);
-      if (++size > kUserKeySizeMax) return false;
-      continue;
-    }
-    if (at == from.size()) return false;
+    const size_t begin = at;
+    while (at < from.size() && from[at] != std::byte{0}) ++at;
+    size += at - begin;
+    if (size > kUserKeySizeMax) return false;
+    if (out != nullptr) out->insert(out->end(), from.begin() + begin, from.begin() + at);
+    if (at == from.size() || ++at == from.size()) return false;  // Nothing ends without a zero and a code.
     const auto code = std::to_integer<uint8_t>(from[at++]);
     if (code == 127) return false;
     const bool ends = code < kZeroRunMax;
