@@ -206,7 +206,7 @@ class SocketStream final : public Stream {
   bool is_shut_ = false;
 };
 
-class SocketListener final : public StreamListener {
+class SocketListener final : public Listener {
  public:
   SocketListener(Socket socket, std::string address, std::string path)
       : socket_(std::move(socket)), address_(std::move(address)), path_(std::move(path)) {}
@@ -342,7 +342,7 @@ Task<Result<std::unique_ptr<Stream>>> Sockets::connect(std::string address, Dura
   co_return stream;
 }
 
-Result<std::unique_ptr<StreamListener>> Sockets::listen(const std::string& address) {
+Result<std::unique_ptr<Listener>> Sockets::listen(const std::string& address) {
   TRY_ASSIGN(SocketAddress at, parse_socket_address(address));
   const bool waits = reactor_.ring() != nullptr;
   const int descriptor = ::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0);
@@ -365,7 +365,7 @@ Result<std::unique_ptr<StreamListener>> Sockets::listen(const std::string& addre
   auto* name = reinterpret_cast<sockaddr*>(&at.storage);
   if (getsockname(descriptor, name, &at.size) != 0) return failed(errno);
   const std::string bound = at.path.empty() ? socket_address_text(name, at.size) : address;
-  std::unique_ptr<StreamListener> listener = std::make_unique<SocketListener>(std::move(socket), bound, at.path);
+  std::unique_ptr<Listener> listener = std::make_unique<SocketListener>(std::move(socket), bound, at.path);
   return listener;
 }
 

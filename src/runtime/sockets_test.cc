@@ -61,7 +61,7 @@ Task<void> echo(std::unique_ptr<Stream> stream) {
     if (!sent.is_ok()) co_return;
   }
 }
-Task<void> echo_all(StreamListener& listener, Gate& gate) {
+Task<void> echo_all(Listener& listener, Gate& gate) {
   while (true) {
     Result<std::unique_ptr<Stream>> stream = co_await listener.accept();
     if (!stream.is_ok()) co_return;
@@ -70,7 +70,7 @@ Task<void> echo_all(StreamListener& listener, Gate& gate) {
 }
 
 Task<Status> talk_to_echo(Reactor* reactor, Sockets* sockets, std::string place) {
-  CO_TRY_ASSIGN(const std::unique_ptr<StreamListener> listener, sockets->listen(place));
+  CO_TRY_ASSIGN(const std::unique_ptr<Listener> listener, sockets->listen(place));
   Gate gate(*reactor);
   gate.spawn(echo_all(*listener, gate));
   {
@@ -105,7 +105,7 @@ Task<void> write_much(Stream* stream, size_t size, Status* written) {
 
 Task<Status> send_much(Reactor* reactor, Sockets* sockets, std::string place) {
   constexpr size_t kSize = 32'000'000;
-  CO_TRY_ASSIGN(const std::unique_ptr<StreamListener> listener, sockets->listen(place));
+  CO_TRY_ASSIGN(const std::unique_ptr<Listener> listener, sockets->listen(place));
   CO_TRY_ASSIGN(const std::unique_ptr<Stream> to, co_await sockets->connect(listener->address(), kSoon));
   CO_TRY_ASSIGN(const std::unique_ptr<Stream> from, co_await listener->accept());
   Gate gate(*reactor);
@@ -131,10 +131,10 @@ Task<void> read_one(Stream* stream, Result<size_t>* answer) {
   std::byte one{};
   *answer = co_await stream->read(std::span(&one, 1));
 }
-Task<void> accept_one(StreamListener* listener, Status* answer) { *answer = (co_await listener->accept()).status(); }
+Task<void> accept_one(Listener* listener, Status* answer) { *answer = (co_await listener->accept()).status(); }
 
 Task<Status> shut_what_waits(Reactor* reactor, Sockets* sockets, std::string place) {
-  CO_TRY_ASSIGN(const std::unique_ptr<StreamListener> listener, sockets->listen(place));
+  CO_TRY_ASSIGN(const std::unique_ptr<Listener> listener, sockets->listen(place));
   CO_TRY_ASSIGN(const std::unique_ptr<Stream> here, co_await sockets->connect(listener->address(), kSoon));
   CO_TRY_ASSIGN(const std::unique_ptr<Stream> there, co_await listener->accept());
   Gate gate(*reactor);
@@ -165,7 +165,7 @@ Task<Status> connect_to(Sockets* sockets, std::string address, Duration timeout)
 }
 
 TEST_P(SocketsTest, SaysWhyThereIsNoConnection) {
-  Result<std::unique_ptr<StreamListener>> listener = sockets_.listen(place());
+  Result<std::unique_ptr<Listener>> listener = sockets_.listen(place());
   ASSERT_TRUE(listener.is_ok()) << listener.status().to_string();
   const std::string address = (*listener)->address();
   EXPECT_EQ(sockets_.listen(address).code(), Code::kExists);
@@ -233,7 +233,7 @@ Task<Result<std::string>> read_later(Stream* stream) { co_return co_await read_t
 
 Task<Status> make_pair(Sockets* sockets, std::string place, std::unique_ptr<Stream>* here,
                        std::unique_ptr<Stream>* there) {
-  CO_TRY_ASSIGN(const std::unique_ptr<StreamListener> listener, sockets->listen(place));
+  CO_TRY_ASSIGN(const std::unique_ptr<Listener> listener, sockets->listen(place));
   CO_TRY_ASSIGN(*here, co_await sockets->connect(listener->address(), kSoon));
   CO_TRY_ASSIGN(*there, co_await listener->accept());
   co_return ok();

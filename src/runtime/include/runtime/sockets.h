@@ -9,17 +9,17 @@
 // Threading: that of the reactor. Where io_uring is refused the reactor waits for them by epoll.
 #pragma once
 
+#include "runtime/network.h"
 #include "runtime/reactor.h"
-#include "runtime/stream.h"
 
 namespace aeon {
 
-class Sockets final : public StreamNetwork {
+class Sockets final : public Network {
  public:
   explicit Sockets(Reactor& reactor) : reactor_(reactor) {}
 
   Task<Result<std::unique_ptr<Stream>>> connect(std::string address, Duration timeout) override;
-  Result<std::unique_ptr<StreamListener>> listen(const std::string& address) override;
+  Result<std::unique_ptr<Listener>> listen(const std::string& address) override;
 
  private:
   Reactor& reactor_;
