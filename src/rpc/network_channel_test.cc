@@ -96,10 +96,13 @@ TEST(NetworkChannel, ASilentServerIsNoticedAndTheNextOneAsked) {
   ClientProcess client(scheduler, network);
   ASSERT_TRUE(scheduler.run(client.process, hello(client.channel.get())).is_ok());
   // Its node loses power with the request in it: nobody tells the client.
-  Status answer;
+  network.cut(kServerNode, kClientNode);
+  Status answer(Code::kInProgress);
   client.process.spawn(say_hello(client.channel.get(), &answer));
   scheduler.run_for(1ms);
   scheduler.crash(first->process);
+  scheduler.run_for(1s);  // What it had sent isn't sent again.
+  network.heal_all();
   scheduler.run_for(3s);
   ServerProcess second(scheduler, network);
   scheduler.run_for(20s);

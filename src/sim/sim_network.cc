@@ -378,6 +378,7 @@ void SimNetwork::deliver(const std::shared_ptr<Connection>& connection, int to, 
   const bool is_cut = this->is_cut(sender.node, receiver.node);
   if (is_cut || !node_is_up(receiver.node)) {
     if (is_cut) scheduler_.fault_counts().add("network_cut");
+    if (sender.is_gone) return;  // Nobody sends it again.
     if (waited >= kGiveUp) {
       scheduler_.fault_counts().add("network_abandoned");
       sender.is_broken = true;
