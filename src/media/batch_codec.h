@@ -7,13 +7,13 @@
 
 namespace aeon::media {
 
-enum class BatchOp : uint8_t { kPut = 1, kErase = 2, kAdopt = 3, kFree = 4, kAdd = 5 };
+enum class BatchOp : uint8_t { kPut = 1, kErase = 2, kAdopt = 3, kFree = 4, kAdd = 5, kContent = 6 };
 
 struct BatchEntry {
   BatchOp op = BatchOp::kPut;
   ByteView key;       // kPut, kErase, kAdd.
-  ByteView value;     // kPut; kAdd: the changes, encoded.
-  BlockRange blocks;  // kAdopt, kFree.
+  ByteView value;     // kPut; kAdd: the changes, encoded; kContent: what the blocks are to hold.
+  BlockRange blocks;  // kAdopt, kFree, kContent.
   bool changes_key() const { return op == BatchOp::kPut || op == BatchOp::kErase || op == BatchOp::kAdd; }
 };
 

@@ -17,6 +17,7 @@ class OpenStore final : public KeyBlockStore {
   Task<Status> wait_durable(LogPosition position) override;
   Task<Status> flush() override;
   LogPosition applied() const override { return core_->log->appended(); }
+  ByteCount carried_size_max() const override { return core_->carried_size_max(); }
   uint64_t change_count() const override { return core_->change_count; }
   uint64_t move_count() const override { return core_->move_count; }
   uint64_t erase_count() const override { return core_->erase_count; }

@@ -69,13 +69,12 @@ void append_escaped(Bytes& out, ByteView key) {
 bool read_escaped(ByteView from, size_t& at, Bytes* out) {
   size_t size = 0;
   while (at < from.size()) {
-    const std::byte next = from[at++];
-    if (next != std::byte{0}) {
-      if (out != nullptr) out->push_back(next);
-      if (++size > kUserKeySizeMax) return false;
-      continue;
-    }
-    if (at == from.size()) return false;
+    const size_t begin = at;
+    while (at < from.size() && from[at] != std::byte{0}) ++at;
+    size += at - begin;
+    if (size > kUserKeySizeMax) return false;
+    if (out != nullptr) out->insert(out->end(), from.begin() + begin, from.begin() + at);
+    if (at == from.size() || ++at == from.size()) return false;  // Nothing ends without a zero and a code.
     const auto code = std::to_integer<uint8_t>(from[at++]);
     if (code == 127) return false;
     const bool ends = code < kZeroRunMax;
@@ -302,6 +301,12 @@ uint64_t first_start_reaching(uint8_t level, uint64_t index) {
   if (level >= 64) return 0;
   const uint64_t reach = (uint64_t{1} << level) - 1;
   return index < reach ? 0 : index - reach;
+}
+
+Uuid uuid_of(ByteView bytes) {
+  Uuid uuid;
+  std::memcpy(uuid.bytes.data(), bytes.data(), uuid.bytes.size());
+  return uuid;
 }
 
 ObjectId object_of(ByteView key) {

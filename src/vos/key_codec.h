@@ -132,6 +132,8 @@ inline bool starts_with(ByteView key, ByteView prefix, std::byte tag) {
 
 // kCorrupt for what no store of ours writes.
 Result<RecordKey> decode_record_key(ByteView key);
+// From the first 16 bytes.
+Uuid uuid_of(ByteView bytes);
 // The object of a key at least as long as an object's prefix.
 ObjectId object_of(ByteView key);
 // The key of the user behind `parent_size` bytes and a kKeyTag.

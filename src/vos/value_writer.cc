@@ -122,7 +122,37 @@ Task<Status> write_piece(media::KeyBlockStore& media, const std::vector<media::B
 
 uint64_t blocks_for(uint64_t bytes) { return (bytes + media::kBlockSize - 1) / media::kBlockSize; }
 
+void carry_piece(Reservation& reservation, const std::vector<media::BlockRange>& blocks, const Source& source,
+                 uint64_t offset, uint64_t bytes) {
+  for (const media::BlockRange& range : blocks) {
+    const uint64_t here = std::min(range.count * media::kBlockSize, bytes);
+    const ByteView data = source.contiguous(offset, here);
+    if (!data.empty()) {
+      reservation.carry(range, data);
+    } else {
+      Bytes joined(here);
+      source.copy(offset, joined);
+      reservation.carry(range, std::move(joined));
+    }
+    offset += here;
+    bytes -= here;
+  }
+}
+
 }  // namespace
+
+void Reservation::adopt_into(media::Batch& batch) const {
+  auto next = carried_.begin();
+  for (media::BlockRange left : ranges_) {
+    const uint64_t end = left.first + left.count;
+    for (; next != carried_.end() && next->range.first >= left.first && next->range.first < end; ++next) {
+      if (next->range.first != left.first) batch.adopt({.first = left.first, .count = next->range.first - left.first});
+      batch.adopt(next->range, next->content.empty() ? ByteView(next->owned) : next->content);
+      left.first = next->range.first + next->range.count;
+    }
+    if (left.first != end) batch.adopt({.first = left.first, .count = end - left.first});
+  }
+}
 
 Status check_update(const AkeyUpdate& update) {
   uint64_t bytes = 0;
@@ -286,7 +316,11 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
       } else {
         record.inline_bytes = {};
         record.blocks = take_blocks(blocks, blocks_for(bytes));
-        CO_TRY(co_await write_piece(media, record.blocks, source, run.offset + at, bytes));
+        if (reservation.carries(bytes)) {
+          carry_piece(reservation, record.blocks, source, run.offset + at, bytes);
+        } else {
+          CO_TRY(co_await write_piece(media, record.blocks, source, run.offset + at, bytes));
+        }
       }
       value.bytes = bytes;
       value.block_bytes = record.blocks.empty() ? 0 : blocks_for(bytes) * media::kBlockSize;

@@ -359,7 +359,7 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
   CO_TRY(check_writes(writes, epoch));
   ++foreground_calls_;
 
-  Reservation reservation(*media_);
+  Reservation reservation(*media_, durability == Durability::kSync ? kCarriedSizeSync : kCarriedSizeFlush);
   std::vector<Change> changes;
   CO_TRY(co_await make_changes(container->number, writes, changes, reservation));
 

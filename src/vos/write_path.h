@@ -1,4 +1,4 @@
-// What write_path.cc and transaction.cc share.
+// What write_path.cc and the files of transactions share.
 #pragma once
 
 #include "base/mutation.h"

@@ -125,6 +125,7 @@ Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjec
                                                                    limits, intent_of(request.in_transaction)));
   wire::ListObjectsReply reply;
   reply.objects = std::move(page.objects);
+  reply.changed = std::move(page.changed);
   reply.next = std::move(page.next);
   co_return reply;
 }
