@@ -183,6 +183,7 @@ class BothWays {
       const FetchedAkey& a = (*found[0])[i];
       const FetchedAkey& b = (*found[1])[i];
       ASSERT_EQ(a.record_size, b.record_size);
+      ASSERT_EQ(a.object_changed, b.object_changed);
       ASSERT_EQ(a.segments.size(), b.segments.size());
       for (size_t part = 0; part < a.segments.size(); ++part) {
         ASSERT_TRUE(a.segments[part].recx == b.segments[part].recx);
@@ -211,7 +212,14 @@ class BothWays {
 
 class Interleaving {
  public:
-  explicit Interleaving(Random& random) : random_(random), target_(random.next()), both_(target_, random) {}
+  explicit Interleaving(Random& random)
+      : random_(random), target_(random.next()), both_(target_, random), is_explicit_(random.one_in(3)) {
+    if (!is_explicit_) return;
+    const Uuid container = Uuid::from_random(random.next(), random.next());
+    const Status made = target_.run(target_.store().create_container(container, {.epochs = EpochMode::kExplicit}));
+    if (!made.is_ok()) throw SimFailure("no container with explicit epochs: " + made.to_string());
+    target_.use(container);
+  }
 
   void run() {
     for (int step = 0; step < 120 && !::testing::Test::HasFailure(); ++step) {
@@ -228,7 +236,8 @@ class Interleaving {
   }
   Bytes akey() { return text(random_.one_in(2) ? "a" : "b"); }  // "b" is an array.
   Epoch write_epoch() {
-    if (!random_.one_in(3) || epochs_.empty()) return kEpochZero;
+    if (is_explicit_ && (epochs_.empty() || random_.one_in(2))) return Epoch{++last_epoch_};
+    if (!is_explicit_ && (!random_.one_in(3) || epochs_.empty())) return kEpochZero;
     return epochs_[random_.below(epochs_.size())];
   }
 
@@ -256,7 +265,13 @@ class Interleaving {
         ignore(target_.run(target_.store().create_snapshot(target_.container(), kEpochZero)).status(), "by chance");
         return;
       case 7: target_.reopen(); return;
-      case 8: transact(object, dkey); return;
+      case 8:
+        if (is_explicit_) {
+          ignore(target_.run(target_.store().commit(target_.container(), epoch)), "by chance");
+        } else {
+          transact(object, dkey);
+        }
+        return;
       case 9:
       case 10:
       case 11: {
@@ -332,6 +347,8 @@ class Interleaving {
   Random& random_;
   TestStore target_;
   BothWays both_;
+  const bool is_explicit_;
+  uint64_t last_epoch_ = 0;
   std::vector<Epoch> epochs_;
 };
 

@@ -374,12 +374,27 @@ std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Vers
   return std::max(floor, *punch);
 }
 
+// The newest stamp up to `epoch` of the object that `key` is the prefix of; zero without one, nothing if that isn't
+// known at once.
+std::optional<Epoch> change_at_once(Looks& looks, Bytes& key, Epoch epoch) {
+  key.push_back(kStampTag);
+  append_epoch(key, epoch);
+  const bool is_known = looks.seek(key);
+  key.resize(kObjectPrefixSize);
+  if (!is_known) return std::nullopt;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key)) return kEpochZero;
+  const Result<RecordKey> stamp = decode_record_key(cursor.key());
+  if (!stamp || stamp->kind != RecordKey::Kind::kStamp) return std::nullopt;
+  return stamp->version.epoch;
+}
+
 }  // namespace
 
 bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
                                 const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
                                 std::vector<BlockRead>& later) {
-  const bool is_plain = container.layers.size() == 1 && !container.layers.front().has_stamps && !container.is_destroyed;
+  const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
   Looks looks(*media_);
   key_.clear();
@@ -428,6 +443,11 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     if (!is_done) return false;
     if (found == nullptr) known_arrays_.note(key_, known, generation);
   }
+  if (!container.layers.front().has_stamps) return true;
+  key_.resize(kObjectPrefixSize);
+  const std::optional<Epoch> changed = change_at_once(looks, key_, epoch);
+  if (!changed.has_value()) return false;
+  for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
   return true;
 }
 
