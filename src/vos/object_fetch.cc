@@ -208,7 +208,8 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
 // that follow one another is often the same place.
 class Looks {
  public:
-  explicit Looks(media::KeyBlockStore& media) : cursor_(media) {}
+  // `last`: some memory.
+  Looks(media::KeyBlockStore& media, Bytes& last) : cursor_(media), last_(last) { last_.clear(); }
   // False if a page must be read for that.
   bool seek(ByteView key) {
     if (!last_.empty() && compare_bytes(key, last_) >= 0) {
@@ -226,7 +227,7 @@ class Looks {
 
  private:
   media::Cursor cursor_;
-  Bytes last_;
+  Bytes& last_;
 };
 
 // The bytes [from, to) of a value in the index, if they are what was written, at `offset` of the memory given for it.
@@ -257,9 +258,9 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
 
 // Part of an encoded value into the memory given for it, at `offset`: at once, or later from blocks. False if it is
 // damaged, or no part of a value.
-bool take_value(ByteView encoded, uint64_t from, uint64_t to, const AkeyFetch& fetch, uint64_t offset, size_t akey,
-                FetchedAkey& fetched, FetchedSegment segment, std::vector<BlockRead>& later) {
-  const std::optional<InlineValue> at_once = decode_inline_value(encoded);
+bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uint64_t from, uint64_t to,
+                const AkeyFetch& fetch, uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment,
+                std::vector<BlockRead>& later) {
   if (at_once.has_value()) {
     if (!copy_inline(*at_once, from, to, fetch.out, offset, segment)) return false;
   } else {
@@ -291,7 +292,9 @@ bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size
   const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
   if (!newest) return false;
   if (newest->version < floor) return true;
-  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  const std::optional<InlineValue> value = decode_inline_value(cursor.value());
+  const Result<ValueShape> shape =
+      value.has_value() ? Result<ValueShape>(value->shape) : decode_value_shape(cursor.value());
   if (!shape) return false;
   if (shape->is_punch()) return true;
   const bool is_whole =
@@ -306,7 +309,7 @@ bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size
     return true;
   }
   return size <= size_of(fetch.out) &&
-         take_value(cursor.value(), 0, size, fetch, 0, akey, fetched, std::move(segment), later);
+         take_value(cursor.value(), value, 0, size, fetch, 0, akey, fetched, std::move(segment), later);
 }
 
 // `levels` are known, or get to be.
@@ -340,8 +343,9 @@ bool fetch_array_at_once(Looks& looks, const Bytes& key, const AkeyFetch& fetch,
         return true;
       }
       return records_wanted <= room / size &&
-             take_value(found.in_page, (start - extent.start) * size, (end - extent.start) * size, fetch,
-                        (records_before + start - recx.index) * size, akey, fetched, std::move(segment), later);
+             take_value(found.in_page, decode_inline_value(found.in_page), (start - extent.start) * size,
+                        (end - extent.start) * size, fetch, (records_before + start - recx.index) * size, akey, fetched,
+                        std::move(segment), later);
     };
     // Mostly the newest of them has all that is asked for.
     const auto newest =
@@ -396,7 +400,7 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
                                 std::vector<BlockRead>& later) {
   const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
-  Looks looks(*media_);
+  Looks looks(*media_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
   std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());

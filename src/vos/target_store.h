@@ -255,6 +255,7 @@ class TargetStore final : public Store {
   uint64_t key_change_count_ = 0;  // Of what known_arrays_ can't keep up with: dkeys and akeys punched.
   Bytes key_;  // Of what doesn't suspend while it uses them, for their memory.
   Bytes dkey_key_;
+  Bytes last_key_;
   ExtentSet extents_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
