@@ -26,6 +26,13 @@ def json_lines(command, timeout_s=600):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def summarise(numbers, digits):
+    if not numbers:
+        return None
+    return {"median": round(statistics.median(numbers), digits), "min": round(min(numbers), digits),
+            "max": round(max(numbers), digits), "rounds": len(numbers)}
+
+
 class Samples:
     """Numbers by name, from several rounds."""
 
@@ -36,11 +43,12 @@ class Samples:
         self.numbers.setdefault(name, []).append(number)
 
     def summary(self, name):
-        numbers = self.numbers.get(name)
-        if not numbers:
-            return None
-        return {"median": round(statistics.median(numbers), 2), "min": round(min(numbers), 2),
-                "max": round(max(numbers), 2), "rounds": len(numbers)}
+        return summarise(self.numbers.get(name), 2)
+
+    def ratios(self, ours, peer):
+        """Of each round, which compares what ran close together."""
+        pairs = zip(self.numbers.get(ours, []), self.numbers.get(peer, []))
+        return summarise([mine / theirs for mine, theirs in pairs if theirs], 3)
 
     def median(self, name):
         return statistics.median(self.numbers[name]) if self.numbers.get(name) else None

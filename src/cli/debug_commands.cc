@@ -115,6 +115,7 @@ EntryText entry_text(const media::LogEntryReport& entry) {
     case media::LogEntryReport::Kind::kAdd: return {"add", vos::describe_index_key(entry.key)};
     case media::LogEntryReport::Kind::kAdopt: return {"adopt", "blocks " + range_text(entry.blocks)};
     case media::LogEntryReport::Kind::kFree: return {"free", "blocks " + range_text(entry.blocks)};
+    case media::LogEntryReport::Kind::kContent: return {"content", "blocks " + range_text(entry.blocks)};
   }
   return {};
 }
@@ -124,9 +125,12 @@ Json entry_json(const media::LogEntryReport& entry) {
   Json object;
   object["kind"] = text.kind;
   object["what"] = printable(text.text);
-  if (entry.kind == media::LogEntryReport::Kind::kAdopt || entry.kind == media::LogEntryReport::Kind::kFree) {
+  const bool is_content = entry.kind == media::LogEntryReport::Kind::kContent;
+  if (is_content || entry.kind == media::LogEntryReport::Kind::kAdopt ||
+      entry.kind == media::LogEntryReport::Kind::kFree) {
     object["first_block"] = entry.blocks.first;
     object["blocks"] = entry.blocks.count;
+    if (is_content) object["value_bytes"] = entry.value.size();
   } else {
     put_bytes(object, "key", as_text(entry.key));
     object["value_bytes"] = entry.value.size();

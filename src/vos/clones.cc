@@ -214,7 +214,7 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   CO_TRY(co_await erase_transactions(hidden->number));
   Aggregation::Setup setup;
   setup.kept = std::move(kept);
-  setup.merge_through = through;
+  setup.merge_through = setup.copy_through = through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_, kPauseMax);
   Aggregation aggregation(*media_, turn_, background_, pace, *hidden, std::move(setup));
   CO_TRY(co_await aggregation.run());

@@ -56,7 +56,12 @@ void append_escaped(Bytes& out, ByteView key) {
       out.push_back(std::byte{0});
       out.push_back(static_cast<std::byte>(255 - run));
     }
-    while (at < key.size() && key[at] != std::byte{0}) out.push_back(key[at++]);
+    const ByteView rest = key.subspan(at);
+    const void* const zero = std::memchr(rest.data(), 0, rest.size());
+    const size_t size =
+        zero == nullptr ? rest.size() : static_cast<size_t>(static_cast<const std::byte*>(zero) - rest.data());
+    out.insert(out.end(), rest.begin(), rest.begin() + static_cast<ptrdiff_t>(size));
+    at += size;
   }
 }
 
@@ -64,13 +69,12 @@ void append_escaped(Bytes& out, ByteView key) {
 bool read_escaped(ByteView from, size_t& at, Bytes* out) {
   size_t size = 0;
   while (at < from.size()) {
-    const std::byte next = from[at++];
-    if (next != std::byte{0}) {
-      if (out != nullptr) out->push_back(next);
-      if (++size > kUserKeySizeMax) return false;
-      continue;
-    }
-    if (at == from.size()) return false;
+    const size_t begin = at;
+    while (at < from.size() && from[at] != std::byte{0}) ++at;
+    size += at - begin;
+    if (size > kUserKeySizeMax) return false;
+    if (out != nullptr) out->insert(out->end(), from.begin() + begin, from.begin() + at);
+    if (at == from.size() || ++at == from.size()) return false;  // Nothing ends without a zero and a code.
     const auto code = std::to_integer<uint8_t>(from[at++]);
     if (code == 127) return false;
     const bool ends = code < kZeroRunMax;
@@ -201,15 +205,33 @@ Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
 
 Bytes container_prefix(uint32_t number) {
   Bytes key;
+  key.reserve(32);  // Most go on.
   key.reserve(96);
   append_u32(key, number);
   return key;
 }
 
+void append_object_prefix(Bytes& out, uint32_t number, ObjectId object) {
+  const size_t at = out.size();
+  out.resize(at + kObjectPrefixSize);
+  store_be32(out.data() + at, number);
+  store_be64(out.data() + at + 4, object.hi);
+  store_be64(out.data() + at + 12, object.lo);
+}
+
+void append_key_prefix(Bytes& out, KeyOrder order, ByteView key) {
+  out.push_back(kKeyTag);
+  if (order == KeyOrder::kUint64) {
+    CHECK(key.size() == 8);
+    append_u64(out, load_le<uint64_t>(key.data()));
+  } else {
+    append_escaped(out, key);
+  }
+}
+
 Bytes object_prefix(uint32_t number, ObjectId object) {
-  Bytes key = container_prefix(number);
-  append_u64(key, object.hi);
-  append_u64(key, object.lo);
+  Bytes key;
+  append_object_prefix(key, number, object);
   return key;
 }
 
@@ -217,13 +239,7 @@ Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key) {
   Bytes prefix;
   prefix.reserve(parent.size() + key.size() + 48);
   prefix.assign(parent.begin(), parent.end());
-  prefix.push_back(kKeyTag);
-  if (order == KeyOrder::kUint64) {
-    CHECK(key.size() == 8);
-    append_u64(prefix, load_le<uint64_t>(key.data()));
-  } else {
-    append_escaped(prefix, key);
-  }
+  append_key_prefix(prefix, order, key);
   return prefix;
 }
 
@@ -347,8 +363,7 @@ Result<ExtentKey> decode_extent_key(ByteView key, size_t akey_prefix_size) {
 }
 
 Result<RecordKey> decode_record_key(ByteView key) {
-  const Status foreign = foreign_key();
-  if (key.size() < kObjectPrefixSize + 1) return foreign;
+  if (key.size() < kObjectPrefixSize + 1) return foreign_key();
   RecordKey record;
   record.container = load_be32(key.data());
   record.object = object_of(key);
@@ -356,25 +371,25 @@ Result<RecordKey> decode_record_key(ByteView key) {
   std::byte tag = key[at++];
   record.kind = RecordKey::Kind::kObjectPunch;
   if (tag == kStampTag) {
-    if (key.size() != at + 8) return foreign;
+    if (key.size() != at + 8) return foreign_key();
     record.kind = RecordKey::Kind::kStamp;
     record.version.epoch = Epoch{~load_be64(key.data() + at)};
     return record;
   }
   if (tag == kKeyTag) {
-    if (!skip_user_key(key, at, dkey_order(record.object)) || at == key.size()) return foreign;
+    if (!skip_user_key(key, at, dkey_order(record.object)) || at == key.size()) return foreign_key();
     record.dkey_end = at;
     tag = key[at++];
     record.kind = RecordKey::Kind::kDkeyPunch;
     if (tag == kKeyTag) {
-      if (!skip_user_key(key, at, akey_order(record.object)) || at == key.size()) return foreign;
+      if (!skip_user_key(key, at, akey_order(record.object)) || at == key.size()) return foreign_key();
       record.akey_end = at;
       tag = key[at++];
       record.kind = RecordKey::Kind::kAkeyPunch;
       if (tag == kSingleTag) record.kind = RecordKey::Kind::kSingle;
       if (tag == kExtentTag) {
         record.kind = RecordKey::Kind::kExtent;
-        if (!read_extent_start(key, at, record.level, record.start)) return foreign;
+        if (!read_extent_start(key, at, record.level, record.start)) return foreign_key();
       }
     }
   }
@@ -383,25 +398,27 @@ Result<RecordKey> decode_record_key(ByteView key) {
     return record;
   }
   const bool is_value = record.kind == RecordKey::Kind::kSingle || record.kind == RecordKey::Kind::kExtent;
-  if (!is_value && tag != kPunchTag) return foreign;
-  if (!read_version(key, at, record.version)) return foreign;
-  if (record.kind == RecordKey::Kind::kSingle && !read_part(key, at, record.part)) return foreign;
-  if (at != key.size()) return foreign;
+  if (!is_value && tag != kPunchTag) return foreign_key();
+  if (!read_version(key, at, record.version)) return foreign_key();
+  if (record.kind == RecordKey::Kind::kSingle && !read_part(key, at, record.part)) return foreign_key();
+  if (at != key.size()) return foreign_key();
   return record;
 }
 
 Result<Bytes> decode_user_key(ByteView key, size_t parent_size, KeyOrder order) {
-  const Status foreign(Code::kCorrupt, "an index key doesn't hold a dkey or akey where one is expected");
-  if (key.size() <= parent_size || key[parent_size] != kKeyTag) return foreign;
+  const auto foreign = [] {
+    return Status(Code::kCorrupt, "an index key doesn't hold a dkey or akey where one is expected");
+  };
+  if (key.size() <= parent_size || key[parent_size] != kKeyTag) return foreign();
   size_t at = parent_size + 1;
   if (order == KeyOrder::kUint64) {
-    if (key.size() - at < 8) return foreign;
+    if (key.size() - at < 8) return foreign();
     Bytes user(8);
     store_le(user.data(), load_be64(key.data() + at));
     return user;
   }
   Bytes user;
-  if (!read_escaped(key, at, &user)) return foreign;
+  if (!read_escaped(key, at, &user)) return foreign();
   return user;
 }
 

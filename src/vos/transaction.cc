@@ -44,7 +44,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
   if (!transaction.writes.empty()) CO_TRY(check_writes(transaction.writes, epoch));
   if (is_too_late(epoch)) co_return invalid("a transaction's epoch is too far ahead of the clock");
 
-  Reservation reservation(*media_);
+  Reservation reservation(*media_, kCarriedSizeSync);
   std::vector<Change> changes;
   CO_TRY(co_await make_changes(container->number, transaction.writes, changes, reservation));
 
@@ -194,6 +194,9 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
     co_return applied.status();
   }
   if (intent != nullptr && decision.is_commit()) {
+    for (const Guard& guard : intent->guards) {
+      if (guard.dkey_end == 0) object_punches_.forget(container->number, object_of(guard.prefix));
+    }
     container->highest = std::max(container->highest, decision.epoch);
     if (transactions.times.is_tracking()) {
       for (const Guard& guard : intent->guards) transactions.times.note_write(guard.place(), decision.epoch);

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace aeon::bench {
@@ -17,6 +21,16 @@ using Clock = std::chrono::steady_clock;
 
 inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Of this process, what the kernel did for it included.
+inline double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
 [[noreturn]] inline void fail(std::string_view what) {
@@ -32,7 +46,29 @@ inline uint64_t scatter(uint64_t value) {
   return value ^ (value >> 31);
 }
 
-inline std::string key_of(uint64_t number) { return fmt::format("{:016x}", scatter(number)); }
+// 16 hexadecimal digits, on the stack: what is measured is the store.
+class Key {
+ public:
+  explicit Key(uint64_t number) {
+    uint64_t bits = scatter(number);
+    for (char& digit : text_) {
+      digit = "0123456789abcdef"[bits >> 60];
+      bits <<= 4;
+    }
+  }
+  std::string_view text() const { return {text_.data(), text_.size()}; }
+
+ private:
+  std::array<char, 16> text_;
+};
+
+// One line: {"case": …, numbers}.
+inline void print(std::string_view name, std::initializer_list<std::pair<const char*, double>> numbers) {
+  fmt::print(R"({{"case": "{}")", name);
+  for (const auto& [key, value] : numbers) fmt::print(R"(, "{}": {:.3f})", key, value);
+  fmt::print("}}\n");
+  std::fflush(stdout);
+}
 
 struct Case {
   const char* op;           // "update", "fetch"

@@ -1,8 +1,9 @@
 // Updates and fetches of single values through the client of an embedded system, and the null call.
 //
-//   object_ops DIRECTORY SECONDS     makes a system in DIRECTORY; SECONDS for each case
+//   object_ops DIRECTORY SECONDS CASE...     makes a system in DIRECTORY; SECONDS for each measured loop
 //
-// Prints a JSON line for each case.
+// Cases: "client" is updates and fetches by calls, threads and tasks; "checksums" compares containers with the client's
+// checksums on and off. Prints a JSON line for each thing measured.
 
 #include <atomic>
 #include <filesystem>
@@ -32,8 +33,8 @@ void must(const Status& status) {
 // One kind of operation on one container; keeps count.
 class Workload {
  public:
-  Workload(client::Container& container, const Case& measured)
-      : container_(container), case_(measured), value_(measured.size) {
+  Workload(client::Container& container, const Case& measured, uint64_t present = kPresentCount)
+      : container_(container), case_(measured), present_(present), value_(measured.size) {
     for (size_t i = 0; i < value_.size(); ++i) value_[i] = std::byte(scatter(i));
   }
 
@@ -49,7 +50,7 @@ class Workload {
       std::vector<AkeyFetch> fetches(1);
       fetches[0].akey = to_bytes("0");
       fetches[0].out.emplace_back(out);
-      Bytes dkey = to_bytes(key_of(scatter(number) % kPresentCount));
+      Bytes dkey = to_bytes(Key(scatter(number) % present_).text());
       const auto fetched = co_await container_.fetch(kObject, std::move(dkey), std::move(fetches));
       must(fetched.status());
       if ((*fetched)[0].record_size != value_.size()) fail("a value is missing");
@@ -90,7 +91,7 @@ class Workload {
  private:
   void describe(ObjectWrite& write, uint64_t number) {
     write.object = kObject;
-    write.dkey = to_bytes(key_of(number));
+    write.dkey = to_bytes(Key(number).text());
     write.akeys.resize(1);
     write.akeys[0].akey = to_bytes("0");
     write.akeys[0].record_size = value_.size();
@@ -99,6 +100,7 @@ class Workload {
 
   client::Container& container_;
   Case case_;
+  uint64_t present_;
   Bytes value_;
   std::atomic<uint64_t> next_ = 0;
   std::atomic<uint64_t> count_ = 0;
@@ -143,36 +145,91 @@ void measure_null_call(local::LocalSystem& system) {
 }
 
 std::shared_ptr<client::Container> make_container(local::LocalSystem& system, client::Pool& pool,
-                                                  const std::string& label, uint64_t durability) {
+                                                  const std::string& label, uint64_t durability,
+                                                  bool has_checksums = true) {
+  constexpr uint64_t kChecksumOff = 0;
   client::ContainerSpec spec;
   spec.label = label;
   spec.properties[client::kPropDurability] = durability;
+  if (!has_checksums) spec.properties[client::kPropChecksum] = kChecksumOff;
   must(system.run(pool.create_container(spec)));
   return must(system.run(pool.open_container(label, client::Access::kReadWrite)));
 }
 
-void run(const std::string& directory, double seconds) {
+void client_cases(local::LocalSystem& system, client::Pool& pool, double seconds) {
+  measure_null_call(system);
+  for (const uint64_t size : {uint64_t{64}, uint64_t{4096}}) {
+    const auto sync = make_container(system, pool, fmt::format("sync{}", size), 0);
+    const auto flush = make_container(system, pool, fmt::format("flush{}", size), 1);
+    Workload preload(*flush, {"fetch", size, "none", 1, "calls"});
+    system.run(preload.preload());
+    measure(system, *sync, {"update", size, "sync", 1, "calls"}, seconds);
+    measure(system, *sync, {"update", size, "sync", 16, "tasks"}, seconds);
+    measure(system, *sync, {"update", size, "sync", 16, "threads"}, seconds);
+    measure(system, *flush, {"fetch", size, "none", 1, "calls"}, seconds);
+    measure(system, *flush, {"fetch", size, "none", 16, "tasks"}, seconds);
+    measure(system, *flush, {"fetch", size, "none", 16, "threads"}, seconds);
+    measure(system, *flush, {"update", size, "flush", 1, "calls"}, seconds);
+    measure(system, *flush, {"update", size, "flush", 16, "tasks"}, seconds);
+    measure(system, *flush, {"update", size, "flush", 16, "threads"}, seconds);
+  }
+}
+
+// ---- What checksums cost --------------------------------------------------------------------------------------------
+
+// Of operations 0, 1, … until time is up: the CPU time of one in us, which others on the machine disturb least.
+double cpu_us_each(local::LocalSystem& system, Workload& workload, uint64_t present, double seconds) {
+  const auto start = Clock::now();
+  const double cpu = cpu_seconds();
+  uint64_t count = 0;
+  for (; seconds_since(start) < seconds; ++count) system.run(workload.operate(count % present));
+  return 1e6 * (cpu_seconds() - cpu) / static_cast<double>(count);
+}
+
+// Short slices in turns, so that both meet the same machine.
+void compare_checksums(local::LocalSystem& system, client::Pool& pool, uint64_t size, double seconds) {
+  constexpr int kSlices = 5;
+  const uint64_t present = size >= kMiB ? 16 : 1000;
+  const auto with = make_container(system, pool, fmt::format("with{}", size), 1, true);
+  const auto without = make_container(system, pool, fmt::format("without{}", size), 1, false);
+  for (const char* const op : {"update", "fetch"}) {
+    const Case measured{op, size, "flush", 1, "calls"};
+    Workload on(*with, measured, present), off(*without, measured, present);
+    for (uint64_t number = 0; number < present; ++number) {  // All are there before anything is timed.
+      system.run(on.operate(number));
+      system.run(off.operate(number));
+    }
+    std::vector<double> on_us, off_us;
+    for (int slice = 0; slice < kSlices; ++slice) {
+      on_us.push_back(cpu_us_each(system, on, present, seconds / kSlices));
+      off_us.push_back(cpu_us_each(system, off, present, seconds / kSlices));
+    }
+    std::sort(on_us.begin(), on_us.end());
+    std::sort(off_us.begin(), off_us.end());
+    const double on_median = on_us[kSlices / 2], off_median = off_us[kSlices / 2];
+    print(fmt::format("checksums_{}_{}", op, size),
+          {{"on_cpu_us_each", on_median}, {"off_cpu_us_each", off_median}, {"on_over_off", on_median / off_median}});
+  }
+}
+
+void checksum_cases(local::LocalSystem& system, client::Pool& pool, double seconds) {
+  for (const uint64_t size : {uint64_t{64}, uint64_t{4096}, uint64_t{kMiB}})
+    compare_checksums(system, pool, size, seconds);
+}
+
+void run(const std::string& directory, double seconds, std::string_view name) {
   std::filesystem::remove_all(directory);
   local::OpenOptions options;
   options.create_if_missing = true;
   const auto system = must(local::LocalSystem::open(directory, options));
-  measure_null_call(*system);
   {
     const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
-    for (const uint64_t size : {uint64_t{64}, uint64_t{4096}}) {
-      const auto sync = make_container(*system, *pool, fmt::format("sync{}", size), 0);
-      const auto flush = make_container(*system, *pool, fmt::format("flush{}", size), 1);
-      Workload preload(*flush, {"fetch", size, "none", 1, "calls"});
-      system->run(preload.preload());
-      measure(*system, *sync, {"update", size, "sync", 1, "calls"}, seconds);
-      measure(*system, *sync, {"update", size, "sync", 16, "tasks"}, seconds);
-      measure(*system, *sync, {"update", size, "sync", 16, "threads"}, seconds);
-      measure(*system, *flush, {"fetch", size, "none", 1, "calls"}, seconds);
-      measure(*system, *flush, {"fetch", size, "none", 16, "tasks"}, seconds);
-      measure(*system, *flush, {"fetch", size, "none", 16, "threads"}, seconds);
-      measure(*system, *flush, {"update", size, "flush", 1, "calls"}, seconds);
-      measure(*system, *flush, {"update", size, "flush", 16, "tasks"}, seconds);
-      measure(*system, *flush, {"update", size, "flush", 16, "threads"}, seconds);
+    if (name == "client") {
+      client_cases(*system, *pool, seconds);
+    } else if (name == "checksums") {
+      checksum_cases(*system, *pool, seconds);
+    } else {
+      fail(fmt::format("no case '{}'", name));
     }
   }
   must(system->close());
@@ -183,6 +240,6 @@ void run(const std::string& directory, double seconds) {
 }  // namespace aeon::bench
 
 int main(int argc, char** argv) {
-  if (argc != 3) aeon::bench::fail("usage: object_ops DIRECTORY SECONDS");
-  aeon::bench::run(argv[1], std::strtod(argv[2], nullptr));
+  if (argc < 4) aeon::bench::fail("usage: object_ops DIRECTORY SECONDS CASE...");
+  for (int i = 3; i < argc; ++i) aeon::bench::run(argv[1], std::strtod(argv[2], nullptr), argv[i]);
 }

@@ -293,7 +293,7 @@ class VosStoreRun {
     executor.spawn(workload.aggregate());
     executor.spawn(workload.take_checkpoints());
     executor.spawn(workload.read());
-    StoreLife{scheduler_, process_, disk_, random_, disk_fails_, rots}.run(fault_);
+    StoreLife{scheduler_, process_, {&disk_}, random_, disk_fails_, rots}.run(fault_);
   }
 
   // The disk decays while the store works; afterwards it may be beyond opening. What opens holds nothing that never
