@@ -101,6 +101,7 @@ TEST(StoreFormat, AStoreWhoseLogCarriesContentsOpensForever) {
   TestMachine machine(1, sample_disk());
   const Result<DiskImage> image = DiskImage::load_sample(path);
   ASSERT_TRUE(image.is_ok()) << image.status().to_string();
+  ASSERT_FALSE(image->empty()) << path;
   machine.disk.load(*image);
   const Result<KeyBlockStore*> store = machine.open();
   ASSERT_TRUE(store.is_ok()) << store.status().to_string();
