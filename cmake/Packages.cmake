@@ -26,6 +26,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 _aeon_pkg_config(uring liburing liburing-dev)
+_aeon_pkg_config(blkid blkid libblkid-dev)
 _aeon_pkg_config(isal libisal libisal-dev)
 _aeon_pkg_config(uuid uuid uuid-dev)
 _aeon_package(absl libabsl-dev)

@@ -87,7 +87,8 @@ class CommandLine {
       if (option.value.empty()) {
         app.add_flag(flag_names(option), into.switches[name]);
       } else {
-        app.add_option(flag_names(option), into.options[name])->expected(1);
+        CLI::Option* const added = app.add_option(flag_names(option), into.options[name])->expected(1);
+        if (option.is_repeatable) added->join('\n');
       }
     }
   }

@@ -107,11 +107,15 @@ struct EntryText {
 
 EntryText entry_text(const media::LogEntryReport& entry) {
   switch (entry.kind) {
-    case media::LogEntryReport::Kind::kPut: return {"put", vos::describe_index_key(entry.key)};
+    case media::LogEntryReport::Kind::kPut: {
+      const std::string value = vos::describe_index_value(entry.key, entry.value);
+      return {"put", vos::describe_index_key(entry.key) + (value.empty() ? "" : ": ") + value};
+    }
     case media::LogEntryReport::Kind::kErase: return {"erase", vos::describe_index_key(entry.key)};
     case media::LogEntryReport::Kind::kAdd: return {"add", vos::describe_index_key(entry.key)};
     case media::LogEntryReport::Kind::kAdopt: return {"adopt", "blocks " + range_text(entry.blocks)};
     case media::LogEntryReport::Kind::kFree: return {"free", "blocks " + range_text(entry.blocks)};
+    case media::LogEntryReport::Kind::kContent: return {"content", "blocks " + range_text(entry.blocks)};
   }
   return {};
 }
@@ -121,9 +125,12 @@ Json entry_json(const media::LogEntryReport& entry) {
   Json object;
   object["kind"] = text.kind;
   object["what"] = printable(text.text);
-  if (entry.kind == media::LogEntryReport::Kind::kAdopt || entry.kind == media::LogEntryReport::Kind::kFree) {
+  const bool is_content = entry.kind == media::LogEntryReport::Kind::kContent;
+  if (is_content || entry.kind == media::LogEntryReport::Kind::kAdopt ||
+      entry.kind == media::LogEntryReport::Kind::kFree) {
     object["first_block"] = entry.blocks.first;
     object["blocks"] = entry.blocks.count;
+    if (is_content) object["value_bytes"] = entry.value.size();
   } else {
     put_bytes(object, "key", as_text(entry.key));
     object["value_bytes"] = entry.value.size();
@@ -239,8 +246,10 @@ Status show_one_page(Invocation& invocation, DebugTarget& target) {
   }
   for (const media::PageEntry& entry : found.second) {
     const std::string key = printable(vos::describe_index_key(entry.key));
-    const std::string value =
-        entry.child.count != 0 ? "page at block " + std::to_string(entry.child.first) : bytes_text(entry.value);
+    const std::string known = vos::describe_index_value(entry.key, entry.value);
+    const std::string value = entry.child.count != 0 ? "page at block " + std::to_string(entry.child.first)
+                              : known.empty()        ? bytes_text(entry.value)
+                                                     : printable(known);
     output.line("  {}  ->  {}", key, value);
     if (!output.is_json()) continue;
     Json object;
@@ -251,6 +260,7 @@ Status show_one_page(Invocation& invocation, DebugTarget& target) {
       object["child_blocks"] = entry.child.count;
     } else {
       put_bytes(object, "value", as_text(entry.value));
+      if (!known.empty()) object["value_text"] = printable(known);
     }
     list.push_back(std::move(object));
   }

@@ -33,6 +33,15 @@ Json space_json(const vos::ContainerSpace& space) {
   return object;
 }
 
+Json counters_json(const SpaceUse& use) {
+  Json object;
+  object["records"] = use.records;
+  object["index_bytes"] = use.index_bytes;
+  object["value_bytes"] = use.value_bytes;
+  object["block_bytes"] = use.block_bytes;
+  return object;
+}
+
 void show_damage(Output& output, const std::vector<vos::DamagedPlace>& places) {
   Json& list = output.response()["damage"] = Json::array();
   for (const vos::DamagedPlace& place : places) {
@@ -484,6 +493,44 @@ Status give_value(Invocation& invocation, const Bytes& bytes) {
   return ok();
 }
 
+// Transactions: those to be decided, with what they will put, and how others were decided.
+void add_transactions(const vos::StoredContainer& stored, Json& object) {
+  Json& undecided = object["undecided"] = Json::array();
+  for (const vos::StoredIntent& intent : stored.undecided) {
+    Json one;
+    one["transaction"] = intent.transaction.to_string();
+    one["good"] = intent.status.is_ok();
+    if (!intent.status.is_ok()) one["message"] = printable(intent.status.message());
+    one["epoch"] = epoch_text(intent.epoch);
+    put_bytes(one, "participants", as_text(intent.participants));
+    one["records"] = Json::array();
+    for (const vos::StoredRecord& record : intent.records) one["records"].push_back(record_json(record));
+    undecided.push_back(std::move(one));
+  }
+  Json& decisions = object["decisions"] = Json::array();
+  for (const vos::StoredDecision& decision : stored.decisions) {
+    Json one;
+    one["sequence"] = decision.sequence;
+    one["transaction"] = decision.transaction.to_string();
+    one["epoch"] = epoch_text(decision.epoch);
+    one["committed"] = decision.is_commit;
+    one["prepared"] = decision.was_prepared;
+    decisions.push_back(std::move(one));
+  }
+  object["decisions_forgotten_through"] = epoch_text(stored.decisions_forgotten);
+}
+
+void show_transactions(Output& output, const vos::StoredContainer& stored) {
+  for (const vos::StoredIntent& intent : stored.undecided) {
+    output.line("  prepared    transaction {}{}", intent.transaction.to_string(),
+                intent.status.is_ok() ? fmt::format(" at epoch {}, {}", epoch_text(intent.epoch),
+                                                    count_text(intent.records.size(), "record", "records"))
+                                      : ": " + printable(intent.status.message()));
+  }
+  if (stored.decisions.empty()) return;
+  output.line("  decided     {} remembered", count_text(stored.decisions.size(), "transaction", "transactions"));
+}
+
 }  // namespace
 
 Status debug_containers(Invocation& invocation) {
@@ -511,6 +558,8 @@ Status debug_containers(Invocation& invocation) {
     object["snapshots"] = Json::array();
     for (const Epoch epoch : stored.snapshots) object["snapshots"].push_back(epoch_text(epoch));
     object["space"] = space_json(stored.space);
+    if (stored.counters.has_value()) object["counters"] = counters_json(*stored.counters);
+    add_transactions(stored, object);
     list.push_back(std::move(object));
     if (output.is_quiet()) {
       output.line("{}", name_of(container));
@@ -534,6 +583,7 @@ Status debug_containers(Invocation& invocation) {
                 count_text(stored.space.punches, "punch", "punches"));
     output.line("  space       index {} (of it {} inline values), blocks {}", size_text(stored.space.index_bytes),
                 size_text(stored.space.inline_bytes), size_text(stored.space.block_bytes));
+    show_transactions(output, stored);
   }
   response["others"] = space_json(named.overview.others);
   show_damage(output, named.overview.damage);

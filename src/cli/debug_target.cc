@@ -8,8 +8,6 @@
 namespace aeon::cli {
 namespace {
 
-constexpr ByteCount kFileCapacity = ByteCount{16} << 40;  // Behind a file's end there are zeros.
-
 std::string named(const Invocation& invocation) {
   const std::string local = invocation.text("--local");
   return local.empty() ? std::string() : "local:" + local;
@@ -19,12 +17,14 @@ std::string named(const Invocation& invocation) {
 
 Result<std::unique_ptr<DebugTarget>> DebugTarget::open(Invocation& invocation) {
   std::unique_ptr<DebugTarget> target(new DebugTarget);
-  FileDisk::Options options;
-  options.read_only = true;
-  options.capacity = kFileCapacity;
-  if (invocation.has("--device")) {
-    target->path_ = invocation.text("--device");
+  std::vector<std::string> devices = invocation.texts("--device");
+  Uuid store;
+  ByteCount capacity = local::kCapacityUnlimited;  // Behind a file's end there are zeros.
+  if (!devices.empty()) {
+    target->path_ = devices.front();
     invocation.note_system_use();
+    TRY_ASSIGN(const bool is_labelled, target->is_labelled());
+    if (!is_labelled && devices.size() == 1) devices.clear();
   } else {
     TRY_ASSIGN(const std::string directory, local::directory_of_system(named(invocation)));
     invocation.note_system_use();
@@ -42,10 +42,16 @@ Result<std::unique_ptr<DebugTarget>> DebugTarget::open(Invocation& invocation) {
       invocation.output().warn("daos: in use by {}: parts of what follows may not fit together", *system.holder());
     }
     target->path_ = system.target().path;
-    options.capacity = system.target().capacity;
+    capacity = system.target().capacity;
+    devices = system.target().devices;
+    store = system.target().store;
   }
-  TRY_ASSIGN(target->disk_, FileDisk::open(target->reactor_, target->path_, options));
-  TRY_ASSIGN(target->objects_, target->run(vos::Inspector::open(*target->disk_)));
+  if (devices.empty()) {
+    TRY_ASSIGN(target->disk_, local::StoreDisk::open_file(target->reactor_, target->path_, capacity, true));
+  } else {
+    TRY(target->open_devices(invocation, devices, store));
+  }
+  TRY_ASSIGN(target->objects_, target->run(vos::Inspector::open(target->disk_->disk())));
   const bool is_other = target->media().usable().is_ok() && target->system_ != nullptr &&
                         !target->system_->target().store.is_nil() &&
                         target->system_->target().store != target->media().uuid();
@@ -55,11 +61,31 @@ Result<std::unique_ptr<DebugTarget>> DebugTarget::open(Invocation& invocation) {
   return target;
 }
 
+Result<bool> DebugTarget::is_labelled() {
+  TRY_ASSIGN(const std::unique_ptr<local::StoreDisk> disk,
+             local::StoreDisk::open_file(reactor_, path_, local::kCapacityUnlimited, true));
+  return run(media::has_device_label(disk->disk()));
+}
+
+Status DebugTarget::open_devices(Invocation& invocation, const std::vector<std::string>& paths, const Uuid& store) {
+  local::StoreDiskOptions options;
+  options.read_only = true;
+  options.allow_missing = true;
+  options.store = store;
+  TRY_ASSIGN(disk_, local::StoreDisk::open_devices(world_, reactor_, paths, options));
+  path_ = std::string(disk_->disk().name());
+  for (const media::DeviceReport& device : disk_->devices()->devices()) {
+    if (device.is_missing) invocation.output().warn("daos: {} is missing: what is on it can't be read", device.what);
+  }
+  return ok();
+}
+
 Result<vos::Store*> DebugTarget::store() {
   if (store_ == nullptr) {
     media::OpenOptions options;
     options.read_only = true;
-    TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, run(media::KeyBlockStore::open(world_, *disk_, options)));
+    TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
+               run(media::KeyBlockStore::open(world_, disk_->disk(), options)));
     TRY_ASSIGN(store_, run(vos::Store::open(world_, std::move(media))));
   }
   return store_.get();
@@ -162,8 +188,9 @@ Json damage_json(const vos::DamagedPlace& place) {
 std::vector<Option> debug_options(std::vector<Option> own) {
   own.push_back({.name = "--device",
                  .value = "PATH",
-                 .help = "one store file or block device, rather than a system's",
-                 .completes = Completes::kFile});
+                 .help = "one store file or block device, rather than a system's; several for a store on several",
+                 .completes = Completes::kFile,
+                 .is_repeatable = true});
   own.push_back(
       {.name = "--force", .value = "", .help = "even while somebody has the system open", .short_name = "-f"});
   return own;

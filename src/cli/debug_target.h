@@ -1,4 +1,4 @@
-// What `daos debug` looks at: the store of a local system, or one store file or device.
+// What `daos debug` looks at: the store of a local system, or of files or devices that are named.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,7 @@
 
 #include "cli/invocation.h"
 #include "local/offline.h"
-#include "runtime/file_disk.h"
+#include "local/store_disk.h"
 #include "runtime/reactor.h"
 #include "runtime/system.h"
 #include "vos/inspector.h"
@@ -36,6 +36,10 @@ class DebugTarget {
 
  private:
   DebugTarget() = default;
+  // Whether the file at path_ is a device that says what it belongs to.
+  Result<bool> is_labelled();
+  // The devices of one store, as far as they are there.
+  Status open_devices(Invocation& invocation, const std::vector<std::string>& paths, const Uuid& store);
 
   std::unique_ptr<local::OfflineSystem> system_;  // Null with --device.
   std::string path_;
@@ -45,7 +49,7 @@ class DebugTarget {
   Random random_ = system_random();
   Faults faults_;
   World world_{reactor_, clock_, network_, random_, faults_};
-  std::unique_ptr<FileDisk> disk_;
+  std::unique_ptr<local::StoreDisk> disk_;
   std::unique_ptr<vos::Inspector> objects_;
   std::unique_ptr<vos::Store> store_;
 };

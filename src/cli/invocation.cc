@@ -1,5 +1,7 @@
 #include "cli/invocation.h"
 
+#include <algorithm>
+
 #include "local/local_system.h"
 
 namespace aeon::cli {
@@ -12,6 +14,17 @@ std::string Invocation::text(std::string_view name) const {
   if (const auto found = given_.arguments.find(name); found != given_.arguments.end()) return found->second;
   if (const auto found = given_.options.find(name); found != given_.options.end()) return found->second;
   return {};
+}
+
+std::vector<std::string> Invocation::texts(std::string_view name) const {
+  std::vector<std::string> all;
+  const std::string joined = text(name);
+  for (size_t at = 0; has(name) && at <= joined.size();) {
+    const size_t end = std::min(joined.find('\n', at), joined.size());
+    all.push_back(joined.substr(at, end - at));
+    at = end + 1;
+  }
+  return all;
 }
 
 Result<uint64_t> Invocation::number(std::string_view name) const { return parse_number(text(name), name); }

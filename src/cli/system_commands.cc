@@ -1,5 +1,8 @@
 #include "cli/invocation.h"
 #include "local/local_system.h"
+#include "local/offline.h"
+#include "local/store_disk.h"
+#include "runtime/system.h"
 
 namespace aeon::cli {
 namespace {
@@ -12,6 +15,13 @@ Status create_system(Invocation& invocation) {
   }
   if (invocation.has("--pool")) options.pool_label = invocation.text("--pool");
   if (invocation.has("--name")) options.system_name = invocation.text("--name");
+  if (invocation.has("--log-size")) {
+    TRY_ASSIGN(options.log_size, parse_size(invocation.text("--log-size"), "--log-size"));
+    options.log_size = round_down(options.log_size, kDiskBlockSize);
+  }
+  options.log_device = invocation.text("--log-device");
+  options.data_devices = invocation.texts("--data-device");
+  options.overwrite_devices = invocation.has("--overwrite");
   TRY(local::LocalSystem::create(directory, options));
   Json& response = invocation.output().response();
   response["directory"] = printable(directory);
@@ -19,6 +29,60 @@ Status create_system(Invocation& invocation) {
   response["pool"] = options.pool_label;
   invocation.output().remark("Made a system with pool '{}' in {}. Work on it with --local, or AEON_SYSTEM=local:DIR.",
                              options.pool_label, printable(directory));
+  return ok();
+}
+
+// What is at each place where the system's devices should be.
+Status list_devices(Invocation& invocation) {
+  const std::string local = invocation.text("--local");
+  TRY_ASSIGN(const std::string directory, local::directory_of_system(local.empty() ? local : "local:" + local));
+  invocation.note_system_use();
+  TRY_ASSIGN(const std::unique_ptr<local::OfflineSystem> system, local::OfflineSystem::open(directory));
+  TRY(system->description());
+  const local::OfflineSystem::Target& target = system->target();
+  Output& output = invocation.output();
+  Json& devices = output.response()["devices"] = Json::array();
+  if (target.devices.empty()) {
+    output.line("The system is in its directory: {}", printable(target.path));
+    devices.push_back({{"path", printable(target.path)}, {"role", "log and data"}, {"missing", false}});
+    return ok();
+  }
+  Reactor reactor;
+  SystemClock clock;
+  NoNetwork network;
+  Random random = system_random();
+  Faults faults;
+  World world{reactor, clock, network, random, faults};
+  local::StoreDiskOptions options;
+  options.read_only = true;
+  options.allow_missing = true;
+  options.store = target.store;
+  TRY_ASSIGN(const std::unique_ptr<local::StoreDisk> store,
+             local::StoreDisk::open_devices(world, reactor, target.devices, options));
+  for (const media::DeviceReport& device : store->devices()->devices()) {
+    const size_t index = devices.size();
+    const std::string path = printable(device.is_missing ? target.devices.at(index) : device.name);
+    devices.push_back({{"path", path},
+                       {"role", media::role_name(device.role)},
+                       {"uuid", device.device.to_string()},
+                       {"bytes", device.size},
+                       {"missing", device.is_missing}});
+    output.line("{} {:<12} {} {:>10} {}{}", index + 1, media::role_name(device.role), device.device.to_string(),
+                size_text(device.size), path, device.is_missing ? " (missing)" : "");
+  }
+  return ok();
+}
+
+Status set_devices(Invocation& invocation) {
+  const std::vector<std::string> paths = invocation.texts("--device");
+  if (paths.empty()) {
+    return Status(Code::kInvalidArgument, "no devices are named; give --device PATH for each of them");
+  }
+  const std::string local = invocation.text("--local");
+  TRY_ASSIGN(const std::string directory, local::directory_of_system(local.empty() ? local : "local:" + local));
+  invocation.note_system_use();
+  TRY(local::set_devices(directory, paths));
+  invocation.output().remark("The system's devices are there, all {} of them.", paths.size());
   return ok();
 }
 
@@ -51,8 +115,40 @@ std::vector<Verb> system_verbs() {
                     .value = "SIZE",
                     .help = "how far the pool may grow; by default as far as the file system goes"},
                    {.name = "--pool", .value = "LABEL", .help = "the pool's label; by default 'default'"},
-                   {.name = "--name", .value = "NAME", .help = "the system's name; by default 'local'"}},
+                   {.name = "--name", .value = "NAME", .help = "the system's name; by default 'local'"},
+                   {.name = "--log-size", .value = "SIZE", .help = "of the log; by default 64MiB"},
+                   {.name = "--data-device",
+                    .value = "PATH",
+                    .help = "block device or file to keep data on; may be given several times",
+                    .completes = Completes::kFile,
+                    .is_repeatable = true},
+                   {.name = "--log-device",
+                    .value = "PATH",
+                    .help = "block device or file for the log alone; without it the first data device has the log",
+                    .completes = Completes::kFile},
+                   {.name = "--overwrite", .value = "", .help = "use the devices even if something is on them"}},
        .run = create_system},
+      {.group = "system",
+       .name = "list-devices",
+       .aliases = {},
+       .summary = "the devices a local system is on, and whether they are there",
+       .description = "",
+       .arguments = {},
+       .options = {},
+       .run = list_devices},
+      {.group = "system",
+       .name = "set-devices",
+       .aliases = {},
+       .summary = "say where a local system's devices are now",
+       .description = "For devices that got other names or were moved. All of them are given, in any order; each says "
+                      "itself which one it is.",
+       .arguments = {},
+       .options = {{.name = "--device",
+                    .value = "PATH",
+                    .help = "one of the devices; given for each of them",
+                    .completes = Completes::kFile,
+                    .is_repeatable = true}},
+       .run = set_devices},
       {.group = "system",
        .name = "query",
        .aliases = {},

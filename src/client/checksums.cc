@@ -112,24 +112,23 @@ Status add_checksums(std::vector<ObjectWrite>& writes) {
 }
 
 Status verify_checksums(const AkeyFetch& fetch, const FetchedAkey& fetched) {
-  const Status damaged(Code::kCorrupt,
-                       "what was read of akey " + printable(fetch.akey) +
-                           " isn't what was written (checksum); it was damaged on its way or in memory");
-  Status first = ok();
+  bool is_damaged = false;
   // Segments come in the order of memory, so one walk sees them all.
   Walk<MutableBytes> walk(fetch.out);
   uint64_t position = 0;
   std::vector<uint32_t> checksums;
   TRY(wire::for_each_segment(fetch.kind, fetch.recxs, fetched,
                              [&](const FetchedSegment& segment, uint64_t offset, uint64_t size) {
-                               if (!first.is_ok()) return;
+                               if (is_damaged) return;
                                checksums.clear();
                                walk.skip(offset - position);
                                position = offset + size;
                                const bool is_whole = append_checksums(walk, size, checksums);
-                               if (!is_whole || checksums != segment.checksums) first = damaged;
+                               if (!is_whole || checksums != segment.checksums) is_damaged = true;
                              }));
-  return first;
+  if (!is_damaged) return ok();
+  return Status(Code::kCorrupt, "what was read of akey " + printable(fetch.akey) +
+                                    " isn't what was written (checksum); it was damaged on its way or in memory");
 }
 
 }  // namespace aeon::client

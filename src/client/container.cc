@@ -24,7 +24,7 @@ std::vector<SnapshotInfo> take_snapshots(wire::SnapshotListReply reply) {
 }
 KeyPage take_keys(wire::ListKeysReply reply) { return {.keys = std::move(reply.keys), .next = std::move(reply.next)}; }
 ObjectPage take_objects(wire::ListObjectsReply reply) {
-  return {.objects = std::move(reply.objects), .next = std::move(reply.next)};
+  return {.objects = std::move(reply.objects), .changed = std::move(reply.changed), .next = std::move(reply.next)};
 }
 RecxPage take_recxs(wire::ListRecxsReply reply) {
   return {.recxs = std::move(reply.recxs), .next = std::move(reply.next)};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "devices.h"
 #include "engine/engine.h"
 #include "pool/names.h"
 #include "runtime/file_disk.h"
@@ -44,8 +45,7 @@ Status check_options(const CreateOptions& options) {
   return ok();
 }
 
-Task<Status> format_target(World& world, Disk& disk, media::FormatOptions format, pool::PoolSpec pool) {
-  CO_TRY(co_await media::KeyBlockStore::format(world, disk, std::move(format)));
+Task<Status> make_pool(World& world, Disk& disk, pool::PoolSpec pool) {
   media::OpenOptions open;
   CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world, disk, open));
   CO_TRY_ASSIGN(const std::unique_ptr<vos::Store> store, co_await vos::Store::open(world, std::move(media)));
@@ -83,9 +83,10 @@ std::string holder_text(uint64_t now_unix_ns) {
 Status create_system(Directory& directory, const CreateOptions& options) {
   TRY(check_options(options));
   TRY(check_empty(directory));
+  TRY_ASSIGN(const DevicePlan plan, plan_devices(directory, options));
   SystemClock clock;
   Random random = system_random();
-  TRY(directory.replace_file(kCreatingFile, as_bytes("a system is being made here\n")));
+  TRY(directory.replace_file(kCreatingFile, as_bytes(begun_text(plan))));
   if (directory.has_file(kTargetFile)) TRY(directory.remove_file(kTargetFile));
 
   Superblock superblock;
@@ -100,13 +101,25 @@ Status create_system(Directory& directory, const CreateOptions& options) {
     NoNetwork network;
     Faults faults;
     World world{reactor, clock, network, random, faults};
-    const FileDisk::Options file{.create = true, .read_only = false, .capacity = options.capacity};
-    TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, directory.path_of(kTargetFile), file));
     media::FormatOptions format;
     format.store = superblock.targets[0].store;
     format.log_size = options.log_size;
     pool::PoolSpec pool{.id = superblock.pool, .label = options.pool_label};
-    TRY(reactor.run(format_target(world, *disk, std::move(format), std::move(pool))));
+    if (plan.devices.empty()) {
+      const FileDisk::Options file{.create = true, .read_only = false, .capacity = options.capacity};
+      TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, directory.path_of(kTargetFile), file));
+      TRY(reactor.run(media::KeyBlockStore::format(world, *disk, format)));
+      TRY(reactor.run(make_pool(world, *disk, std::move(pool))));
+    } else {
+      TRY(format_devices(world, reactor, plan, format));
+      for (const PlannedDevice& device : plan.devices) superblock.targets[0].devices.push_back(device.name);
+      StoreDiskOptions open;
+      open.exclusive = true;
+      open.store = format.store;
+      TRY_ASSIGN(const std::unique_ptr<StoreDisk> store,
+                 StoreDisk::open_devices(world, reactor, device_paths(directory, superblock.targets[0]), open));
+      TRY(reactor.run(make_pool(world, store->disk(), std::move(pool))));
+    }
   }
   TRY(directory.replace_file(kSystemFile, encode_superblock(superblock)));
   return directory.remove_file(kCreatingFile);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "local/local_system.h"
+#include "local/store_disk.h"
 #include "runtime/directory.h"
 #include "superblock.h"
 
@@ -13,7 +14,6 @@ inline constexpr const char* kSystemFile = "system";
 inline constexpr const char* kCreatingFile = "creating";  // There while a system is being made; see create_system().
 inline constexpr const char* kTargetFile = "target-0";
 inline constexpr const char* kLockFile = "lock";
-inline constexpr ByteCount kCapacityUnlimited = ByteCount{16} << 40;  // Of a target that has no limit of its own.
 
 // Who holds the directory, for the message that another opener gets: "process 123 (daos) on host since TIME".
 std::string holder_text(uint64_t now_unix_ns);

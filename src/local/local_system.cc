@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "client/connection.h"
+#include "devices.h"
 #include "engine/engine.h"
 #include "local_directory.h"
 #include "rpc/inproc_channel.h"
@@ -18,18 +19,20 @@ namespace aeon::local {
 namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
+constexpr const char* kDegradedVariable = "AEON_DEGRADED";
 constexpr const char* kMemoryVariable = "AEON_MEMORY_BUDGET";
 constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
  public:
   EmbeddedSystem(Directory directory, std::string path, Superblock superblock, bool is_read_only,
-                 ByteCount memory_budget, vos::StoreOptions options)
+                 ByteCount memory_budget, bool allow_missing_devices, vos::StoreOptions options)
       : directory_(std::move(directory)),
         path_(std::move(path)),
         superblock_(std::move(superblock)),
         is_read_only_(is_read_only),
         memory_budget_(memory_budget),
+        allow_missing_devices_(allow_missing_devices),
         store_options_(options) {}
   ~EmbeddedSystem() override {
     const Status closed = close();
@@ -39,12 +42,12 @@ class EmbeddedSystem final : public LocalSystem {
   // Opens what the superblock names. Once, before anything else.
   Status start() {
     const TargetEntry& target = superblock_.targets[0];
-    const FileDisk::Options file{.create = false,
-                                 .read_only = is_read_only_,
-                                 .capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited};
-    Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(*reactor_, directory_.path_of(target.file), file);
-    if (!disk.is_ok()) return disk.status();
-    disk_ = std::move(*disk);
+    if (target.devices.empty()) {
+      const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
+      TRY_ASSIGN(disk_, StoreDisk::open_file(*reactor_, directory_.path_of(target.file), capacity, is_read_only_));
+    } else {
+      TRY_ASSIGN(disk_, open_devices());
+    }
     return reactor_->run(start_engine());
   }
 
@@ -69,14 +72,29 @@ class EmbeddedSystem final : public LocalSystem {
   void run_blocking(Task<void> task) override { reactor_->run(std::move(task)); }
 
  private:
+  Result<std::unique_ptr<StoreDisk>> open_devices() {
+    const TargetEntry& target = superblock_.targets[0];
+    StoreDiskOptions options;
+    options.read_only = is_read_only_;
+    options.exclusive = true;
+    options.allow_missing = allow_missing_devices_;
+    options.store = target.store;
+    Result<std::unique_ptr<StoreDisk>> opened =
+        StoreDisk::open_devices(world_, *reactor_, device_paths(directory_, target), options);
+    if (opened.code() != Code::kUnavailable || allow_missing_devices_) return opened;
+    return Status(Code::kUnavailable, std::string(opened.status().message()) +
+                                          "; connect it, or say where the devices are with 'daos system set-devices', "
+                                          "or set AEON_DEGRADED=1 to work without data devices that are missing");
+  }
+
   Task<Status> start_engine() {
     media::OpenOptions open;
     open.read_only = is_read_only_;
     open.memory_budget = memory_budget_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
-                  co_await media::KeyBlockStore::open(world_, *disk_, open));
+                  co_await media::KeyBlockStore::open(world_, disk_->disk(), open));
     if (media->uuid() != superblock_.targets[0].store) {
-      co_return Status(Code::kInvalidArgument, std::string(disk_->name()) +
+      co_return Status(Code::kInvalidArgument, std::string(disk_->disk().name()) +
                                                    " belongs to another system; put back the "
                                                    "file that belongs to this one");
     }
@@ -114,6 +132,7 @@ class EmbeddedSystem final : public LocalSystem {
   }
 
   ByteCount directory_free() const {
+    if (disk_->devices() != nullptr) return room_to_grow(*disk_->devices());
     const Result<ByteCount> free = directory_.free_space();
     return free.is_ok() ? *free : 0;
   }
@@ -123,6 +142,7 @@ class EmbeddedSystem final : public LocalSystem {
   const Superblock superblock_;
   const bool is_read_only_;
   const ByteCount memory_budget_;
+  const bool allow_missing_devices_;
   const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
@@ -131,7 +151,7 @@ class EmbeddedSystem final : public LocalSystem {
   Random random_ = system_random();
   Faults faults_;
   World world_{*reactor_, clock_, network_, random_, faults_};
-  std::unique_ptr<FileDisk> disk_;
+  std::unique_ptr<StoreDisk> disk_;
   std::unique_ptr<engine::Engine> engine_;
   std::shared_ptr<rpc::InprocChannel> channel_;
   std::shared_ptr<client::Connection> connection_;
@@ -217,13 +237,23 @@ Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& direct
   if (!superblock.is_ok()) return superblock.status();
   // A system that was finished just before its maker was killed.
   if (!options.read_only && held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
+  const char* const degraded = std::getenv(kDegradedVariable);
+  const bool is_degraded = degraded != nullptr && std::string_view(degraded) == "1";
   vos::StoreOptions store_options;
   store_options.scrub.bytes_per_second = options.scrub_bytes_per_second;
-  auto system = std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), options.read_only,
-                                                 memory_budget, store_options);
+  auto system =
+      std::make_shared<EmbeddedSystem>(std::move(held), directory, std::move(*superblock), options.read_only,
+                                       memory_budget, options.allow_missing_devices || is_degraded, store_options);
   const Status started = system->start();
   if (!started.is_ok()) return started.within("can't open " + directory);
   return std::shared_ptr<LocalSystem>(std::move(system));
+}
+
+Status set_devices(const std::string& directory, const std::vector<std::string>& paths) {
+  TRY_ASSIGN(Directory held, hold(directory, false));
+  TRY_ASSIGN(Superblock superblock, read_superblock(held));
+  TRY(name_devices(superblock.targets[0], paths));
+  return held.replace_file(kSystemFile, encode_superblock(superblock));
 }
 
 Result<std::string> directory_of_system(const std::string& name) {

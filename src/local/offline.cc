@@ -1,5 +1,6 @@
 #include "local/offline.h"
 
+#include "devices.h"
 #include "local_directory.h"
 
 namespace aeon::local {
@@ -16,6 +17,7 @@ class SharedDirectory final : public OfflineSystem {
     if (!superblock_.targets.empty()) {
       const TargetEntry& entry = superblock_.targets[0];
       target_ = {.path = directory_.path_of(entry.file), .store = entry.store, .capacity = entry.capacity};
+      target_.devices = device_paths(directory_, entry);
     }
     if (target_.capacity == 0) target_.capacity = kCapacityUnlimited;
   }

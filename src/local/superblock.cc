@@ -13,12 +13,16 @@ constexpr size_t kCrcSize = 4;
 }  // namespace
 
 Bytes encode_superblock(const Superblock& superblock) {
+  uint32_t version = 1;
+  for (const TargetEntry& target : superblock.targets) {
+    if (!target.devices.empty()) version = 2;
+  }
   wire::Buffer fields;
-  wire::Encoder encoder(fields, kFormatVersion);
+  wire::Encoder encoder(fields, static_cast<uint16_t>(version));
   encoder(superblock);
   Bytes bytes(kFieldsOffset);
   std::memcpy(bytes.data(), kSystemMagic.data(), kSystemMagic.size());
-  store_le(bytes.data() + 8, kFormatVersion);
+  store_le(bytes.data() + 8, version);
   store_le(bytes.data() + 12, static_cast<uint32_t>(fields.size()));
   const ByteView encoded = fields.view();
   bytes.insert(bytes.end(), encoded.begin(), encoded.end());

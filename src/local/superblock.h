@@ -15,14 +15,21 @@
 
 namespace aeon::local {
 
-inline constexpr uint32_t kFormatVersion = 1;
+// What we know. What is written is the oldest one that can say it: 2 only for a target with devices of its own.
+inline constexpr uint32_t kFormatVersion = 2;
 
 struct TargetEntry {
   uint32_t index = 0;
   std::string file;         // Within the directory.
   Uuid store;               // Of the store in it.
   ByteCount capacity = 0;   // How far it may grow; 0: as far as the file system goes.
-  static void io(auto& archive, auto& self) { archive(self.index, self.file, self.store, self.capacity); }
+  // The store's devices, in the order of their labels; empty: it is in `file`. A name without a slash is within the
+  // directory.
+  std::vector<std::string> devices;
+  static void io(auto& archive, auto& self) {
+    archive(self.index, self.file, self.store, self.capacity);
+    archive.since(2, self.devices);
+  }
 };
 
 struct Superblock {

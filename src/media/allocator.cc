@@ -82,6 +82,66 @@ std::vector<BlockRange> ExtentSet::extents() const {
   return all;
 }
 
+void Allocator::set_parts(const std::vector<AllocatorPart>& parts) {
+  CHECK(extents_.extent_count() == 0 && !parts.empty());
+  parts_.clear();
+  for (const AllocatorPart& part : parts) {
+    Part& added = parts_.emplace_back();
+    added.is = part;
+  }
+}
+
+void Allocator::Part::add(uint64_t first, uint64_t count) {
+  by_size.insert({count, first});
+  free_count += count;
+  page_blocks += page_blocks_in(count);
+}
+
+void Allocator::Part::remove(uint64_t first, uint64_t count) {
+  if (by_size.erase({count, first}) == 0) return;
+  free_count -= count;
+  page_blocks -= page_blocks_in(count);
+}
+
+Allocator::Part& Allocator::part_of(uint64_t block) {
+  size_t index = 0;
+  while (index + 1 < parts_.size() && parts_[index + 1].is.blocks.first <= block) ++index;
+  return parts_[index];
+}
+
+uint64_t Allocator::free_count() const {
+  uint64_t count = 0;
+  for (const Part& part : parts_) count += part.is.is_missing ? 0 : part.free_count;
+  return count;
+}
+
+uint64_t Allocator::free_for_pages() const {
+  uint64_t count = 0;
+  for (const Part& part : parts_) count += part.is.is_missing ? 0 : part.page_blocks;
+  return count;
+}
+
+uint64_t Allocator::largest() const {
+  uint64_t largest = 0;
+  for (const Part& part : parts_) {
+    if (!part.is.is_missing && !part.by_size.empty()) largest = std::max(largest, part.by_size.rbegin()->first);
+  }
+  return largest;
+}
+
+size_t Allocator::emptiest() const {
+  size_t best = 0;
+  double best_free = -1;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
+    const double free = static_cast<double>(part.free_count) / static_cast<double>(part.is.blocks.count);
+    if (part.is.is_missing || free <= best_free) continue;
+    best = i;
+    best_free = free;
+  }
+  return best;
+}
+
 bool Allocator::add(BlockRange range) {
   if (range.count == 0) return true;
   const auto& map = extents_.by_start();
@@ -92,15 +152,16 @@ bool Allocator::add(BlockRange range) {
   }
   if (after != map.end() && range.first + range.count == after->first) right = BlockRange{after->first, after->second};
   if (!extents_.add(range)) return false;
+  Part& part = part_of(range.first);
   if (left) {
-    unindex(left->first, left->count);
+    part.remove(left->first, left->count);
     range = {left->first, left->count + range.count};
   }
   if (right) {
-    unindex(right->first, right->count);
+    part.remove(right->first, right->count);
     range.count += right->count;
   }
-  index(range.first, range.count);
+  part.add(range.first, range.count);
   return true;
 }
 
@@ -110,28 +171,49 @@ bool Allocator::remove(BlockRange range) {
   const auto place = std::prev(extents_.by_start().upper_bound(range.first));
   const BlockRange whole{place->first, place->second};
   CHECK(extents_.remove(range));
-  unindex(whole.first, whole.count);
-  if (whole.first < range.first) index(whole.first, range.first - whole.first);
+  Part& part = part_of(whole.first);
+  part.remove(whole.first, whole.count);
+  if (whole.first < range.first) part.add(whole.first, range.first - whole.first);
   const uint64_t end = range.first + range.count, whole_end = whole.first + whole.count;
-  if (end < whole_end) index(end, whole_end - end);
+  if (end < whole_end) part.add(end, whole_end - end);
   return true;
 }
 
-std::optional<BlockRange> Allocator::take(uint64_t count) {
-  const auto fit = by_size_.lower_bound({count, 0});
-  if (count == 0 || fit == by_size_.end()) return std::nullopt;
+std::optional<BlockRange> Allocator::take_from(const Part& part, uint64_t count) {
+  if (part.is.is_missing) return std::nullopt;
+  const auto fit = part.by_size.lower_bound({count, 0});
+  if (fit == part.by_size.end()) return std::nullopt;
   const BlockRange range{fit->second, count};
   CHECK(remove(range));
   return range;
 }
 
+std::optional<BlockRange> Allocator::take(uint64_t count) {
+  if (count == 0) return std::nullopt;
+  for (const Part& part : parts_) {
+    if (const std::optional<BlockRange> range = take_from(part, count)) return range;
+  }
+  return std::nullopt;
+}
+
 std::vector<BlockRange> Allocator::take_ranges(uint64_t count) {
   std::vector<BlockRange> ranges;
   if (count == 0 || count > free_count()) return ranges;
+  if (taken_in_turn_ >= kStrideBlocks && parts_.size() > 1) {
+    turn_ = emptiest();
+    taken_in_turn_ = 0;
+  }
+  taken_in_turn_ += count;
   while (count != 0) {
-    std::optional<BlockRange> range = take(count);
+    std::optional<BlockRange> range = take_from(parts_[turn_], count);
+    if (!range) range = take(count);
     if (!range) {
-      const auto& [size, first] = *by_size_.rbegin();
+      const std::set<std::pair<uint64_t, uint64_t>>* most = nullptr;
+      for (const Part& part : parts_) {
+        if (part.is.is_missing || part.by_size.empty()) continue;
+        if (most == nullptr || part.by_size.rbegin()->first > most->rbegin()->first) most = &part.by_size;
+      }
+      const auto& [size, first] = *most->rbegin();
       range = BlockRange{first, size};
       CHECK(remove(*range));
     }

@@ -34,36 +34,58 @@ class ExtentSet {
   uint64_t block_count_ = 0;
 };
 
+// The blocks of one device.
+struct AllocatorPart {
+  BlockRange blocks;
+  bool is_missing = false;  // Its blocks stay free; none of them is given out.
+};
+
 // Free blocks, given out best fit: the smallest extent that is large enough, the first of equals. So the large extent
 // at the end, which a growing file doesn't have yet, is touched last.
+//
+// Over several parts: what take() gives comes from the first part that has it, so that the index stays together;
+// take_ranges() goes round the parts in strides, so that they fill up together and work at the same time.
 class Allocator {
  public:
+  // Before anything is added, unless all is one part; in order, with gaps between them.
+  void set_parts(const std::vector<AllocatorPart>& parts);
+
   bool add(BlockRange range);      // See ExtentSet.
   bool remove(BlockRange range);
   std::optional<BlockRange> take(uint64_t count);            // In one range.
   std::vector<BlockRange> take_ranges(uint64_t count);       // In few; empty if there aren't as many.
   bool contains(BlockRange range) const { return extents_.contains(range); }
-  uint64_t free_count() const { return extents_.block_count(); }
+  // To be given out; extents() has what is on missing parts too.
+  uint64_t free_count() const;
   size_t extent_count() const { return extents_.extent_count(); }
   const ExtentSet& extents() const { return extents_; }
-  uint64_t largest() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
+  uint64_t largest() const;
   // Blocks in pieces that an index page of the usual size fits into.
-  uint64_t free_for_pages() const { return page_blocks_; }
+  uint64_t free_for_pages() const;
 
  private:
   static constexpr uint64_t kPageBlocks = 4;
+  // What one part gives before it is the next one's turn: 64 KiB, so that many small writes at a time, too, are spread,
+  // and what is written one after the other still lies together in pieces worth reading at once.
+  static constexpr uint64_t kStrideBlocks = 16;
   static uint64_t page_blocks_in(uint64_t count) { return count / kPageBlocks * kPageBlocks; }
-  void index(uint64_t first, uint64_t count) {
-    by_size_.insert({count, first});
-    page_blocks_ += page_blocks_in(count);
-  }
-  void unindex(uint64_t first, uint64_t count) {
-    if (by_size_.erase({count, first}) != 0) page_blocks_ -= page_blocks_in(count);
-  }
+  struct Part {
+    AllocatorPart is;
+    std::set<std::pair<uint64_t, uint64_t>> by_size;  // Count, first block.
+    uint64_t free_count = 0;
+    uint64_t page_blocks = 0;
+    void add(uint64_t first, uint64_t count);
+    void remove(uint64_t first, uint64_t count);
+  };
+  Part& part_of(uint64_t block);
+  std::optional<BlockRange> take_from(const Part& part, uint64_t count);
+  // Whose turn it is: the one with the greatest part of it free.
+  size_t emptiest() const;
 
   ExtentSet extents_;
-  std::set<std::pair<uint64_t, uint64_t>> by_size_;  // Count, first block.
-  uint64_t page_blocks_ = 0;
+  std::vector<Part> parts_{Part{.is = {{0, ~uint64_t{0}}, false}, .by_size = {}}};
+  size_t turn_ = 0;
+  uint64_t taken_in_turn_ = kStrideBlocks;
 };
 
 // What a checkpoint keeps of the allocator.

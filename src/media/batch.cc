@@ -12,13 +12,9 @@ namespace {
 //   adopt  3, first block u64, count u64
 //   free   4, the same
 //   add    5, key size u16, changes size u16, key, changes: for each counter a varint, zigzag
-constexpr size_t kPutHeaderSize = 5, kEraseHeaderSize = 3, kBlocksSize = 17;
+//   content 6, first block u64, count u64, size u32, bytes: adopts the blocks, which are to hold them
+constexpr size_t kPutHeaderSize = 5, kEraseHeaderSize = 3, kBlocksSize = 17, kContentHeaderSize = 21;
 constexpr size_t kCountersMax = 64;
-
-void append_varint(Bytes& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::byte>(value | 0x80));
-  out.push_back(static_cast<std::byte>(value));
-}
 
 // False at the end, or if there is none.
 bool take_varint(ByteView& from, uint64_t& value) {
@@ -30,6 +26,13 @@ bool take_varint(ByteView& from, uint64_t& value) {
     if (byte < 0x80) return true;
   }
   return false;
+}
+
+// The last block has some of it too.
+bool fills(uint64_t size, uint64_t block_count) {
+  constexpr uint64_t kCountMax = (uint64_t{1} << 32) / kBlockSize;
+  return block_count != 0 && block_count <= kCountMax && size <= block_count * kBlockSize &&
+         size > (block_count - 1) * kBlockSize;
 }
 
 bool is_changes(ByteView encoded) {
@@ -78,11 +81,14 @@ void Batch::add(ByteView key, std::span<const int64_t> changes) {
     is_oversized_ = true;
     return;
   }
-  Bytes encoded;
+  std::byte buffer[kCountersMax * 10];
+  size_t size = 0;
   for (const int64_t change : changes) {
-    const auto bits = static_cast<uint64_t>(change);
-    append_varint(encoded, bits << 1 ^ (change < 0 ? ~uint64_t{0} : 0));
+    uint64_t bits = static_cast<uint64_t>(change) << 1 ^ (change < 0 ? ~uint64_t{0} : 0);
+    for (; bits >= 0x80; bits >>= 7) buffer[size++] = static_cast<std::byte>(bits | 0x80);
+    buffer[size++] = static_cast<std::byte>(bits);
   }
+  const ByteView encoded = ByteView(buffer).first(size);
   std::byte header[kPutHeaderSize];
   header[0] = static_cast<std::byte>(BatchOp::kAdd);
   store_le(header + 1, static_cast<uint16_t>(key.size()));
@@ -94,13 +100,23 @@ void Batch::add(ByteView key, std::span<const int64_t> changes) {
 
 Bytes add_to_counters(ByteView counters, ByteView changes) {
   Bytes sums(counters.begin(), counters.end());
+  sums.resize(std::max(sums.size(), changed_counters_size(changes)));
+  change_counters(sums, changes);
+  return sums;
+}
+
+size_t changed_counters_size(ByteView changes) {
+  size_t size = 0;
+  for (uint64_t bits = 0; take_varint(changes, bits);) size += 8;
+  return size;
+}
+
+void change_counters(MutableBytes counters, ByteView changes) {
   size_t at = 0;
   for (uint64_t bits = 0; take_varint(changes, bits); at += 8) {
-    if (sums.size() < at + 8) sums.resize(at + 8);
     const uint64_t change = bits >> 1 ^ ((bits & 1) != 0 ? ~uint64_t{0} : 0);
-    store_le(sums.data() + at, load_le<uint64_t>(sums.data() + at) + change);
+    store_le(counters.data() + at, load_le<uint64_t>(counters.data() + at) + change);
   }
-  return sums;
 }
 
 void Batch::add_blocks(std::byte kind, BlockRange blocks) {
@@ -113,7 +129,23 @@ void Batch::add_blocks(std::byte kind, BlockRange blocks) {
 
 void Batch::adopt(BlockRange blocks) {
   adopted_.push_back(blocks);
+  adopts_written_ = true;
   add_blocks(static_cast<std::byte>(BatchOp::kAdopt), blocks);
+}
+
+void Batch::adopt(BlockRange blocks, ByteView content) {
+  adopted_.push_back(blocks);
+  if (!fills(content.size(), blocks.count)) {
+    is_oversized_ = true;
+    return;
+  }
+  record_.reserve(record_.size() + kContentHeaderSize + content.size());
+  add_blocks(static_cast<std::byte>(BatchOp::kContent), blocks);
+  std::byte size[sizeof(uint32_t)];
+  store_le(size, static_cast<uint32_t>(content.size()));
+  record_.insert(record_.end(), size, size + sizeof size);
+  record_.insert(record_.end(), content.begin(), content.end());
+  carried_size_ += content.size();
 }
 
 void Batch::free(BlockRange blocks) {
@@ -140,6 +172,14 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
       if (rest_.size() < header) return bad();
       key_size = load_le<uint16_t>(rest_.data() + 1);
       break;
+    case BatchOp::kContent:
+      header = kContentHeaderSize;
+      if (rest_.size() < header) return bad();
+      entry.blocks = {load_le<uint64_t>(rest_.data() + 1), load_le<uint64_t>(rest_.data() + 9)};
+      value_size = load_le<uint32_t>(rest_.data() + kBlocksSize);
+      if (!fills(value_size, entry.blocks.count) || rest_.size() - header < value_size) return bad();
+      if (entry.blocks.first > ~uint64_t{0} / kBlockSize - entry.blocks.count) return bad();
+      break;
     case BatchOp::kAdopt:
     case BatchOp::kFree:
       header = kBlocksSize;
@@ -148,8 +188,8 @@ Result<std::optional<BatchEntry>> BatchReader::next() {
       break;
     default: return bad();
   }
-  if (key_size > kKeySizeMax || value_size > kValueSizeMax || rest_.size() - header < key_size + value_size)
-    return bad();
+  const bool is_long = value_size > kValueSizeMax && entry.op != BatchOp::kContent;
+  if (key_size > kKeySizeMax || is_long || rest_.size() - header < key_size + value_size) return bad();
   entry.key = rest_.subspan(header, key_size);
   entry.value = rest_.subspan(header + key_size, value_size);
   if (entry.op == BatchOp::kAdd && !is_changes(entry.value)) return bad();

@@ -23,6 +23,29 @@ bool any_overlap(std::vector<BlockRange> ranges) {
 
 }  // namespace
 
+void BlockLedger::set_parts(const std::vector<DiskPart>& parts) {
+  if (parts.size() < 2) return;
+  std::vector<AllocatorPart> of_data;
+  for (const DiskPart& part : parts) {
+    const uint64_t first = std::max(part.offset / kBlockSize, data_first_);
+    const uint64_t end = (part.offset + part.size) / kBlockSize;
+    if (first < end) of_data.push_back({.blocks = {first, end - first}, .is_missing = part.is_missing});
+  }
+  for (const AllocatorPart& part : of_data) parts_.push_back(part.blocks);
+  free_.set_parts(of_data);
+}
+
+uint64_t BlockLedger::count_in(BlockRange range) const {
+  if (parts_.empty()) return range.count;
+  uint64_t count = 0;
+  for (const BlockRange& part : parts_) {
+    const uint64_t first = std::max(part.first, range.first);
+    const uint64_t end = std::min(part.first + part.count, range.first + range.count);
+    if (first < end) count += end - first;
+  }
+  return count;
+}
+
 Status BlockLedger::load(const AllocatorImage& image, uint64_t adopted_count) {
   const auto overlap = [] { return Status(Code::kCorrupt, "allocator: extents overlap"); };
   for (const BlockRange& range : image.free) {
@@ -35,7 +58,7 @@ Status BlockLedger::load(const AllocatorImage& image, uint64_t adopted_count) {
   }
   held_ = image.held;
   adopted_count_ = adopted_count;
-  if (adopted_count_ > data_end_ - data_first_ - free_.free_count() - held_count) {
+  if (adopted_count_ > data_count() - free_.extents().block_count() - held_count) {
     return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
   }
   return ok();
@@ -43,7 +66,11 @@ Status BlockLedger::load(const AllocatorImage& image, uint64_t adopted_count) {
 
 void BlockLedger::grow(uint64_t data_end) {
   if (data_end <= data_end_) return;
-  CHECK(free_.add({data_end_, data_end - data_end_}));
+  if (parts_.empty()) CHECK(free_.add({data_end_, data_end - data_end_}));
+  for (const BlockRange& part : parts_) {
+    const uint64_t first = std::max(part.first, data_end_), end = std::min(part.first + part.count, data_end);
+    if (first < end) CHECK(free_.add({first, end - first}));
+  }
   data_end_ = data_end;
 }
 
@@ -71,7 +98,8 @@ std::optional<BlockRange> BlockLedger::take_page(uint64_t count) {
 }
 
 std::vector<BlockRange> BlockLedger::take_ranges(uint64_t count) {
-  const std::vector<BlockRange> taken = free_.take_ranges(count);
+  const std::optional<BlockRange> whole = free_.take(count);
+  const std::vector<BlockRange> taken = whole ? std::vector<BlockRange>{*whole} : free_.take_ranges(count);
   for (const BlockRange& range : taken) undiscarded_.remove_any(range);
   return taken;
 }
@@ -169,15 +197,19 @@ void BlockLedger::unpin(uint64_t generation) {
   if (--place->second == 0) pins_.erase(place);
 }
 
-void BlockLedger::release(LogPosition durable) {
-  while (!waiting_.empty()) {
-    const Freed& freed = waiting_.front();
-    if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return;
-    if (!pins_.empty() && pins_.begin()->first <= freed.generation) return;
-    CHECK(waiting_set_.remove(freed.range));
-    add_freed(freed.range);
-    waiting_.pop_front();
-  }
+const BlockLedger::Freed* BlockLedger::releasable(LogPosition durable) const {
+  if (waiting_.empty()) return nullptr;
+  const Freed& freed = waiting_.front();
+  if (MUTATION("block_is_reused_before_durable", freed.freed_by > durable, false)) return nullptr;
+  if (!pins_.empty() && pins_.begin()->first <= freed.generation) return nullptr;
+  return &freed;
+}
+
+void BlockLedger::release_next() {
+  const BlockRange range = waiting_.front().range;
+  CHECK(waiting_set_.remove(range));
+  add_freed(range);
+  waiting_.pop_front();
 }
 
 std::vector<BlockRange> BlockLedger::free_in_image() const {

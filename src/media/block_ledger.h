@@ -9,13 +9,21 @@
 #include <map>
 
 #include "allocator.h"
+#include "runtime/disk.h"
 
 namespace aeon::media {
 
 class BlockLedger {
+  struct Freed {
+    BlockRange range;
+    LogPosition freed_by;
+    uint64_t generation;
+  };
+
  public:
   BlockLedger(uint64_t data_first, uint64_t data_end) : data_first_(data_first), data_end_(data_end) {}
-
+  // Before anything else, if the disk isn't one piece.
+  void set_parts(const std::vector<DiskPart>& parts);
   // From a checkpoint's image. kCorrupt if its extents overlap.
   Status load(const AllocatorImage& image, uint64_t adopted_count);
   // The disk grew since.
@@ -36,8 +44,17 @@ class BlockLedger {
 
   uint64_t pin();
   void unpin(uint64_t generation);
-  // Releases what was freed at or before `durable`.
-  void release(LogPosition durable);
+  // Releases what was freed at or before `durable`, up to the first of which `may_release(range)` says no.
+  template <typename MayRelease>
+  void release(LogPosition durable, MayRelease may_release) {
+    while (const Freed* const freed = releasable(durable)) {
+      if (!may_release(freed->range)) return;
+      release_next();
+    }
+  }
+  void release(LogPosition durable) {
+    release(durable, [](BlockRange) { return true; });
+  }
 
   // For giving space back to the device: what became free since blocks are noted, in pieces of at least `count_min`
   // blocks. A piece counts as reserved until it is cancelled, so that nobody writes to it meanwhile.
@@ -77,25 +94,27 @@ class BlockLedger {
   uint64_t adopted_count() const { return adopted_count_; }
   uint64_t data_first() const { return data_first_; }
   uint64_t data_end() const { return data_end_; }
+  // Blocks of the data area: without the gaps between devices.
+  uint64_t data_count() const { return count_in({data_first_, data_end_ - data_first_}); }
   // True if any of it is free, reserved, waiting or held: so no page may lie there.
   bool is_unused(BlockRange range) const;
 
  private:
-  struct Freed {
-    BlockRange range;
-    LogPosition freed_by;
-    uint64_t generation;
-  };
-
   bool is_inside(BlockRange range) const {
-    return range.first >= data_first_ && range.first < data_end_ && range.count <= data_end_ - range.first;
+    return range.first >= data_first_ && range.first < data_end_ && range.count <= data_end_ - range.first &&
+           (parts_.empty() || count_in(range) == range.count);
   }
+  uint64_t count_in(BlockRange range) const;
   bool is_held(BlockRange range) const;
+  // The one that waits longest, if nothing but the caller needs it.
+  const Freed* releasable(LogPosition durable) const;
+  void release_next();
   // It was stored, and nothing needs it any more.
   void add_freed(BlockRange range);
 
   uint64_t data_first_;
   uint64_t data_end_;
+  std::vector<BlockRange> parts_;  // Of the data area; empty: it is one piece.
   Allocator free_;
   ExtentSet reserved_;
   uint64_t discard_count_min_ = 0;  // 0: nothing is noted.

@@ -43,7 +43,10 @@ struct StoreCore::Checkpoint {
 Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
   uint64_t total = 0;
   for (const NodeRef& node : checkpoint.nodes) total += node->page.disk_block_count();
-  std::optional<BlockRange> run = total == 0 ? std::nullopt : ledger.take_page(total);
+  const auto take = [this](uint64_t count) {
+    return world.faults.exhausted("blocks for pages") ? std::nullopt : ledger.take_page(count);
+  };
+  std::optional<BlockRange> run = total == 0 ? std::nullopt : take(total);
   for (const NodeRef& node : checkpoint.nodes) {
     const uint64_t count = node->page.disk_block_count();
     std::optional<BlockRange> range;
@@ -51,7 +54,7 @@ Status StoreCore::reserve_pages(Checkpoint& checkpoint) {
       range = BlockRange{run->first, count};
       run->first += count;
     } else {
-      range = ledger.take_page(count);
+      range = take(count);
     }
     if (!range) return Status(Code::kNoSpace, "no room for the index pages of a checkpoint");
     node->address = {range->first, static_cast<uint32_t>(count), checkpoint.stamp};
@@ -72,7 +75,9 @@ Status StoreCore::reserve_allocator(Checkpoint& checkpoint) {
   while (true) {
     const AllocatorImage before{ledger.free_in_image(), checkpoint.held};
     const size_t size = encode_allocator(before).size() + (ranges_max + 1) * kExtentSizeMax;
-    checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
+    if (!world.faults.exhausted("blocks for the allocator's image")) {
+      checkpoint.allocator_ranges = ledger.take_ranges(allocator_blob_blocks(size, ranges_max));
+    }
     if (checkpoint.allocator_ranges.empty()) {
       return Status(Code::kNoSpace, "no room for the allocator's image in a checkpoint");
     }
@@ -177,7 +182,7 @@ void StoreCore::undo_checkpoint(Checkpoint& checkpoint) {
   std::erase_if(dropped, [&](const PageAddress& page) { return undone.contains(page.first); });
   tree.add_dropped(dropped);
   tree.add_dropped(checkpoint.dropped);
-  ledger.release(log->durable());
+  release_blocks();
 }
 
 Task<Status> StoreCore::write_superblock(Ref core, Superblock superblock) {
@@ -194,6 +199,8 @@ Task<Status> StoreCore::write_superblock(Ref core, Superblock superblock) {
 }
 
 Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
+  // Most contents before the freeze, so that it is short; and without them it would be in vain.
+  CO_TRY(co_await write_contents(core));
   Checkpoint checkpoint(core->world.executor);
   // Up to the reservations nothing suspends, so that all of this is of one moment.
   checkpoint.boundary = core->log->cut();
@@ -212,6 +219,10 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   checkpoint.root = core->tree.root().where();
   if (status.is_ok()) status = core->reserve_allocator(checkpoint);
 
+  const LogPosition boundary{checkpoint.boundary.stream};
+  if (status.is_ok() && MUTATION("checkpoint_forgets_contents", true, false)) {
+    status = co_await write_contents(core, boundary);
+  }
   if (status.is_ok()) status = co_await write_pages(core, &checkpoint);
   if (status.is_ok()) status = co_await write_allocator(core, &checkpoint);
   if (!status.is_ok()) {
@@ -219,7 +230,6 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
     co_return status;
   }
   // Frames before the boundary must have ended: the ring's space before it is about to be used again.
-  const LogPosition boundary{checkpoint.boundary.stream};
   const uint64_t written = MUTATION("checkpoint_skips_the_flush", core->barrier.written(), uint64_t{0});
   status = co_await core->barrier.cover(core, written);
   if (status.is_ok()) status = co_await core->log->wait_durable(core, boundary);
@@ -252,17 +262,17 @@ Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
       image.push_back({range.first, static_cast<uint32_t>(range.count)});
     }
     core->tree.add_dropped(image);
-    core->ledger.release(core->log->durable());
+    core->release_blocks();
     co_return status;
   }
 
   uint64_t unpaged = checkpoint.free_count + checkpoint.adopted_blocks;
   for (const BlockRange& range : checkpoint.held) unpaged += range.count;
   for (const BlockRange& range : checkpoint.allocator_ranges) unpaged += range.count;
-  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
+  core->page_block_count = core->ledger.data_count() - unpaged;
   core->allocator_blocks = checkpoint.allocator_ranges;
   core->ledger.end_checkpoint(checkpoint.held);
-  core->ledger.release(core->log->durable());
+  core->release_blocks();
   core->log->move_tail(checkpoint.boundary.position);
   ++core->counts.checkpoints;
   core->did_report_failure_ = false;
@@ -324,6 +334,7 @@ Task<Status> StoreCore::close(Ref core) {
   }
   core->ledger.stop_discards();
   while (core->is_discarding_) co_await core->discarded_.wait();
+  while (core->is_writing_contents_) co_await core->contents_progress_.wait();
   Status status = co_await core->log->wait_durable(core, core->log->appended());
   {
     const Permit turn = co_await core->checkpoint_turn.lock();

@@ -1,12 +1,45 @@
+#include <array>
+
 #include "media/key_block_store.h"
 #include "open_store.h"
+#include "runtime/frame_pool.h"
 
 namespace aeon::media {
 
+namespace {
+
+// A key of its own memory, which short ones find here.
+class KeptKey {
+ public:
+  void copy_from(const Page& page, size_t index) {
+    const ByteView prefix = page.prefix();
+    const ByteView suffix = page.suffix(index);
+    size_ = prefix.size() + suffix.size();
+    if (size_ > near_.size() && far_.size() < size_) far_.resize(size_);
+    std::byte* const out = data();
+    if (!prefix.empty()) std::memcpy(out, prefix.data(), prefix.size());
+    if (!suffix.empty()) std::memcpy(out + prefix.size(), suffix.data(), suffix.size());
+  }
+  ByteView view() const { return {size_ > near_.size() ? far_.data() : near_.data(), size_}; }
+
+ private:
+  std::byte* data() { return size_ > near_.size() ? far_.data() : near_.data(); }
+
+  size_t size_ = 0;
+  std::array<std::byte, 128> near_;
+  Bytes far_;
+};
+
+}  // namespace
+
 struct Cursor::State {
+  // Most cursors make a move or two: they come from the pool that coroutines' frames come from.
+  static void* operator new(size_t size) { return FramePool::allocate(size); }
+  static void operator delete(void* state, size_t size) { FramePool::release(state, size); }
+
   StoreCore::Ref core;
   Tree::Path path;
-  Bytes key;                  // Of the entry it is at, or was at before a change.
+  KeptKey key;                // Of the entry it is at, or was at before a change.
   uint64_t path_version = 0;  // The path holds while the store's is the same.
   bool is_at_entry = false;
 
@@ -29,7 +62,7 @@ bool Cursor::State::find_nearby(ByteView target, bool before, Tree::Path& next) 
 }
 
 Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
-  Tree::Path next = {};
+  Tree::Path next;
   Tree::Missing missing;
   const Tree& tree = core->tree;
   const bool is_path_good = path_version == core->path_version;
@@ -46,7 +79,7 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
         next = path;
         missing = tree.next(next);
       } else {
-        missing = tree.seek_after(key, next);
+        missing = tree.seek_after(key.view(), next);
       }
       break;
     case Move::Kind::kPrevious:
@@ -55,7 +88,7 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
         next = path;
         missing = tree.previous(next);
       } else {
-        missing = tree.seek_before(key, next);
+        missing = tree.seek_before(key.view(), next);
       }
       break;
   }
@@ -63,23 +96,23 @@ Tree::Missing Cursor::State::step(Move::Kind kind, ByteView target) {
   path = next;
   path_version = core->path_version;
   is_at_entry = path.is_at_entry();
-  if (is_at_entry) path.leaf().node->page.copy_key(path.leaf().index, key);
+  if (is_at_entry) key.copy_from(path.leaf().node->page, path.leaf().index);
   return std::nullopt;
 }
 
-Cursor::Cursor(KeyBlockStore& store) : state_(std::make_unique<State>()) {
-  state_->core = static_cast<OpenStore&>(store).core();
-}
+Cursor::Cursor(KeyBlockStore& store) : state_(new State) { state_->core = static_cast<OpenStore&>(store).core(); }
 
 Cursor::~Cursor() = default;
 
 bool Cursor::valid() const { return state_->is_at_entry; }
-ByteView Cursor::key() const { return state_->key; }
+ByteView Cursor::key() const { return state_->key.view(); }
 ByteView Cursor::value() const {
   CHECK(state_->is_at_entry && state_->path_version == state_->core->path_version);
   const Tree::Path::Step& leaf = state_->path.leaf();
   return leaf.node->page.value(leaf.index);
 }
+
+bool Cursor::move_now(Move::Kind kind, ByteView key) { return !state_->step(kind, key); }
 
 bool Cursor::Move::await_ready() { return !cursor_.state_->step(kind_, key_); }
 

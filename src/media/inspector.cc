@@ -146,12 +146,15 @@ Status Inspector::apply_record(ByteView record) {
         }
         break;
       }
+      case BatchOp::kContent:
       case BatchOp::kAdopt:
+        core_->contents.drop(entry->blocks);
+        if (entry->op == BatchOp::kContent) core_->contents.add(entry->blocks, entry->value, {});
         if (entry->blocks.count <= ~uint64_t{0} / kBlockSize - entry->blocks.first) {
           core_->data_end = std::max(core_->data_end, entry->blocks.first + entry->blocks.count);
         }
         break;
-      case BatchOp::kFree: break;
+      case BatchOp::kFree: core_->contents.drop(entry->blocks); break;
     }
   }
 }
@@ -245,6 +248,7 @@ Result<std::vector<LogEntryReport>> Inspector::record(size_t index) const {
       case BatchOp::kAdd: report.kind = LogEntryReport::Kind::kAdd; break;
       case BatchOp::kAdopt: report.kind = LogEntryReport::Kind::kAdopt; break;
       case BatchOp::kFree: report.kind = LogEntryReport::Kind::kFree; break;
+      case BatchOp::kContent: report.kind = LogEntryReport::Kind::kContent; break;
     }
     report.key = entry->key;
     report.value = entry->value;
@@ -270,7 +274,7 @@ Task<Result<AllocatorReport>> Inspector::allocator() {
       const Result<std::optional<BatchEntry>> entry = reader.next();
       if (!entry.is_ok() || !(*entry).has_value()) break;  // log() says so.
       const BlockRange blocks = (*entry)->blocks;
-      if ((*entry)->op == BatchOp::kAdopt) {
+      if ((*entry)->op == BatchOp::kAdopt || (*entry)->op == BatchOp::kContent) {
         is_sound = free.remove(blocks) && is_sound;
         report.adopted_count += blocks.count;
       } else if ((*entry)->op == BatchOp::kFree) {
@@ -285,7 +289,9 @@ Task<Result<AllocatorReport>> Inspector::allocator() {
   uint64_t others = free.block_count() + report.adopted_count;
   for (const BlockRange& range : report.held) others += range.count;
   for (const BlockRange& range : report.segments) others += range.count;
-  const uint64_t all = core_->data_end - superblock.data_first;
+  BlockLedger area(superblock.data_first, core_->data_end);
+  area.set_parts(disk_.parts());
+  const uint64_t all = area.data_count();
   if (others > all) co_return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
   report.page_block_count = all - others;
   co_return report;
@@ -349,7 +355,20 @@ Task<Status> Inspector::read_blocks(BlockRange blocks, MutableBytes out) {
     co_return Status(Code::kCorrupt, "blocks [" + std::to_string(blocks.first) + ", " +
                                          std::to_string(blocks.first + blocks.count) + ") are beyond the data area");
   }
-  co_return co_await disk_.read(blocks.first * kBlockSize, out);
+  // What the log carries isn't in its blocks yet, as far as one can know.
+  uint64_t first = blocks.first;
+  while (!out.empty()) {
+    const PendingContents::Run run = core_->contents.run_at(first, out.size() / kBlockSize);
+    const MutableBytes part = out.first(run.count * kBlockSize);
+    if (run.content != nullptr) {
+      run.content->copy(run.skip, part);
+    } else {
+      CO_TRY(co_await disk_.read(first * kBlockSize, part));
+    }
+    first += run.count;
+    out = out.subspan(part.size());
+  }
+  co_return ok();
 }
 
 }  // namespace aeon::media

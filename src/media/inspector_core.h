@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "media/inspector.h"
+#include "pending_contents.h"
 #include "superblock.h"
 #include "tree_reader.h"
 
@@ -32,6 +33,7 @@ struct Inspector::Core {
   uint64_t data_end = 0;           // The superblock's, or behind it if the disk has grown and the log says so.
   std::vector<Record> records;     // To be replayed.
   std::map<Bytes, Change, KeyLess> changes;  // What they change in the index, together.
+  PendingContents contents;        // What they carry for blocks.
 };
 
 PageReport report_of(const TreeReader::Visit& visit);

@@ -56,7 +56,7 @@ BlockPin& BlockPin::operator=(BlockPin&& other) noexcept {
 BlockPin::~BlockPin() {
   if (core_ == nullptr) return;
   core_->ledger.unpin(generation_);
-  core_->ledger.release(core_->log->durable());
+  core_->release_blocks();
 }
 
 }  // namespace aeon::media

@@ -17,8 +17,10 @@ class OpenStore final : public KeyBlockStore {
   Task<Status> wait_durable(LogPosition position) override;
   Task<Status> flush() override;
   LogPosition applied() const override { return core_->log->appended(); }
+  ByteCount carried_size_max() const override { return core_->carried_size_max(); }
   uint64_t change_count() const override { return core_->change_count; }
   uint64_t move_count() const override { return core_->move_count; }
+  uint64_t erase_count() const override { return core_->erase_count; }
   Result<std::vector<BlockRange>> reserve(uint64_t block_count) override { return core_->reserve(block_count); }
   void cancel(BlockRange blocks) override;
   Task<Status> write_blocks(BlockRange blocks, ByteView data) override;

@@ -14,6 +14,8 @@ namespace {
 constexpr uint32_t kPageMagic = 0x47504541;  // "AEPG"
 constexpr size_t kPageCrcOffset = 4;
 constexpr size_t kPageStampOffset = 44;
+constexpr size_t kGrownCountMin = 16;
+constexpr size_t kLineSlots = 64 / kPageSlotSize;
 constexpr size_t kCapacityStep = 512;  // Finer than disk blocks: what is unused is missing elsewhere in the cache.
 
 Status bad_page(std::string_view what) { return Status(Code::kCorrupt, "index page: " + std::string(what)); }
@@ -76,6 +78,14 @@ int Page::compare(ByteView suffix, ByteView other) {
   return suffix.size() < other.size() ? -1 : suffix.size() > other.size() ? 1 : 0;
 }
 
+void Page::prefetch_slots() const {
+  constexpr size_t kCountMin = 48;
+  constexpr size_t kParts = 8;
+  if (count_ < kCountMin) return;
+  __builtin_prefetch(buffer_.get() + prefix_offset_);
+  for (size_t part = 1; part < kParts; ++part) __builtin_prefetch(slots() + part * count_ / kParts);
+}
+
 Page::Position Page::find(ByteView key) const {
   if (prefix_size_ != 0) {
     const int order = compare(prefix(), key.first(std::min<size_t>(key.size(), prefix_size_)));
@@ -83,24 +93,32 @@ Page::Position Page::find(ByteView key) const {
     if (order < 0) return {count_, false};
     key = key.subspan(prefix_size_);
   }
+  // Mostly the heads alone tell, and they are compared without a branch that would be guessed wrong every other time.
   const uint32_t head = head_of(key);
-  size_t low = 0, high = count_;
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    const Slot& slot = slots()[middle];
-    if (slot.head != head) {
-      if (slot.head < head)
-        low = middle + 1;
-      else
-        high = middle;
-      continue;
+  const Slot* const all = slots();
+  size_t low = 0;
+  for (size_t left = count_; left != 0;) {
+    const size_t half = left / 2;
+    const bool is_behind = all[low + half].head < head;
+    low = is_behind ? low + half + 1 : low;
+    left = is_behind ? left - half - 1 : half;
+    if (left >= kLineSlots && left < 4 * kLineSlots) {  // The few lines that are left.
+      __builtin_prefetch(all + low);
+      __builtin_prefetch(all + low + left);
     }
-    const int order = compare({buffer_.get() + slot.offset, slot.key_size}, key);
-    if (order == 0) return {middle, true};
-    if (order < 0)
-      low = middle + 1;
-    else
-      high = middle;
+  }
+  size_t high = count_;
+  for (size_t step = 1; low < high && all[low].head == head;) {
+    // Among those with the same head: in growing steps, then halves.
+    const size_t at = high == count_ ? std::min<size_t>(low + step - 1, count_ - 1) : (low + high) / 2;
+    const int order = all[at].head == head ? compare({buffer_.get() + all[at].offset, all[at].key_size}, key) : 1;
+    if (order == 0) return {at, true};
+    if (order < 0) {
+      low = at + 1;
+      step *= 2;
+    } else {
+      high = at;
+    }
   }
   return {low, false};
 }
@@ -138,9 +156,9 @@ Page Page::build(std::span<const EntryView> entries, Room room) {
   for (const EntryView& entry : entries) content += kPageSlotSize + entry.key_size() - prefix_size + entry.value.size();
   CHECK(content <= kPageBytesMax);
 
-  const size_t wanted = room == Room::kTight ? content : content + std::max(content / 4, kCapacityStep);
+  const size_t tight = std::min<size_t>(round_up(content, kCapacityStep), kPageBytesMax);
   Page page{Unbuilt()};
-  page.capacity_ = static_cast<uint32_t>(std::min<size_t>(round_up(wanted, kCapacityStep), kPageBytesMax));
+  page.capacity_ = static_cast<uint32_t>(room == Room::kTight ? tight : capacity_for(content));
   page.buffer_.reset(new std::byte[page.capacity_]);
   page.cells_begin_ = static_cast<uint16_t>(page.capacity_ - prefix_size);
   page.prefix_size_ = static_cast<uint16_t>(prefix_size);
@@ -157,12 +175,36 @@ Page Page::build(std::span<const EntryView> entries, Room room) {
   return page;
 }
 
+size_t Page::capacity_for(size_t content) {
+  const size_t wanted = content + std::max(content / 4, kCapacityStep);
+  return std::min<size_t>(round_up(wanted, kCapacityStep), kPageBytesMax);
+}
+
+void Page::grow(size_t size) {
+  const size_t capacity = capacity_for(content_size_ + size);
+  if (capacity <= capacity_) return;
+  std::unique_ptr<std::byte[]> buffer(new std::byte[capacity]);
+  const size_t cells = capacity_ - cells_begin_;
+  std::memcpy(buffer.get(), buffer_.get(), slots_end());
+  std::memcpy(buffer.get() + capacity - cells, buffer_.get() + cells_begin_, cells);
+  const auto moved = static_cast<uint16_t>(capacity - capacity_);
+  buffer_ = std::move(buffer);
+  capacity_ = static_cast<uint32_t>(capacity);
+  prefix_offset_ = static_cast<uint16_t>(prefix_offset_ + moved);
+  cells_begin_ = static_cast<uint16_t>(cells_begin_ + moved);
+  for (size_t i = 0; i < count_; ++i) slots()[i].offset = static_cast<uint16_t>(slots()[i].offset + moved);
+}
+
 void Page::insert(size_t index, ByteView key, ByteView value) {
   DCHECK(index <= count_);
   const bool shares_prefix =
       key.size() >= prefix_size_ && (prefix_size_ == 0 || std::memcmp(key.data(), prefix().data(), prefix_size_) == 0);
   const size_t cell_size = key.size() - (shares_prefix ? prefix_size_ : 0) + value.size();
-  if (!shares_prefix || slots_end() + kPageSlotSize + cell_size > cells_begin_) {
+  const auto is_full = [&] { return slots_end() + kPageSlotSize + cell_size > cells_begin_; };
+  const bool is_compact = content_size_ - slots_end() == capacity_ - size_t{cells_begin_};
+  // A page that began with few keys may be built with a longer prefix.
+  if (shares_prefix && is_full() && is_compact && count_ >= kGrownCountMin) grow(kPageSlotSize + cell_size);
+  if (!shares_prefix || is_full()) {
     std::vector<EntryView> entries;
     entries.reserve(count_ + 1u);
     collect(0, index, entries);

@@ -60,6 +60,11 @@ class Page {
   ByteView prefix() const { return {buffer_.get() + prefix_offset_, prefix_size_}; }
   ByteView suffix(size_t index) const;
   ByteView value(size_t index) const;
+  // To be changed in place.
+  MutableBytes changeable_value(size_t index) {
+    const Slot& slot = slots()[index];
+    return {buffer_.get() + slot.offset + slot.key_size, slot.value_size};
+  }
   Bytes key(size_t index) const;
   // Replaces the content of `out`.
   void copy_key(size_t index, Bytes& out) const;
@@ -69,6 +74,9 @@ class Page {
     bool exact = false;
   };
   Position find(ByteView key) const;
+  // A page that wasn't used lately isn't in the processor's cache. Before a find(), this asks for what that may look at
+  // together, rather than line by line as it gets there.
+  void prefetch_slots() const;
   // In an inner page: the child that covers `key`, the last whose key is <= it, or else the first.
   size_t child_index(ByteView key) const;
 
@@ -130,6 +138,9 @@ class Page {
   size_t slots_end() const { return kPageHeaderSize + count_ * kPageSlotSize; }
   EntryView entry(size_t index) const { return {prefix(), suffix(index), value(index)}; }
   void collect(size_t begin, size_t end, std::vector<EntryView>& out) const;
+  static size_t capacity_for(size_t content);
+  // Room for `size` more bytes, of a page whose cells have no gaps: all stays as it is, at a new end.
+  void grow(size_t size);
   static Page build(std::span<const EntryView> entries, Room room);
   void write_cell(Slot& slot, ByteView suffix_front, ByteView suffix_back, ByteView value);
 

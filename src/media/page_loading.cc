@@ -20,8 +20,8 @@ Task<Result<Page>> read_page_at(Disk& disk, PageIdentity* identity) {
 }
 
 ByteCount StoreCore::memory_in_use() const {
-  return cache.bytes() + tree.dropped_bytes() + ledger.memory_size() + (log ? log->memory_size() : 0) +
-         transient_bytes_;
+  return cache.bytes() + tree.dropped_bytes() + ledger.memory_size() + contents.memory_size() +
+         (log ? log->memory_size() : 0) + transient_bytes_;
 }
 
 ByteCount StoreCore::page_budget() const {

@@ -6,7 +6,9 @@
 #include "allocator_blob.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/mutation.h"
 #include "batch_codec.h"
+#include "device_label.h"
 #include "log_reader.h"
 #include "runtime/system.h"
 
@@ -46,6 +48,14 @@ Task<Result<Superblocks>> read_superblocks(Disk& disk) {
   }
   if (!is_good[0] && !is_good[1]) {
     if (faults[0].code() == Code::kNotFound && faults[1].code() == Code::kNotFound) {
+      DiskBuffer buffer(kBlockSize);
+      Status read = co_await disk.read(0, buffer.bytes());
+      if (read.is_ok() && is_device_label(buffer.bytes())) {
+        co_return Status(Code::kInvalidArgument,
+                         name_of(disk) +
+                             " is a device of a store that knows its devices; name it, and any others of "
+                             "that store, as devices");
+      }
       co_return Status(Code::kInvalidArgument,
                        name_of(disk) + " is not an Aeon store; format it first if it is meant to be one");
     }
@@ -83,18 +93,39 @@ struct Replayed {
   Status read_fault;           // The place behind the end couldn't be read at all.
 };
 
-Task<Status> replay_record(StoreCore::Ref core, ByteView record) {
+// Contents stay away from the disk until the end of replay: what lies in the blocks now may be a later owner's.
+// `stream`: where the record is in the log.
+Status replay_blocks(StoreCore& core, ByteView record, uint64_t stream, const BatchEntry& change) {
+  const BlockRange blocks = change.blocks;
+  if (core.is_allocator_known) {
+    TRY(change.op == BatchOp::kFree ? core.ledger.replay_free(blocks) : core.ledger.replay_adopt(blocks));
+  }
+  if (MUTATION("replay_keeps_freed_contents", true, false)) core.contents.drop(blocks);
+  if (change.op != BatchOp::kContent) return ok();
+  const uint64_t end = core.ledger.data_end();
+  if (blocks.first < core.ledger.data_first() || blocks.first >= end || blocks.count > end - blocks.first) {
+    return Status(Code::kCorrupt, "a batch brings content of blocks beyond the data area");
+  }
+  if (core.contents.memory_size() + change.value.size() <= core.contents_share()) {
+    core.contents.add(blocks, change.value, {});
+  } else {
+    core.contents.add_in_log(blocks, stream + static_cast<uint64_t>(change.value.data() - record.data()),
+                             change.value.size());
+  }
+  return ok();
+}
+
+Task<Status> replay_record(StoreCore::Ref core, ByteView record, uint64_t stream) {
   BatchReader reader(record);
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     if (!entry.is_ok()) co_return entry.status();
     if (!(*entry).has_value()) break;
     const BatchEntry change = **entry;
-    if (core->is_allocator_known) {
-      if (change.op == BatchOp::kAdopt) CO_TRY(core->ledger.replay_adopt(change.blocks));
-      if (change.op == BatchOp::kFree) CO_TRY(core->ledger.replay_free(change.blocks));
+    if (!change.changes_key()) {
+      CO_TRY(replay_blocks(*core, record, stream, change));
+      continue;
     }
-    if (!change.changes_key()) continue;
     while (const Tree::Missing missing = core->tree.missing_for(change.key)) {
       CO_TRY(co_await StoreCore::load_page(core, *missing));
     }
@@ -123,8 +154,9 @@ std::vector<ByteView> changed_keys(ByteView stream) {
   return keys;
 }
 
-// Applies the whole records at the start of `stream`, and drops them from it.
-Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_size_max, uint64_t* batch_count) {
+// Applies the whole records at the start of `stream`, which ends at `stream_end` in the log, and drops them from it.
+Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t stream_end, uint64_t record_size_max,
+                            uint64_t* batch_count) {
   if (!core->tree.is_whole_in_memory()) {
     const std::vector<ByteView> keys = changed_keys(*stream);
     co_await StoreCore::preload(core, &keys);
@@ -134,7 +166,8 @@ Task<Status> replay_records(StoreCore::Ref core, Bytes* stream, uint64_t record_
     const uint32_t size = load_le<uint32_t>(stream->data() + at);
     if (size == 0 || size > record_size_max) co_return Status(Code::kCorrupt, "a record of impossible size");
     if (stream->size() - at - sizeof(uint32_t) < size) break;
-    CO_TRY(co_await replay_record(core, ByteView(*stream).subspan(at + sizeof(uint32_t), size)));
+    const uint64_t begin = stream_end - stream->size() + at + sizeof(uint32_t);
+    CO_TRY(co_await replay_record(core, ByteView(*stream).subspan(at + sizeof(uint32_t), size), begin));
     at += sizeof(uint32_t) + size;
     ++*batch_count;
   }
@@ -167,7 +200,8 @@ Task<Status> replay_log(StoreCore::Ref core, LogReader* reader, Replayed* out) {
     const std::string place =
         "log frame " + std::to_string(frame.sequence) + " at block " + std::to_string(reader->block_of(frame.position));
     out->end = chain.end();
-    Status replayed = co_await replay_records(core, &stream, reader->size() / 2, &out->batch_count);
+    core->replayed_frames.push_back({frame.position, frame.sequence, frame.stream});
+    Status replayed = co_await replay_records(core, &stream, out->end.stream, reader->size() / 2, &out->batch_count);
     if (!replayed.is_ok()) co_return replayed.within(place);
     ++out->frame_count;
   }
@@ -245,7 +279,11 @@ Task<Status> format_store([[maybe_unused]] World& world, Disk& disk, FormatOptio
 
   superblock.allocator = {superblock.data_first, 1};
   AllocatorImage image;
-  image.free.push_back({superblock.data_first + 1, superblock.data_end - superblock.data_first - 1});
+  for (const DiskPart& part : disk.parts()) {
+    const uint64_t first = std::max(part.offset / kBlockSize, superblock.data_first + 1);
+    const uint64_t end = (part.offset + part.size) / kBlockSize;
+    if (first < end) image.free.push_back({first, end - first});
+  }
   const Bytes blob = encode_allocator(image);
   DiskBuffer buffer(kBlockSize);
   Segment segment;
@@ -269,13 +307,14 @@ Task<Status> load_allocator(StoreCore::Ref core) {
   const Superblock& superblock = core->superblock;
   CO_TRY_ASSIGN(const AllocatorImage image, co_await read_allocator(core->disk, superblock, &core->allocator_blocks));
   CO_TRY(core->ledger.load(image, superblock.adopted_blocks));
-  uint64_t unpaged = core->ledger.free_count() + superblock.adopted_blocks;
+  uint64_t unpaged = superblock.adopted_blocks;
+  for (const BlockRange& range : image.free) unpaged += range.count;
   for (const BlockRange& range : core->allocator_blocks) unpaged += range.count;
   for (const BlockRange& range : image.held) unpaged += range.count;
-  if (unpaged > superblock.data_end - superblock.data_first) {
+  if (unpaged > core->ledger.data_count()) {
     co_return Status(Code::kCorrupt, "allocator: more blocks stored than there are");
   }
-  core->page_block_count = superblock.data_end - superblock.data_first - unpaged;
+  core->page_block_count = core->ledger.data_count() - unpaged;
   co_return ok();
 }
 
@@ -345,6 +384,8 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   if (!status.is_ok()) co_return status.within(disk.name());
 
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
+  status = co_await StoreCore::write_contents_of_log(core, &reader);
+  if (!status.is_ok()) co_return status.within(disk.name());
   if (options.discards) core->ledger.note_freed(std::max<uint64_t>(1, options.discard_size_min / kBlockSize));
   co_return core;
 }

@@ -38,12 +38,16 @@ StoreCore::StoreCore(World& the_world, Disk& the_disk, OpenOptions the_options, 
       pin_turn_(the_world.executor),
       hold_turn_(the_world.executor, 1),
       budget_(the_options.memory_budget),
-      discarded_(the_world.executor) {}
+      contents_turn_(the_world.executor),
+      contents_progress_(the_world.executor),
+      discarded_(the_world.executor) {
+  ledger.set_parts(disk.parts());
+}
 
 Status StoreCore::check_batch(const Batch& batch) const {
   if (batch.is_oversized()) {
-    return Status(Code::kInvalidArgument,
-                  "a key or value of a batch is longer than " + std::to_string(kKeySizeMax) + " bytes");
+    return Status(Code::kInvalidArgument, "a key or value of a batch is longer than " + std::to_string(kKeySizeMax) +
+                                              " bytes, or a content of another size than its blocks");
   }
   if (batch.size() > log->record_size_max()) {
     return Status(Code::kTooBig, "a batch of " + std::to_string(batch.size()) + " bytes; the log takes at most " +
@@ -61,7 +65,7 @@ bool StoreCore::has_space_for(const Batch& batch) const {
   const uint64_t slack = batch.only_removes() ? kRemoveSlack : batch.uses_reserve() ? kReserveSlack : kPutSlack;
   const uint64_t free = ledger.free_for_pages();  // What the checkpoint can use: single blocks don't help it.
   const uint64_t need = checkpoint_need() + slack;
-  const uint64_t record_blocks = batch.size() / kBlockSize + 1;
+  const uint64_t record_blocks = (batch.size() - batch.carried_size()) / kBlockSize + 1;
   const uint64_t height = tree.height() + 1;
   if (free >= need + 3 * record_blocks + batch.entry_count() * height * 5) return true;
 
@@ -81,24 +85,27 @@ void StoreCore::apply_to_tree(const BatchEntry& change) {
   if (change.op == BatchOp::kPut) tree.put(change.key, change.value);
   if (change.op == BatchOp::kErase) tree.erase(change.key);
   if (change.op != BatchOp::kAdd) return;
-  // A key that isn't there may seem to be missing instead: the walk then wants the page behind.
-  Tree::Path path;
-  Page::Position place;
-  if (!tree.seek(change.key, path) && path.is_at_entry()) place = path.leaf().node->page.find(change.key);
-  const ByteView before = place.exact ? path.leaf().node->page.value(place.index) : ByteView();
-  tree.put(change.key, add_to_counters(before, change.value));
+  const MutableBytes counters = tree.changeable_value(change.key);
+  if (!counters.empty() && counters.size() >= changed_counters_size(change.value)) {
+    change_counters(counters, change.value);
+  } else {
+    tree.put(change.key, add_to_counters(counters, change.value));
+  }
 }
 
 // No suspension in here: a batch becomes visible at once.
 LogPosition StoreCore::apply_now(const Batch& batch) {
   BatchReader reader(batch.record());
   std::vector<ByteView> erased;
+  std::vector<BatchEntry> carried;
   while (true) {
     const Result<std::optional<BatchEntry>> entry = reader.next();
     CHECK(entry.is_ok());
     if (!(*entry).has_value()) break;
     const BatchEntry& change = **entry;
-    if (change.op != BatchOp::kErase) {
+    if (change.op == BatchOp::kContent) {
+      carried.push_back(change);
+    } else if (change.op != BatchOp::kErase) {
       apply_to_tree(change);
     } else if (tree.erase_entry(change.key)) {
       erased.push_back(change.key);
@@ -106,11 +113,16 @@ LogPosition StoreCore::apply_now(const Batch& batch) {
   }
   for (const ByteView key : erased) tree.shrink(key);
   for (const BlockRange& range : batch.adopted()) ledger.adopt(range);
-  const LogPosition position = log->append(batch.record(), !batch.adopted().empty());
-  for (const BlockRange& range : batch.freed()) ledger.free(range, position);
+  const LogPosition position = log->append(batch.record(), batch.adopts_written());
+  for (const BatchEntry& content : carried) contents.add(content.blocks, content.value, position);
+  for (const BlockRange& range : batch.freed()) {
+    ledger.free(range, position);
+    contents.free(range, position);
+  }
   ++change_count;
   ++path_version;
   if (batch.is_move()) ++move_count;
+  if (batch.erases()) ++erase_count;
   ++counts.batches;
   note_memory();
   make_room(0);
@@ -124,6 +136,7 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
   int rounds = 0;
   int checkpoints = 0;
   bool has_written_changes = false;
+  bool has_waited_for_contents = false;
   std::vector<NodeRef> pins;
   while (true) {
     if (core->is_closed) co_return Status(Code::kReadOnly, "the store is closed");
@@ -141,6 +154,11 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
                          "them failed (" +
                              written.to_string() + ")");
       }
+      continue;
+    }
+    if (batch.carried_size() != 0 && core->has_much_content() && !has_waited_for_contents) {
+      has_waited_for_contents = true;
+      CO_TRY(co_await wait_for_contents(core));
       continue;
     }
     if (core->log->is_behind()) {
@@ -174,23 +192,27 @@ Task<Result<LogPosition>> StoreCore::apply(Ref core, Batch batch) {
       }
       co_return Status(Code::kNoSpace, "no space left on " + std::string(core->disk.name()));
     }
+    if (core->world.faults.exhausted(batch.uses_reserve() ? "room to remove" : "room to add")) {
+      co_return Status(Code::kNoSpace, "no space left on " + std::string(core->disk.name()));
+    }
     break;
   }
   pins.clear();
   const LogPosition position = core->apply_now(batch);
   core->checkpoint_if_due();
+  core->write_contents_if_due();
   co_return position;
 }
 
-void StoreCore::on_log_durable(LogPosition durable) {
-  ledger.release(durable);
+void StoreCore::on_log_durable(LogPosition) {
+  release_blocks();
   discard_if_due();
 }
 
 Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   if (block_count == 0) return Status(Code::kInvalidArgument, "reserving no blocks");
   if (!log->failure().is_ok()) return log->failure();
-  ledger.release(log->durable());
+  release_blocks();
   const uint64_t keep = checkpoint_need() + kDataSlack;
   // The smallest piece that is large enough is taken. So few blocks come from pieces too small for pages, as long as
   // there are any; what pages may need is never broken up.
@@ -198,7 +220,7 @@ Result<std::vector<BlockRange>> StoreCore::reserve(uint64_t block_count) {
   const uint64_t small_pieces = ledger.free_count() - for_pages;
   const bool fits_small = block_count == 1 && small_pieces != 0;
   const bool has_room = for_pages >= keep && (fits_small || for_pages - keep >= round_up(block_count, 4));
-  if (!has_room) {
+  if (!has_room || world.faults.exhausted("blocks for values")) {
     return Status(Code::kNoSpace, "no space left on " + std::string(disk.name()));
   }
   return ledger.reserve(block_count);
@@ -223,13 +245,15 @@ Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes ou
       blocks.first >= ledger.data_end() || blocks.count > ledger.data_end() - blocks.first) {
     co_return Status(Code::kInvalidArgument, "reading blocks beyond the data area, or into memory of another size");
   }
+  const BlockRange wanted{blocks.first, out.size() / kBlockSize};
+  if (core->contents.overlaps(wanted)) co_return co_await read_with_contents(core, wanted.first, out);
   co_return co_await core->disk.read(blocks.first * kBlockSize, out);
 }
 
 Space StoreCore::space() const {
   const uint64_t keep = checkpoint_need() + kDataSlack;
   Space space;
-  space.capacity = (ledger.data_end() - ledger.data_first()) * kBlockSize;
+  space.capacity = ledger.data_count() * kBlockSize;
   space.free = ledger.free_for_pages() > keep ? (ledger.free_for_pages() - keep) * kBlockSize : 0;
   space.blocks_used = ledger.adopted_count() * kBlockSize;
   space.index_used = page_block_count * kBlockSize;
@@ -249,6 +273,7 @@ Counters StoreCore::counters() const {
   counters.log_frames = log->frame_count();
   counters.log_bytes = log->byte_count();
   counters.flushes = barrier.flush_count();
+  counters.contents_waiting = contents.unwritten_bytes();
   counters.memory_budget = budget_;
   counters.memory_used = memory_in_use();
   counters.memory_peak = std::max(memory_peak_, counters.memory_used);

@@ -10,6 +10,7 @@
 
 #include "block_ledger.h"
 #include "log.h"
+#include "pending_contents.h"
 #include "runtime/sync.h"
 #include "superblock.h"
 #include "tree.h"
@@ -18,6 +19,7 @@
 namespace aeon::media {
 
 struct BatchEntry;
+class LogReader;
 
 class StoreCore final : public std::enable_shared_from_this<StoreCore>, public LogListener {
  public:
@@ -38,8 +40,15 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<Status> write_superblock(Ref core, Superblock superblock);
   static Task<Status> write_blocks(Ref core, BlockRange blocks, ByteView data);
   static Task<Status> read_blocks(Ref core, BlockRange blocks, MutableBytes out);
+  // What replay had no room for goes to its blocks; nothing else happens meanwhile.
+  static Task<Status> write_contents_of_log(Ref core, LogReader* reader);
 
   Result<std::vector<BlockRange>> reserve(uint64_t block_count);
+  // Blocks that were freed and that nothing needs any more become free.
+  void release_blocks();
+  // What contents may take in memory before those who bring more wait.
+  ByteCount contents_share() const;
+  ByteCount carried_size_max() const;
   Space space() const;
   Counters counters() const;
 
@@ -67,11 +76,15 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   PageCache cache;
   Tree tree;
   BlockLedger ledger;
+  PendingContents contents;
+  // While some contents are only in the log: the frames that replay read, in order.
+  std::vector<LogPoint> replayed_frames;
   WriteBarrier barrier;
   std::unique_ptr<Log> log;  // Once recovery knows where it ends.
   uint64_t change_count = 0;
   uint64_t path_version = 0;  // Changes when a batch is applied or pages go: paths through the tree end then.
   uint64_t move_count = 0;
+  uint64_t erase_count = 0;
   uint64_t page_block_count = 0;             // Of the durable checkpoint.
   std::vector<BlockRange> allocator_blocks;  // Likewise.
   Mutex checkpoint_turn;
@@ -94,6 +107,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
     Signal worker_ended;
   };
   struct Checkpoint;
+  struct ContentWrite;
 
   static Task<Status> read_page(Ref core, PageAddress address);
   static Task<Status> run_load(Ref core, PageAddress address, NodeRef parent);
@@ -111,6 +125,18 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<void> page_writer(Ref core, Checkpoint* checkpoint);
   static Task<Status> write_allocator(Ref core, Checkpoint* checkpoint);
   static Task<void> checkpoint_in_background(Ref core);
+  // contents.cc
+  static Task<Status> write_contents(Ref core, LogPosition boundary);  // All that a checkpoint then needs.
+  static Task<Status> write_contents(Ref core);  // All there is now.
+  static Task<void> content_writer(Ref core, ContentWrite* work);
+  static Task<void> write_contents_in_background(Ref core);
+  static Task<Status> wait_for_contents(Ref core);
+  static Task<Status> read_with_contents(Ref core, uint64_t first, MutableBytes out);
+  static Task<Status> read_from_log(Ref core, LogReader* reader, uint64_t stream, MutableBytes out);
+  BlockRange next_contents(ContentWrite& work) const;
+  void start_writing_contents();
+  void write_contents_if_due();
+  bool has_much_content() const { return contents.unwritten_bytes() > contents_share(); }
   // discard.cc
   static Task<void> discard_in_background(Ref core);
   void discard_if_due();
@@ -146,6 +172,11 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   ByteCount retry_checkpoint_at_ = 0;  // Log in use; after a failed one.
   ByteCount retry_changes_at_ = 0;     // Changed bytes, likewise.
   bool did_report_failure_ = false;
+  Mutex contents_turn_;
+  Signal contents_progress_;
+  bool is_writing_contents_ = false;   // In the background.
+  ByteCount retry_contents_at_ = 0;    // After a failed try.
+  Status content_fault_;               // Of the last try.
   bool is_discarding_ = false;
   Signal discarded_;
 };

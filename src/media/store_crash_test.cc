@@ -6,11 +6,18 @@ namespace {
 
 constexpr ByteCount kHardlyAnyMemory = 64 * kKiB;  // The log's buffers alone take more.
 
-void crash_at_write(uint64_t seed, uint64_t write, ByteCount memory_budget, bool& reached_end) {
+// Where the crash happens: at a write of this one of the machine's disks.
+struct CrashedDisk {
+  size_t index = 0;
+  size_t data_disk_count = 0;
+};
+
+void crash_at_write(uint64_t seed, uint64_t write, ByteCount memory_budget, CrashedDisk crashed, bool& reached_end) {
   SimDiskOptions disk;
   disk.capacity = 8 * kMiB;
   disk.unwritten_is_garbage = seed % 2 == 0;
-  TestMachine machine(seed, disk);
+  TestMachine machine(seed, disk, crashed.data_disk_count);
+  SimDisk& stopping = *machine.all_disks()[crashed.index];
   ASSERT_TRUE(machine.format().is_ok());
   History history;
   // Several lives: the last of them crashes at the write in question, the ones before at random ones.
@@ -19,11 +26,11 @@ void crash_at_write(uint64_t seed, uint64_t write, ByteCount memory_budget, bool
     ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
     ASSERT_NO_FATAL_FAILURE(expect_recovered(machine, *opened, history));
     const bool is_last = life == 2;
-    machine.disk.stop_at_write(is_last ? write : machine.random.between(1, 60));
+    stopping.stop_at_write(is_last ? write : machine.random.between(1, 60));
     Random random = machine.random.fork();
     const std::optional<Status> ended = machine.scheduler.run_until_crash(
         *machine.process, work(machine.world.get(), *opened, &random, &history, Workload()));
-    machine.disk.never_stop();
+    stopping.never_stop();
     if (ended) {
       ASSERT_TRUE(ended->is_ok()) << ended->to_string();
       if (is_last) reached_end = true;
@@ -34,10 +41,12 @@ void crash_at_write(uint64_t seed, uint64_t write, ByteCount memory_budget, bool
   }
   // Opening writes too, and may crash as well.
   for (uint64_t at = 1; at <= 2; ++at) {
-    machine.disk.stop_at_write(at);
+    const Result<Disk*> on = machine.store_disk();
+    ASSERT_TRUE(on.is_ok()) << on.status().to_string();
+    stopping.stop_at_write(at);
     machine.scheduler.run_until_crash(*machine.process,
-                                      KeyBlockStore::open(*machine.world, machine.disk, small_pages(memory_budget)));
-    machine.disk.never_stop();
+                                      KeyBlockStore::open(*machine.world, **on, small_pages(memory_budget)));
+    stopping.never_stop();
     if (machine.process->is_alive())
       machine.crash();
     else
@@ -114,10 +123,25 @@ TEST(StoreCrash, AtEveryWriteKeepsWhatWasAcknowledgedAndNothingHalf) {
         bool reached_end = false;
         for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
           SCOPED_TRACE("write " + std::to_string(write));
-          crash_at_write(seed, write, 0, reached_end);
+          crash_at_write(seed, write, 0, {}, reached_end);
         }
       },
       3);
+}
+
+// One for the log, two for data: each loses what it may lose for itself.
+TEST(StoreCrash, AtEveryWriteOfEachOfThreeDevicesKeepsWhatWasAcknowledged) {
+  for_each_seed(
+      [](uint64_t seed) {
+        for (size_t index = 0; index < 3; ++index) {
+          bool reached_end = false;
+          for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
+            SCOPED_TRACE("disk " + std::to_string(index) + ", write " + std::to_string(write));
+            crash_at_write(seed, write, seed % 2 == 0 ? 0 : kHardlyAnyMemory, {index, 2}, reached_end);
+          }
+        }
+      },
+      1);
 }
 
 // Every page goes as soon as it can, and every few batches a checkpoint runs.
@@ -127,7 +151,7 @@ TEST(StoreCrash, AtEveryWriteWithHardlyAnyMemoryKeepsWhatWasAcknowledged) {
         bool reached_end = false;
         for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
           SCOPED_TRACE("write " + std::to_string(write));
-          crash_at_write(seed, write, kHardlyAnyMemory, reached_end);
+          crash_at_write(seed, write, kHardlyAnyMemory, {}, reached_end);
         }
       },
       1);

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "media/device_set.h"
 #include "media/key_block_store.h"
 #include "runtime/system.h"
 #include "sim/for_each_seed.h"
@@ -19,18 +22,37 @@ namespace aeon::media {
 
 inline const Uuid kTestStore = Uuid::from_random(1, 2);
 
-// A machine that can crash and come back with the same disk.
+// A machine that can crash and come back with the same disk; or with several, of which the first has the log alone.
 class TestMachine {
  public:
-  explicit TestMachine(uint64_t seed, SimDiskOptions options = {})
-      : scheduler(seed), clock(scheduler), random(seed ^ 0x5eed), disk(scheduler, std::move(options)) {
+  explicit TestMachine(uint64_t seed, SimDiskOptions options = {}, size_t data_disk_count = 0)
+      : scheduler(seed), clock(scheduler), random(seed ^ 0x5eed), disk(scheduler, options) {
+    for (size_t i = 0; i < data_disk_count; ++i) {
+      options.name = "data disk " + std::to_string(i);
+      data_disks.push_back(std::make_unique<SimDisk>(scheduler, options));
+    }
     boot();
   }
 
   void boot() {
     process = &scheduler.new_process("store " + std::to_string(++boots));
     disk.attach(*process);
+    for (const auto& data_disk : data_disks) data_disk->attach(*process);
     world.reset(new World{*process, clock, network, random, faults});
+    devices.reset();
+  }
+  std::vector<SimDisk*> all_disks() {
+    std::vector<SimDisk*> all{&disk};
+    for (const auto& data_disk : data_disks) all.push_back(data_disk.get());
+    return all;
+  }
+  // What a store is opened on, in the life that this is.
+  Result<Disk*> store_disk(DeviceSetOptions options = {}) {
+    if (data_disks.empty()) return &disk;
+    std::vector<DeviceCandidate> candidates;
+    for (SimDisk* each : all_disks()) candidates.push_back({.disk = each, .name = each->options().name, .failure = {}});
+    TRY_ASSIGN(devices, run(DeviceSet::open(*world, std::move(candidates), options)));
+    return &devices->disk();
   }
   void crash() {
     scheduler.crash(*process);
@@ -41,11 +63,16 @@ class TestMachine {
     FormatOptions options;
     options.store = kTestStore;
     options.log_size = log_size;
+    if (!data_disks.empty()) {
+      const std::vector<SimDisk*> all = all_disks();
+      return run(DeviceSet::format(*world, {all.begin(), all.end()}, true, options));
+    }
     return run(KeyBlockStore::format(*world, disk, options));
   }
   // Owned by the process: gone when it crashes.
   Result<KeyBlockStore*> open(OpenOptions options = {}) {
-    Result<std::unique_ptr<KeyBlockStore>> opened = run(KeyBlockStore::open(*world, disk, options));
+    TRY_ASSIGN(Disk* const on, store_disk());
+    Result<std::unique_ptr<KeyBlockStore>> opened = run(KeyBlockStore::open(*world, *on, options));
     if (!opened.is_ok()) return opened.status();
     return &process->own(std::move(opened).value());
   }
@@ -60,6 +87,8 @@ class TestMachine {
   Random random;
   Faults faults;
   SimDisk disk;
+  std::vector<std::unique_ptr<SimDisk>> data_disks;
+  std::unique_ptr<DeviceSet> devices;  // With data disks, once opened.
   SimExecutor* process = nullptr;
   std::unique_ptr<World> world;
   int boots = 0;

@@ -207,15 +207,24 @@ TEST(StoreMemory, ABatchThatEmptiesAPageAndPutsThereNeedsNoOther) {
   });
 }
 
-TEST(StoreMemory, ADamagedPageFailsWhatLiesBelowItAndNothingElse) {
-  TestMachine machine(1, fast_disk(64 * kMiB));
-  ASSERT_TRUE(machine.format(4 * kMiB).is_ok());
-  const Result<KeyBlockStore*> opened = machine.open(with_budget(kBudget));
-  ASSERT_TRUE(opened.is_ok());
-  KeyBlockStore* const store = *opened;
+// Filled, and all of it in pages.
+struct FilledStore {
+  FilledStore(ByteCount capacity, ByteCount log_size, uint64_t key_count) : machine(1, fast_disk(capacity)) {
+    EXPECT_TRUE(machine.format(log_size).is_ok());
+    const Result<KeyBlockStore*> opened = machine.open(with_budget(kBudget));
+    CHECK(opened.is_ok());
+    store = *opened;
+    EXPECT_TRUE(machine.run(fill(store, &model, key_count, 100)).is_ok());
+    EXPECT_TRUE(machine.run(store->checkpoint()).is_ok());
+  }
+  TestMachine machine;
+  KeyBlockStore* store = nullptr;
   StoreModel model;
-  ASSERT_TRUE(machine.run(fill(store, &model, 60'000, 100)).is_ok());
-  ASSERT_TRUE(machine.run(store->checkpoint()).is_ok());
+};
+
+TEST(StoreMemory, ADamagedPageFailsWhatLiesBelowItAndNothingElse) {
+  FilledStore filled(64 * kMiB, 4 * kMiB, 60'000);
+  auto& [machine, store, model] = filled;
   // The next page that comes from the disk is damaged for good.
   const uint64_t read_before = store->counters().pages_read;
   machine.disk.script(SimDisk::Script::kBitRot, 0);
@@ -259,14 +268,8 @@ Task<Status> put_until_it_fails(KeyBlockStore* store, StoreModel* model, uint64_
 }
 
 TEST(StoreMemory, WhenChangesCantBeWrittenPutsFailAndReadsGoOnUntilTheyCan) {
-  TestMachine machine(1, fast_disk(256 * kMiB));
-  ASSERT_TRUE(machine.format(64 * kMiB).is_ok());
-  const Result<KeyBlockStore*> opened = machine.open(with_budget(kBudget));
-  ASSERT_TRUE(opened.is_ok());
-  KeyBlockStore* const store = *opened;
-  StoreModel model;
-  ASSERT_TRUE(machine.run(fill(store, &model, 10'000, 100)).is_ok());
-  ASSERT_TRUE(machine.run(store->checkpoint()).is_ok());
+  FilledStore filled(256 * kMiB, 64 * kMiB, 10'000);
+  auto& [machine, store, model] = filled;
   // The log has its place; pages get no new blocks.
   machine.disk.options().space = 0;
   const Status full = machine.run(put_until_it_fails(store, &model, 100'000));

@@ -42,6 +42,16 @@ inline Task<Status> write_tagged(KeyBlockStore* store, BlockRange range, uint64_
   co_return co_await store->write_blocks(range, buffer.bytes());
 }
 
+// The same, for the batch to carry; the last block isn't full.
+inline Bytes tagged_content(BlockRange range, uint64_t tag) {
+  Bytes content(range.count * kBlockSize - tag % 4000);
+  for (uint64_t i = 0; i < range.count; ++i) {
+    const std::string text = block_text(tag + i);
+    std::memcpy(content.data() + i * kBlockSize, text.data(), text.size());
+  }
+  return content;
+}
+
 inline Task<void> wait_and_note(KeyBlockStore* store, LogPosition position, size_t batch_count, History* history) {
   const Status status = co_await store->wait_durable(position);
   if (status.is_ok()) history->acknowledged = std::max(history->acknowledged, batch_count);
@@ -98,8 +108,12 @@ inline Task<Status> work(World* world, KeyBlockStore* store, Random* random, His
       if (blocks.is_ok() && (*blocks).size() == 1) {
         const BlockRange range = (*blocks).front();
         tag += 100;
-        CO_TRY(co_await write_tagged(store, range, tag));
-        batch.adopt(range);
+        if (random->one_in(2)) {
+          batch.adopt(range, tagged_content(range, tag));
+        } else {
+          CO_TRY(co_await write_tagged(store, range, tag));
+          batch.adopt(range);
+        }
         state[key] = encode_block(range, tag);
         batch.put(as_bytes(key), as_bytes(state[key]));
       } else {

@@ -16,6 +16,7 @@
 // Ownership: nodes are counted by reference, within one executor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -61,11 +62,16 @@ struct Child {
 
 struct Node : CacheEntry {
   Node(PageCache& the_cache, Page the_page, uint64_t the_generation, uint8_t the_level)
-      : page(std::move(the_page)), cache(&the_cache), generation(the_generation), level(the_level) {}
+      : level(the_level), page(std::move(the_page)), cache(&the_cache), generation(the_generation) {}
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   ~Node() { cache->forget(*this); }
 
+  // What a walk looks at comes first, in one line of the processor's cache with the time of its last use.
+  uint8_t level;
+  bool is_live = true;  // The tree has it, rather than only a checkpoint.
+  uint8_t scan_run = 0;
+  uint16_t scan_next = 0;  // Where the next miss is if its children are being read in order, and how many were.
   Page page;
   std::vector<Child> children;  // One for each entry of an inner page.
   PageAddress address;
@@ -73,10 +79,6 @@ struct Node : CacheEntry {
   uint64_t generation;
   uint32_t references = 0;
   uint32_t accounted_blocks = 0;  // Its part of Tree::dirty_blocks().
-  uint16_t scan_next = 0;  // Where the next miss is if its children are being read in order, and how many were.
-  uint8_t scan_run = 0;
-  uint8_t level;
-  bool is_live = true;  // The tree has it, rather than only a checkpoint.
 };
 
 inline PageAddress Child::node_address() const { return node->address; }
@@ -106,11 +108,21 @@ class Tree {
   // From the root to an entry of a leaf. Holds until the next change of the tree.
   struct Path {
     struct Step {
-      Node* node = nullptr;
-      size_t index = 0;
+      Node* node;
+      size_t index;
     };
-    std::array<Step, kHeightMax> steps;
-    size_t depth = 0;  // 0: no entry there.
+    std::array<Step, kHeightMax> steps;  // The first `depth`; the others are left as they are, since paths are many.
+    size_t depth = 0;                    // 0: no entry there.
+
+    Path() {}  // NOLINT(modernize-use-equals-default,cppcoreguidelines-pro-type-member-init)
+    Path(const Path& other) : depth(other.depth) {  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      std::copy_n(other.steps.begin(), depth, steps.begin());
+    }
+    Path& operator=(const Path& other) {
+      depth = other.depth;
+      std::copy_n(other.steps.begin(), depth, steps.begin());
+      return *this;
+    }
 
     bool is_at_entry() const { return depth != 0; }
     const Step& leaf() const { return steps[depth - 1]; }
@@ -144,6 +156,8 @@ class Tree {
 
   // Changes; what missing_for() names must be in memory.
   void put(ByteView key, ByteView value);
+  // The value of a key, to be changed in place at once; empty if it isn't there.
+  MutableBytes changeable_value(ByteView key);
   bool erase(ByteView key);  // False if it wasn't there.
   // The same in two steps, for batches: a page that goes because it is empty leaves its part of the keys to one that
   // may not be in memory. So first all entries change, then shrink() is called for each erased key.
@@ -185,6 +199,10 @@ class Tree {
 
  private:
   Missing descend(ByteView key, Path& path) const;
+  // The path to where the key is or belongs, with all on it changeable. The tree isn't empty.
+  // `last`: where such a walk may have ended before; it becomes where this one does.
+  Page::Position descend_to_change(ByteView key, Path& path, Path& last);
+  void forget_last_paths() { last_.depth = last_in_place_.depth = 0; }
   Missing descend_first(Node& parent, size_t index, Path& path) const;
   Missing descend_last(Node& parent, size_t index, Path& path) const;
   // Takes a node out of the tree that has no children in memory; false if it can't go now.
@@ -214,6 +232,10 @@ class Tree {
   uint64_t dirty_blocks_ = 0;
   uint64_t inner_eviction_count_ = 0;
   Bytes first_key_;  // Of the node that is being evicted.
+  // Where the last walk from the root ended: what is changed next is mostly there. And where a value was changed in
+  // place last: the same one mostly is again. They hold as long as no node comes or goes.
+  mutable Path last_;
+  Path last_in_place_;
   std::vector<PageAddress> dropped_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -30,6 +31,7 @@ Code code_of(int error) {
     case EACCES:
     case EPERM: return Code::kPermission;
     case EROFS: return Code::kReadOnly;
+    case EBUSY: return Code::kBusy;
     case ENOSPC:
     case EDQUOT:
     case EFBIG: return Code::kNoSpace;
@@ -68,12 +70,16 @@ class FileDisk::Transfer final : public RingCompletion {
       prepare();
       return;
     }
+    if (op_->kind() == DiskOp::Kind::kDiscard) {
+      if (result == -EOPNOTSUPP) disk_.trim(*op_);
+      finish(ok());  // Advice.
+      return;
+    }
     if (result < 0) {
       finish(disk_.failed(*op_, -result));
       return;
     }
-    const bool transfers = op_->kind() != DiskOp::Kind::kFlush && op_->kind() != DiskOp::Kind::kDiscard;
-    if (transfers) {
+    if (op_->kind() != DiskOp::Kind::kFlush) {
       op_->progress += static_cast<uint64_t>(result);
       if (op_->progress < op_->size()) {
         if (result != 0) {
@@ -119,7 +125,6 @@ class FileDisk::Transfer final : public RingCompletion {
     op_ = nullptr;
     --disk_.in_flight_;
     disk_.free_transfers_.push_back(this);
-    if (op->kind() == DiskOp::Kind::kDiscard) status = ok();  // Advice.
     op->complete(std::move(status));
     disk_.reactor_.post(op->waiter());
   }
@@ -131,6 +136,9 @@ class FileDisk::Transfer final : public RingCompletion {
 Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::string& path, Options options) {
   int flags = (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
   if (options.create) flags |= O_CREAT | O_EXCL;
+  struct stat about{};
+  const bool is_device = !options.create && ::stat(path.c_str(), &about) == 0 && S_ISBLK(about.st_mode);
+  if (is_device && options.exclusive) flags |= O_EXCL;
   int descriptor = ::open(path.c_str(), flags | O_DIRECT, 0600);
   if (descriptor < 0 && errno == EINVAL) {  // No direct I/O there; the file may have been created all the same.
     if (options.create) ::unlink(path.c_str());
@@ -138,30 +146,56 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
   }
   if (descriptor < 0) {
     const int error = errno;
-    return Status(code_of(error), "can't open " + path + ": " + error_text(error));
+    const char* const more =
+        error == EBUSY ? " (it is mounted, part of a RAID or volume group, or open elsewhere)" : "";
+    return Status(code_of(error), "can't open " + path + ": " + error_text(error) + more);
   }
   std::unique_ptr<FileDisk> disk(new FileDisk(reactor, path, descriptor));
   disk->is_read_only_ = options.read_only;
-  struct stat about{};
   if (fstat(descriptor, &about) != 0) return Status(Code::kIo, "can't look at " + path + ": " + error_text(errno));
   if (S_ISBLK(about.st_mode)) {
-    uint64_t size = 0;
-    if (ioctl(descriptor, BLKGETSIZE64, &size) != 0) {
-      return Status(Code::kIo, "can't get the size of " + path + ": " + error_text(errno));
-    }
-    disk->is_regular_ = false;
-    disk->size_ = size;
-    disk->capacity_ = round_down(size, kDiskBlockSize);
+    TRY(disk->look_at_device());
     return disk;
   }
   if (!S_ISREG(about.st_mode)) {
     return Status(Code::kInvalidArgument, path + " is neither a file nor a block device");
   }
+  if (options.exclusive) TRY(disk->hold());
   disk->size_ = static_cast<uint64_t>(about.st_size);
   disk->capacity_ = options.capacity != 0 ? round_down(options.capacity, kDiskBlockSize)
                     : options.create      ? kCapacityDefault
                                           : round_up(disk->size_, kDiskBlockSize);
   return disk;
+}
+
+Status FileDisk::look_at_device() {
+  uint64_t size = 0;
+  int sector_size = 0;
+  if (ioctl(descriptor_, BLKGETSIZE64, &size) != 0 || ioctl(descriptor_, BLKSSZGET, &sector_size) != 0) {
+    return Status(Code::kIo, "can't get the size of " + path_ + ": " + error_text(errno));
+  }
+  if (size == 0) return Status(Code::kUnavailable, path_ + " has no medium: its size is 0");
+  if (sector_size > static_cast<int>(kDiskBlockSize)) {
+    return Status(Code::kInvalidArgument, path_ + " has sectors of " + std::to_string(sector_size) +
+                                              " bytes, and at most " + std::to_string(kDiskBlockSize) + " can be used");
+  }
+  is_regular_ = false;
+  size_ = size;
+  capacity_ = round_down(size, kDiskBlockSize);
+  return ok();
+}
+
+Status FileDisk::hold() {
+  if (::flock(descriptor_, (is_read_only_ ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return ok();
+  if (errno != EWOULDBLOCK) return ok();  // A file system without locks.
+  return Status(Code::kBusy, path_ + " is in use by another process");
+}
+
+void FileDisk::trim(const DiskOp& op) {
+  punches_holes_ = false;
+  if (is_regular_) return;
+  uint64_t range[2] = {op.offset(), op.size()};
+  ignore(ioctl(descriptor_, BLKDISCARD, range) == 0 ? ok() : Status(Code::kIo), "it is advice");
 }
 
 FileDisk::FileDisk(Reactor& reactor, std::string path, int descriptor)
@@ -232,6 +266,11 @@ void FileDisk::submit(DiskOp& op) {
     op.complete(std::move(status));
     return;
   }
+  if (op.kind() == DiskOp::Kind::kDiscard && !punches_holes_) {
+    trim(op);
+    op.complete(ok());
+    return;
+  }
   if (reactor_.ring() == nullptr) {
     run_blocking(op);
     return;
@@ -253,7 +292,10 @@ void FileDisk::run_blocking(DiskOp& op) {
       case DiskOp::Kind::kWriteDurable: result = pwritev2(descriptor_, &piece, 1, offset, RWF_DSYNC); break;
       case DiskOp::Kind::kFlush: result = fdatasync(descriptor_); break;
       case DiskOp::Kind::kDiscard:
-        fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, static_cast<off_t>(op.size()));
+        result =
+            fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, static_cast<off_t>(op.size()));
+        if (result < 0 && errno == EOPNOTSUPP) trim(op);
+        result = 0;
         break;
     }
     if (result < 0 && errno == EINTR) continue;

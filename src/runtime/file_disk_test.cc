@@ -2,9 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <thread>
 
 #include "runtime/directory.h"
@@ -121,6 +127,59 @@ TEST_P(FileDiskTest, ManyThreadsShareOneDisk) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures.load(), 0);
+}
+
+TEST_P(FileDiskTest, AFileHeldByOneIsRefusedToOthersButReadersShare) {
+  ASSERT_TRUE(FileDisk::open(reactor_, folder_ + "/disk", {.create = true}).is_ok());
+  {
+    const auto holder = FileDisk::open(reactor_, folder_ + "/disk", {.exclusive = true});
+    ASSERT_TRUE(holder.is_ok());
+    const Status second = FileDisk::open(reactor_, folder_ + "/disk", {.exclusive = true}).status();
+    EXPECT_EQ(second.code(), Code::kBusy);
+    EXPECT_NE(second.message().find("in use"), std::string::npos);
+    EXPECT_EQ(FileDisk::open(reactor_, folder_ + "/disk", {.read_only = true, .exclusive = true}).code(), Code::kBusy);
+  }
+  const auto reader = FileDisk::open(reactor_, folder_ + "/disk", {.read_only = true, .exclusive = true});
+  EXPECT_TRUE(reader.is_ok());
+  EXPECT_TRUE(FileDisk::open(reactor_, folder_ + "/disk", {.read_only = true, .exclusive = true}).is_ok());
+  EXPECT_EQ(FileDisk::open(reactor_, folder_ + "/disk", {.exclusive = true}).code(), Code::kBusy);
+}
+
+// A loop device over a file; "" where none may be made.
+std::string make_loop_device(const std::string& file) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
+      ::popen(("PATH=$PATH:/sbin:/usr/sbin losetup --find --show " + file + " 2>/dev/null").c_str(), "r"), ::pclose);
+  char line[64] = "";
+  if (pipe == nullptr || std::fgets(line, sizeof line, pipe.get()) == nullptr) return {};
+  line[std::strcspn(line, "\n")] = '\0';
+  return line;
+}
+
+TEST_P(FileDiskTest, ABlockDeviceHasItsOwnSizeIsHeldAloneAndTakesDiscards) {
+  const std::string file = folder_ + "/backing";
+  ASSERT_TRUE(FileDisk::open(reactor_, file, {.create = true}).is_ok());
+  std::filesystem::resize_file(file, 8 * kMiB);
+  const std::string path = make_loop_device(file);
+  if (path.empty()) GTEST_SKIP() << "no loop devices here";
+  {
+    Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, path, {.exclusive = true});
+    ASSERT_TRUE(disk.is_ok()) << disk.status().to_string();
+    EXPECT_TRUE((*disk)->is_block_device());
+    EXPECT_EQ((*disk)->capacity(), 8 * kMiB);
+    EXPECT_EQ(FileDisk::open(reactor_, path, {.exclusive = true}).code(), Code::kBusy);
+    DiskBuffer written(kMiB), read(kMiB);
+    std::memset(written.data(), 0x77, written.size());
+    const Status status = reactor_.run(write_and_read(disk->get(), &written, &read));
+    EXPECT_TRUE(status.is_ok()) << status.to_string();
+    EXPECT_TRUE(equal_bytes(written.bytes(), read.bytes()));
+    EXPECT_EQ(reactor_.run(write_at(disk->get(), 8 * kMiB, written.bytes())).code(), Code::kNoSpace);
+    struct stat before{}, after{};
+    ASSERT_EQ(::stat(file.c_str(), &before), 0);
+    ASSERT_TRUE(reactor_.run(discard_at(disk->get(), 8192, kMiB)).is_ok());
+    ASSERT_EQ(::stat(file.c_str(), &after), 0);
+    EXPECT_LT(after.st_blocks, before.st_blocks);
+  }
+  EXPECT_EQ(std::system(("PATH=$PATH:/sbin:/usr/sbin losetup --detach " + path).c_str()), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(WithAndWithoutIoUring, FileDiskTest, testing::Bool());

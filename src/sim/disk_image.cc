@@ -126,6 +126,38 @@ Result<DiskImage> DiskImage::load(const std::string& path) {
   return image;
 }
 
+Status DiskImage::save_sample(const std::string& path) const {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  for (const auto& [number, block] : blocks_) {
+    size_t size = block->size();
+    while (size != 0 && (*block)[size - 1] == std::byte{0}) --size;
+    if (size == 0) continue;
+    file << "block " << number << " " << size << "\n";
+    file.write(reinterpret_cast<const char*>(block->data()), static_cast<std::streamsize>(size));
+    file << "\n";
+  }
+  file.close();
+  if (!file) return Status(Code::kIo, "can't write sample " + path + ": " + std::generic_category().message(errno));
+  return ok();
+}
+
+Result<DiskImage> DiskImage::load_sample(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Status(Code::kNotFound, "can't open sample " + path);
+  DiskImage image;
+  std::string word;
+  uint64_t number = 0;
+  size_t size = 0;
+  while (file >> word >> number >> size) {
+    Block block{};
+    file.get();
+    if (word != "block" || size > block.size()) return Status(Code::kCorrupt, "not a sample: " + path);
+    file.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(size));
+    image.write(number * kDiskBlockSize, block);
+  }
+  return image;
+}
+
 bool operator==(const DiskImage& a, const DiskImage& b) {
   const auto covered = [](const DiskImage& inner, const DiskImage& outer) {
     return std::all_of(inner.blocks_.begin(), inner.blocks_.end(), [&](const auto& entry) {

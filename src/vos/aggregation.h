@@ -36,6 +36,9 @@ class Aggregation {
     std::vector<Epoch> kept;  // In order and unique; the last one is the boundary.
     bool is_survey = false;  // Changes nothing, and counts what it would drop.
     Epoch merge_through;  // Merges extents up to this epoch only: later ones may be overwritten again soon.
+    // The same for extents that fill their blocks. Merging these saves only index and later reads, so they should be
+    // ones that hardly anybody will overwrite.
+    Epoch copy_through;
     bool is_short_of_space = false;  // Trims for less.
   };
   // All of these outlive it. `gate` ends it by closing.

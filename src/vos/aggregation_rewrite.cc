@@ -16,8 +16,7 @@ namespace aeon::vos {
 namespace {
 
 constexpr uint32_t kWindowExtents = 256;       // Of each size class, about.
-// What trimming frees is in pieces that index pages fit into, too.
-constexpr ByteCount kTrimUnit = 16 * kKiB;
+constexpr ByteCount kTrimUnit = media::kBlockSize;
 constexpr ByteCount kTrimUnitMax = 64 * kKiB;
 
 uint64_t blocks_for(uint64_t bytes) { return (bytes + media::kBlockSize - 1) / media::kBlockSize; }
@@ -39,12 +38,20 @@ std::vector<media::BlockRange> part_of(const std::vector<media::BlockRange>& ran
   return found;
 }
 
-ByteCount stored_bytes(ByteView value) {
-  ByteCount bytes = value.size();
+// What a value takes.
+struct Stored {
+  ByteCount bytes = 0;
+  bool fills_blocks = false;  // And not much less in them than they could hold.
+};
+Stored stored_size(ByteView value) {
+  Stored stored{.bytes = value.size()};
   const auto record = decode_value(value);
-  if (!record) return bytes;
-  for (const media::BlockRange& range : record->blocks) bytes += range.count * media::kBlockSize;
-  return bytes;
+  if (!record || record->blocks.empty()) return stored;
+  ByteCount blocks = 0;
+  for (const media::BlockRange& range : record->blocks) blocks += range.count * media::kBlockSize;
+  stored.bytes += blocks;
+  stored.fills_blocks = record->bytes() >= blocks / 8 * 7;
+  return stored;
 }
 
 std::vector<uint32_t> checksums_of(ByteView data) {
@@ -146,10 +153,12 @@ Task<Status> Aggregation::merge_window(const Window* window) {
   std::vector<MergeExtent> extents;
   for (const ExtentCandidate& extent : window->set.candidates) {
     const bool is_whole = extent.start >= window->begin && extent.end <= window->end;
+    const Stored stored = extent.is_punch ? Stored() : stored_size(window->set.found[extent.source].value);
     extents.push_back({.record_size = window->set.found[extent.source].record_size,
                        .count = extent.end - extent.start,
-                       .stored_bytes = extent.is_punch ? 0 : stored_bytes(window->set.found[extent.source].value),
-                       .is_fixed = extent.is_punch || !is_whole || extent.version.epoch > setup_.merge_through});
+                       .stored_bytes = stored.bytes,
+                       .is_fixed = extent.is_punch || !is_whole || extent.version.epoch > setup_.merge_through,
+                       .is_only_for_space = stored.fills_blocks && extent.version.epoch > setup_.copy_through});
   }
   std::vector<MergePart> parts;
   for (const VisiblePart& part : window->parts) {

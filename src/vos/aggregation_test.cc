@@ -168,6 +168,22 @@ TEST(AggregationTrim, HiddenBlocksComeBackWithoutWritingTheOthersAgain) {
   array.check(kMiB);
 }
 
+TEST(AggregationTrim, SingleBlocksComeBack) {
+  TestStore target;
+  ArrayUnderTest array(target, 1);
+  array.write({0, 64 * kKiB});
+  for (uint64_t block = 1; block < 16; block += 3) array.write({block * 4096, 4096});
+  const int64_t before = stored(target);
+  const AggregateProgress done = array.aggregate();
+  EXPECT_EQ(done.bytes_rewritten, 0u);
+  EXPECT_EQ(done.block_bytes_freed, 5 * 4096u);
+  EXPECT_LT(stored(target), before - 4 * 4096);
+  array.check(64 * kKiB);
+  target.crash();
+  target.open();
+  array.check(64 * kKiB);
+}
+
 TEST(AggregationTrim, RecordsThatDontFitBlocksAreCopied) {
   TestStore target;
   ArrayUnderTest array(target, 5000);
@@ -183,6 +199,7 @@ TEST(AggregationMerge, DamagedDataIsLeftAndReported) {
   TestStore target;
   ArrayUnderTest array(target, 1);
   for (uint64_t i = 0; i < 32; ++i) array.write({i * 8192, 8192});
+  ASSERT_TRUE(target.run(target.store().media().checkpoint()).is_ok());  // So that it is in its blocks.
   target.disk().script(SimDisk::Script::kBitRot);
   const AggregateProgress done = array.aggregate();
   EXPECT_EQ(done.damaged, 1u);

@@ -115,20 +115,11 @@ Task<uint32_t> last_container_number(media::KeyBlockStore& media) {
 
 // Answers whether the workload ended before the crash.
 bool crash_at(uint64_t write, uint64_t seed) {
-  SCOPED_TRACE("stopped at write " + std::to_string(write) + ", seed " + std::to_string(seed));
+  SCOPED_TRACE("seed " + std::to_string(seed));
   TestStore target(seed, SimDiskOptions{});
   EXPECT_TRUE(target.run(target.store().destroy_container(target.container())).is_ok());
   Progress progress;
-  target.disk().stop_at_write(write);
-  const auto ended =
-      target.scheduler().run_until_crash(target.process().executor(), workload(target.store(), progress));
-  target.disk().never_stop();
-  if (ended.has_value()) {
-    EXPECT_TRUE(ended->is_ok()) << ended->to_string();
-    target.crash();
-  } else {
-    target.process().start();
-  }
+  const bool has_ended = target.crash_at_write(write, workload(target.store(), progress));
   const Status opened = target.try_open();
   EXPECT_TRUE(opened.is_ok()) << opened.to_string();
   if (!opened.is_ok()) return true;
@@ -151,18 +142,15 @@ bool crash_at(uint64_t write, uint64_t seed) {
   EXPECT_EQ(target.run(last_container_number(target.store().media())), kStoreNumber);
   const auto damages = target.run(target.store().media().verify());
   EXPECT_TRUE(damages.is_ok() && damages->empty());
-  return ended.has_value();
+  return has_ended;
 }
 
 TEST(CloneCrash, EveryContainerIsAsBeforeOrAfterTheCallThatWasCut) {
-  for (uint64_t write = 1; !::testing::Test::HasFailure(); ++write) {
+  crash_at_each_write(30, [](uint64_t write) {
     bool has_ended = false;
     for (uint64_t seed = 0; seed < 4; ++seed) has_ended = crash_at(write, 4 * write + seed) || has_ended;
-    if (has_ended) {
-      EXPECT_GT(write, 30u);  // The workload is worth it.
-      break;
-    }
-  }
+    return has_ended;
+  });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "aggregation.h"
 #include "base/log.h"
+#include "base/mutation.h"
 #include "record_dropper.h"
 #include "space_accounting.h"
 #include "target_store.h"
@@ -131,6 +132,7 @@ Task<Status> TargetStore::commit(Uuid id, Epoch epoch) {
     committing = container->committing;
     position = container->commit_position;
   }
+  if (MUTATION("commit_isnt_durable", false, true)) position = media::LogPosition{};
   CO_TRY(co_await media_->wait_durable(position));  // With all that was applied before, whatever its durability.
   container->committed = std::max(container->committed, committing);
   co_return ok();
@@ -212,7 +214,7 @@ Task<Status> TargetStore::trim_records(ContainerRef hidden) {
   CO_TRY(co_await erase_transactions(hidden->number));
   Aggregation::Setup setup;
   setup.kept = std::move(kept);
-  setup.merge_through = through;
+  setup.merge_through = setup.copy_through = through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_, kPauseMax);
   Aggregation aggregation(*media_, turn_, background_, pace, *hidden, std::move(setup));
   CO_TRY(co_await aggregation.run());

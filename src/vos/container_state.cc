@@ -26,6 +26,12 @@ Epoch ContainerState::closed_through() const {
   return closed;
 }
 
+Status ContainerState::check_has_transactions() const {
+  if (epochs == EpochMode::kClock) return ok();
+  return Status(Code::kInvalidArgument,
+                "containers with explicit epochs have commits of their own, and no transactions");
+}
+
 Status ContainerState::check_write_epoch(Epoch epoch) const {
   const bool is_explicit = epochs == EpochMode::kExplicit;
   if (epoch == kEpochZero) {
@@ -47,6 +53,26 @@ Status ContainerState::check_not_discarding(Epoch epoch) const {
   if (!discarding.has_value() || epoch < discarding->begin) return ok();
   return Status(Code::kBusy, "epochs from " + std::to_string(discarding->begin.value) +
                                  " on are being discarded; try again when that has ended");
+}
+
+void ContainerState::note_boundary(Epoch epoch) {
+  constexpr size_t kBoundariesMax = 64;
+  if (boundaries.size() == kBoundariesMax) {  // Half of them tell nearly as much.
+    for (size_t i = 0; i < kBoundariesMax / 2; ++i) boundaries[i] = boundaries[2 * i + 1];
+    boundaries.resize(kBoundariesMax / 2);
+  }
+  const ByteCount before = boundaries.empty() ? 0 : boundaries.back().second;
+  boundaries.emplace_back(epoch, before + written_since_aggregation);
+  written_since_aggregation = 0;
+}
+
+Epoch ContainerState::boundary_before(ByteCount written) const {
+  if (boundaries.empty()) return kEpochZero;
+  const ByteCount now = boundaries.back().second + written_since_aggregation;
+  for (auto at = boundaries.rbegin(); at != boundaries.rend(); ++at) {
+    if (now - at->second >= written) return at->first;
+  }
+  return kEpochZero;
 }
 
 void ContainerState::set_base(std::shared_ptr<ContainerState> base_in, Epoch epoch) {

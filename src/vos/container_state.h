@@ -86,6 +86,8 @@ struct ContainerState {
   Semaphore maintenance;  // Aggregation and discard, one at a time.
   AggregateProgress aggregation;
   ByteCount written_since_aggregation = 0;
+  // Boundaries of aggregations since the store was opened, a few dozen, and what had been written at each.
+  std::vector<std::pair<Epoch, ByteCount>> boundaries;
   ByteCount look_at_written = 0;  // The policy isn't asked again before that much was written.
   bool is_aggregation_due = false;  // The policy is being asked.
 
@@ -102,6 +104,12 @@ struct ContainerState {
   Status check_write_epoch(Epoch epoch) const;
   // kBusy while something at or before `epoch` is being discarded.
   Status check_not_discarding(Epoch epoch) const;
+  // kInvalidArgument: with explicit epochs there are none.
+  Status check_has_transactions() const;
+  // An aggregation through `epoch` begins.
+  void note_boundary(Epoch epoch);
+  // The newest boundary since which `written` bytes were written.
+  Epoch boundary_before(ByteCount written) const;
   // Begins to share the base. Once, before anything is read.
   void set_base(std::shared_ptr<ContainerState> base_in, Epoch epoch);
   void set_epochs(EpochMode mode);

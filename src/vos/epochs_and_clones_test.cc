@@ -54,6 +54,26 @@ TEST_F(ExplicitEpochs, WhatIsNotCommittedIsThereOnlyForReadsAtItsEpoch) {
   EXPECT_EQ(get(), "two");
 }
 
+TEST_F(ExplicitEpochs, AListingSaysWhenEachObjectChangedLast) {
+  const ObjectId other{.hi = 1, .lo = 3};
+  ASSERT_EQ(put("one", 5), Code::kOk);
+  ASSERT_TRUE(target_.put(other, text("d"), text("a"), text("x"), Epoch{6}).is_ok());
+  ASSERT_EQ(put("two", 7), Code::kOk);
+  ASSERT_TRUE(commit(6).is_ok());
+  const auto changed_at = [&](Epoch epoch) {
+    return target_.run(store().list_objects(kOther, epoch, {}, {}))->changed;
+  };
+  EXPECT_EQ(changed_at(kEpochMax), (std::vector<Epoch>{Epoch{5}, Epoch{6}}));
+  EXPECT_EQ(changed_at(Epoch{7}), (std::vector<Epoch>{Epoch{7}, Epoch{6}}));
+  EXPECT_EQ(changed_at(Epoch{5}), (std::vector<Epoch>{Epoch{5}}));
+  const Uuid clocked = Uuid::from_random(1, 2);
+  target_.use(clocked);
+  ASSERT_TRUE(target_.put(kObject, text("d"), text("a"), text("x")).is_ok());
+  const auto page = target_.run(store().list_objects(clocked, kEpochMax, {}, {}));
+  EXPECT_EQ(page->objects.size(), 1u);
+  EXPECT_TRUE(page->changed.empty());
+}
+
 TEST_F(ExplicitEpochs, WritesGiveAnEpochAboveTheHighestCommitted) {
   EXPECT_EQ(put("x", 0), Code::kInvalidArgument);
   ASSERT_TRUE(commit(5).is_ok());

@@ -23,6 +23,7 @@ class Plan {
   std::vector<Merge> make() {
     const std::vector<MergeExtent> given = extents_;
     std::vector<Merge> merges;
+    for (MergeExtent& extent : extents_) extent.is_fixed = extent.is_fixed || extent.is_only_for_space;
     decide(&Plan::leaves_few, merges);
     // Large extents that are seen whole would only add to what freeing others costs.
     std::vector<uint64_t> seen(given.size());

@@ -24,6 +24,7 @@ struct MergeExtent {
   uint64_t count = 0;  // Of records, visible or not.
   ByteCount stored_bytes = 0;  // In the index and in blocks.
   bool is_fixed = false;  // Stays as it is: a punch, or not known whole.
+  bool is_only_for_space = false;  // Is written anew only if that frees space.
 };
 struct MergePart {
   uint64_t start = 0;

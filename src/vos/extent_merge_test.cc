@@ -76,6 +76,18 @@ TEST(ExtentMerge, WhatIsStoredTwiceIsMergedOnceThatFreesEnough) {
   EXPECT_EQ(merges[0].extents.size(), 101u);
 }
 
+TEST(ExtentMerge, WhatFillsItsBlocksIsWrittenAnewOnlyForSpace) {
+  std::vector<MergeExtent> extents;
+  std::vector<MergePart> parts;
+  add_run(0, 64, 4096, extents, parts);
+  for (MergeExtent& extent : extents) extent.is_only_for_space = true;
+  EXPECT_TRUE(plan_merges(extents, parts, {.piece_size_max = kMiB1}).empty());
+  for (MergeExtent& extent : extents) extent.stored_bytes = 3 * 4096;  // Most of each is hidden.
+  EXPECT_EQ(plan_merges(extents, parts, {.piece_size_max = kMiB1}).size(), 1u);
+  for (MergeExtent& extent : extents) extent = {.record_size = 1};
+  EXPECT_EQ(plan_merges(extents, parts, {.piece_size_max = kMiB1}).size(), 1u);
+}
+
 TEST(ExtentMerge, AnExtentGoesWholeOrNotAtAll) {
   std::vector<MergeExtent> extents;
   std::vector<MergePart> parts;

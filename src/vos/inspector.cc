@@ -4,7 +4,9 @@
 #include <map>
 
 #include "container_state.h"
+#include "intent_record.h"
 #include "key_codec.h"
+#include "space_accounting.h"
 #include "stored_record.h"
 #include "value_check.h"
 #include "value_record.h"
@@ -68,10 +70,8 @@ class OverviewBuilder {
         break;
       }
       case StoreRecord::kContainer: {
-        Uuid id;
-        if (rest.size() != id.bytes.size() || value.size() < 4) return note(key, foreign());
-        std::memcpy(id.bytes.data(), rest.data(), id.bytes.size());
-        at(load_le<uint32_t>(value.data())).id = id;
+        if (rest.size() != sizeof(Uuid::bytes) || value.size() < 4) return note(key, foreign());
+        at(load_le<uint32_t>(value.data())).id = uuid_of(rest);
         break;
       }
       case StoreRecord::kContainerInfo: {
@@ -97,7 +97,15 @@ class OverviewBuilder {
         at(load_be32(rest.data())).is_destroyed = true;
         break;
       case StoreRecord::kMetadata: overview_.metadata.emplace_back(std::string(as_text(rest)), to_bytes(value)); break;
-      default: break;  // Of a later format, or not there for us.
+      case StoreRecord::kIntent: add_piece(key, rest, value); break;
+      case StoreRecord::kDecision: add_decision(key, rest, value); break;
+      case StoreRecord::kSpace: {
+        const Result<SpaceUse> use = decode_space(value);
+        if (rest.size() != 4 || !use.is_ok()) return note(key, use.is_ok() ? foreign() : use.status());
+        if (StoredContainer* const container = find(rest); container != nullptr) container->counters = *use;
+        break;
+      }
+      default: break;  // Of a later format.
     }
   }
 
@@ -113,6 +121,7 @@ class OverviewBuilder {
   }
 
   void finish() {
+    end_intent();
     for (auto& [number, container] : containers_) overview_.containers.push_back(std::move(container));
   }
 
@@ -120,6 +129,55 @@ class OverviewBuilder {
   static Status foreign() { return Status(Code::kCorrupt, "a record of the store has a form that it doesn't write"); }
   void note(ByteView key, const Status& status) {
     overview_.damage.push_back(store_damage(describe_index_key(key), status));
+  }
+  // Pieces of one transaction follow each other.
+  void add_piece(ByteView key, ByteView rest, ByteView value) {
+    StoredContainer* const container = rest.size() == 4 + 16 + 4 ? find(rest) : nullptr;
+    if (container == nullptr) return note(key, foreign());
+    const Uuid transaction = uuid_of(rest.subspan(4));
+    const uint32_t piece = load_be32(rest.data() + 20);
+    if (intent_of_ != container || intent_.transaction != transaction) end_intent();
+    if (piece != piece_count_) intent_.status = Status(Code::kCorrupt, "a piece of it is missing");
+    intent_of_ = container;
+    intent_.transaction = transaction;
+    ++piece_count_;
+    pieces_.insert(pieces_.end(), value.begin(), value.end());
+  }
+  void end_intent() {
+    if (intent_of_ == nullptr) return;
+    const Result<IntentImage> image = decode_intent(std::exchange(pieces_, {}));
+    if (intent_.status.is_ok()) intent_.status = image.status();
+    if (intent_.status.is_ok()) {
+      intent_.epoch = image->epoch;
+      intent_.participants = to_bytes(image->participants);
+      for (const IntentImage::Record& record : image->records) {
+        intent_.records.push_back(take_apart(record.key, record.value));
+      }
+    }
+    intent_of_->undecided.push_back(std::exchange(intent_, {}));
+    intent_of_ = nullptr;
+    piece_count_ = 0;
+  }
+  void add_decision(ByteView key, ByteView rest, ByteView value) {
+    StoredContainer* const container = rest.size() == 4 + 8 ? find(rest) : nullptr;
+    if (container == nullptr) return note(key, foreign());
+    const uint64_t sequence = load_be64(rest.data() + 4);
+    if (sequence == 0 && value.size() == 8) {
+      container->decisions_forgotten = Epoch{load_le<uint64_t>(value.data())};
+      return;
+    }
+    const Result<Decision> decision = decode_decision(value);
+    if (!decision.is_ok()) return note(key, decision.status());
+    container->decisions.push_back({.sequence = sequence,
+                                    .transaction = decision->transaction,
+                                    .epoch = decision->epoch,
+                                    .is_commit = decision->is_commit(),
+                                    .was_prepared = decision->outcome != Decision::Outcome::kCommittedAlone});
+  }
+  // By its number; null if there is no such container.
+  StoredContainer* find(ByteView number) {
+    const auto found = containers_.find(load_be32(number.data()));
+    return found == containers_.end() ? nullptr : &found->second;
   }
   StoredContainer& at(uint32_t number) {
     StoredContainer& container = containers_[number];
@@ -131,6 +189,10 @@ class OverviewBuilder {
   std::map<uint32_t, StoredContainer> containers_;
   uint32_t last_container_ = 0;
   ObjectId last_object_;
+  StoredContainer* intent_of_ = nullptr;  // Whose intent is being put together.
+  StoredIntent intent_;
+  uint32_t piece_count_ = 0;
+  Bytes pieces_;
 };
 
 }  // namespace

@@ -1,8 +1,12 @@
 // Looking at a store that isn't open: all versions, what damage hides, and where everything lies.
 #include "vos/inspector.h"
 
+#include <array>
 #include <functional>
+#include <map>
 
+#include "key_codec.h"
+#include "space_accounting.h"
 #include "store_under_test.h"
 
 namespace aeon::vos {
@@ -11,31 +15,22 @@ namespace {
 constexpr ObjectId kObject{.hi = 1, .lo = 2};
 constexpr ObjectId kOther{.hi = 1, .lo = 3};
 
-Bytes bytes_of(uint64_t seed, size_t size) {
-  Random random(seed);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
-
 // Values inline and in blocks, arrays with history, punches at every level; closed, so that all is in pages.
 struct Sample {
-  explicit Sample(bool closes = true) {
-    big = bytes_of(1, 100'000);
-    small = bytes_of(2, 100);
+  enum class Ends : uint8_t { kClosed, kCrashed, kStaysOpen };
+  explicit Sample(Ends ends = Ends::kClosed) {
+    big = random_bytes(1, 100'000);
+    small = random_bytes(2, 100);
     must(test.put(kObject, text("big"), text("a"), big, Epoch{10}));
     must(test.put(kObject, text("small"), text("a"), small, Epoch{11}));
-    must(test.put(kObject, text("small"), text("a"), bytes_of(3, 50), Epoch{12}));
-    must(test.put_extent(kObject, text("array"), text("a"), {0, 100}, 100, bytes_of(4, 10'000), Epoch{13}));
-    must(test.put_extent(kObject, text("array"), text("a"), {50, 10}, 100, bytes_of(5, 1'000), Epoch{14}));
+    must(test.put(kObject, text("small"), text("a"), random_bytes(3, 50), Epoch{12}));
+    must(test.put_extent(kObject, text("array"), text("a"), {0, 100}, 100, random_bytes(4, 10'000), Epoch{13}));
+    must(test.put_extent(kObject, text("array"), text("a"), {50, 10}, 100, random_bytes(5, 1'000), Epoch{14}));
     must(test.put(kObject, text("gone"), text("a"), small, Epoch{15}));
     must(test.punch(ObjectWrite::Kind::kPunchDkey, kObject, text("gone"), {}, Epoch{16}));
-    must(test.put(kOther, text("d"), text("a"), bytes_of(6, 5'000), Epoch{17}));
-    if (closes) {
-      test.close();
-    } else {
-      test.crash();
-    }
+    must(test.put(kOther, text("d"), text("a"), random_bytes(6, 5'000), Epoch{17}));
+    if (ends == Ends::kClosed) test.close();
+    if (ends == Ends::kCrashed) test.crash();
   }
   static void must(const Result<Epoch>& written) { ASSERT_TRUE(written.is_ok()) << written.status().to_string(); }
 
@@ -80,7 +75,7 @@ struct Sample {
 
 TEST(VosInspector, ListsEveryVersionWithItsPlace) {
   for (const bool closes : {true, false}) {
-    Sample sample(closes);
+    Sample sample(closes ? Sample::Ends::kClosed : Sample::Ends::kCrashed);
     const auto inspector = sample.inspect();
     const Result<StoreOverview> overview = sample.test.run(inspector->overview(true));
     ASSERT_TRUE(overview.is_ok());
@@ -109,6 +104,98 @@ TEST(VosInspector, ListsEveryVersionWithItsPlace) {
     EXPECT_EQ(sample.records(*inspector, Inspector::prefix_of(number)).size(), 8u);
     EXPECT_TRUE(sample.verify(*inspector).empty());
   }
+}
+
+// A prepared transaction with a value in blocks, and three decided ones.
+struct Transactions {
+  Transactions() {
+    value = random_bytes(20, 50'000);
+    prepare(1, text("undecided"));
+    prepare(2, text("committed"));
+    prepare(3, text("aborted"));
+    EXPECT_TRUE(store().run(store().store().commit_prepared(store().container(), id_of(2))).is_ok());
+    EXPECT_TRUE(store().run(store().store().abort_prepared(store().container(), id_of(3))).is_ok());
+    Transaction alone;
+    alone.id.uuid = id_of(4).uuid;
+    alone.writes = write(text("alone"));
+    EXPECT_TRUE(store().run(store().store().commit_transaction(store().container(), alone, Durability::kSync)).is_ok());
+    store().close();
+  }
+  TestStore& store() { return sample.test; }
+  TransactionId id_of(uint64_t which) { return {.uuid = Uuid::from_random(30, which), .epoch = epochs[which]}; }
+  std::vector<ObjectWrite> write(Bytes dkey) {
+    std::vector<ObjectWrite> writes(1);
+    writes[0].object = kObject;
+    writes[0].dkey = std::move(dkey);
+    writes[0].akeys.push_back(TestStore::single(text("a"), value));
+    return writes;
+  }
+  void prepare(uint64_t which, Bytes dkey) {
+    epochs[which] = store().store().next_epoch();
+    Transaction transaction;
+    transaction.id = id_of(which);
+    transaction.writes = write(std::move(dkey));
+    const Status prepared =
+        store().run(store().store().prepare(store().container(), transaction, Bytes(9000 / 4, std::byte{7})));
+    EXPECT_TRUE(prepared.is_ok()) << prepared.to_string();
+  }
+
+  Sample sample{Sample::Ends::kStaysOpen};
+  std::map<uint64_t, Epoch> epochs;
+  Bytes value;
+};
+
+TEST(VosInspector, ShowsTransactionsAndOwnsTheirBlocks) {
+  Transactions test;
+  const auto inspector = test.sample.inspect();
+  const Result<StoreOverview> overview = test.store().run(inspector->overview(true));
+  ASSERT_TRUE(overview.is_ok());
+  ASSERT_EQ((*overview).containers.size(), 1u);
+  const StoredContainer& container = (*overview).containers[0];
+  ASSERT_EQ(container.undecided.size(), 1u);
+  const StoredIntent& intent = container.undecided[0];
+  EXPECT_TRUE(intent.status.is_ok());
+  EXPECT_EQ(intent.transaction, test.id_of(1).uuid);
+  EXPECT_EQ(intent.epoch, test.id_of(1).epoch);
+  EXPECT_EQ(intent.participants.size(), 9000u / 4);
+  ASSERT_EQ(intent.records.size(), 1u);
+  EXPECT_EQ(intent.records[0].dkey, text("undecided"));
+  Bytes content;
+  EXPECT_TRUE(test.store().run(inspector->check(intent.records[0], &content)).is_ok());
+  EXPECT_EQ(content, test.value);
+
+  ASSERT_EQ(container.decisions.size(), 3u);
+  EXPECT_EQ(container.decisions[0].transaction, test.id_of(2).uuid);
+  EXPECT_TRUE(container.decisions[0].is_commit && container.decisions[0].was_prepared);
+  EXPECT_EQ(container.decisions[1].epoch, test.id_of(3).epoch);
+  EXPECT_FALSE(container.decisions[1].is_commit);
+  EXPECT_TRUE(container.decisions[2].is_commit && !container.decisions[2].was_prepared);
+  EXPECT_TRUE(test.sample.verify(*inspector).empty()) << "also: no block without an owner";
+}
+
+TEST(VosInspector, FindsADamagedValueOfAPreparedTransaction) {
+  Transactions test;
+  const Result<StoreOverview> overview = test.store().run(test.sample.inspect()->overview(false));
+  ASSERT_TRUE(overview.is_ok());
+  const uint64_t block = (*overview).containers.at(0).undecided.at(0).records.at(0).blocks.at(0).first;
+  test.sample.flip(block * media::kBlockSize + 100);
+  const std::vector<DamagedPlace> damage = test.sample.verify(*test.sample.inspect());
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_EQ(damage[0].dkey, text("undecided"));
+  EXPECT_NE(damage[0].place.find("prepared transaction " + test.id_of(1).uuid.to_string()), std::string::npos);
+}
+
+TEST(VosInspector, FindsSpaceCountersThatAreNotWhatTheRecordsTake) {
+  Sample sample(Sample::Ends::kStaysOpen);
+  media::Batch batch;
+  const std::array<int64_t, 4> change{0, 0, 1, 0};
+  batch.add(space_key(1), change);
+  ASSERT_TRUE(sample.test.run(sample.test.store().media().apply(std::move(batch))).is_ok());
+  sample.test.close();
+  const std::vector<DamagedPlace> damage = sample.verify(*sample.inspect());
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_EQ(damage[0].what, DamagedPlace::What::kStore);
+  EXPECT_EQ(damage[0].place, "space of container number 1");
 }
 
 TEST(VosInspector, SeesWhatAReaderSees) {
@@ -205,6 +292,9 @@ TEST(VosInspector, ABlockThatBelongsToTwoIsDamage) {
     const Bytes value = look(big.key);
     media::Batch batch;
     batch.put(key, value);
+    const auto planted = decode_record_key(key);
+    ASSERT_TRUE(planted.is_ok());
+    add_space(batch, 1, space_of_record(*planted, key, value));
     ASSERT_TRUE(sample.test.run(media.apply(std::move(batch))).is_ok());
   }
   sample.test.close();
@@ -240,7 +330,7 @@ TEST(VosInspector, ANewerFormatIsShownAndRefusedByName) {
 }
 
 TEST(VosInspector, AReadOnlyStoreReadsAndRefusesToChange) {
-  Sample sample(false);
+  Sample sample(Sample::Ends::kCrashed);
   const DiskImage before = sample.test.disk().image();
   {
     media::OpenOptions options;
@@ -318,9 +408,9 @@ TEST(VosInspector, WithFlippedBitsAnywhereAnOpenStoreReadsTheRestAndNeverWrongDa
   };
   const std::vector<Wanted> all = {{kObject, text("big"), 20, sample.big},
                                    {kObject, text("small"), 11, sample.small},
-                                   {kObject, text("small"), 20, bytes_of(3, 50)},
+                                   {kObject, text("small"), 20, random_bytes(3, 50)},
                                    {kObject, text("gone"), 15, sample.small},
-                                   {kOther, text("d"), 20, bytes_of(6, 5'000)}};
+                                   {kOther, text("d"), 20, random_bytes(6, 5'000)}};
   size_t opened_count = 0, failed_count = 0, read_count = 0;
   for (const auto& [number, block] : whole.blocks()) {
     sample.flip(number * media::kBlockSize + random.below(media::kBlockSize));

@@ -56,7 +56,12 @@ void append_escaped(Bytes& out, ByteView key) {
       out.push_back(std::byte{0});
       out.push_back(static_cast<std::byte>(255 - run));
     }
-    while (at < key.size() && key[at] != std::byte{0}) out.push_back(key[at++]);
+    const ByteView rest = key.subspan(at);
+    const void* const zero = std::memchr(rest.data(), 0, rest.size());
+    const size_t size =
+        zero == nullptr ? rest.size() : static_cast<size_t>(static_cast<const std::byte*>(zero) - rest.data());
+    out.insert(out.end(), rest.begin(), rest.begin() + static_cast<ptrdiff_t>(size));
+    at += size;
   }
 }
 
@@ -200,15 +205,33 @@ Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
 
 Bytes container_prefix(uint32_t number) {
   Bytes key;
+  key.reserve(32);  // Most go on.
   key.reserve(96);
   append_u32(key, number);
   return key;
 }
 
+void append_object_prefix(Bytes& out, uint32_t number, ObjectId object) {
+  const size_t at = out.size();
+  out.resize(at + kObjectPrefixSize);
+  store_be32(out.data() + at, number);
+  store_be64(out.data() + at + 4, object.hi);
+  store_be64(out.data() + at + 12, object.lo);
+}
+
+void append_key_prefix(Bytes& out, KeyOrder order, ByteView key) {
+  out.push_back(kKeyTag);
+  if (order == KeyOrder::kUint64) {
+    CHECK(key.size() == 8);
+    append_u64(out, load_le<uint64_t>(key.data()));
+  } else {
+    append_escaped(out, key);
+  }
+}
+
 Bytes object_prefix(uint32_t number, ObjectId object) {
-  Bytes key = container_prefix(number);
-  append_u64(key, object.hi);
-  append_u64(key, object.lo);
+  Bytes key;
+  append_object_prefix(key, number, object);
   return key;
 }
 
@@ -216,13 +239,7 @@ Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key) {
   Bytes prefix;
   prefix.reserve(parent.size() + key.size() + 48);
   prefix.assign(parent.begin(), parent.end());
-  prefix.push_back(kKeyTag);
-  if (order == KeyOrder::kUint64) {
-    CHECK(key.size() == 8);
-    append_u64(prefix, load_le<uint64_t>(key.data()));
-  } else {
-    append_escaped(prefix, key);
-  }
+  append_key_prefix(prefix, order, key);
   return prefix;
 }
 
@@ -284,6 +301,12 @@ uint64_t first_start_reaching(uint8_t level, uint64_t index) {
   if (level >= 64) return 0;
   const uint64_t reach = (uint64_t{1} << level) - 1;
   return index < reach ? 0 : index - reach;
+}
+
+Uuid uuid_of(ByteView bytes) {
+  Uuid uuid;
+  std::memcpy(uuid.bytes.data(), bytes.data(), uuid.bytes.size());
+  return uuid;
 }
 
 ObjectId object_of(ByteView key) {

@@ -56,6 +56,9 @@ Status check_user_key(std::string_view what, KeyOrder order, ByteView key);
 Bytes container_prefix(uint32_t number);
 Bytes object_prefix(uint32_t number, ObjectId object);
 Bytes key_prefix(ByteView parent, KeyOrder order, ByteView key);  // Of a dkey below an object, or an akey below a dkey.
+// The same behind what is there.
+void append_object_prefix(Bytes& out, uint32_t number, ObjectId object);
+void append_key_prefix(Bytes& out, KeyOrder order, ByteView key);
 
 // The mark of an akey that held values of several shapes. It is before everything else of the akey.
 Bytes several_shapes_key(ByteView akey);
@@ -129,6 +132,8 @@ inline bool starts_with(ByteView key, ByteView prefix, std::byte tag) {
 
 // kCorrupt for what no store of ours writes.
 Result<RecordKey> decode_record_key(ByteView key);
+// From the first 16 bytes.
+Uuid uuid_of(ByteView bytes);
 // The object of a key at least as long as an object's prefix.
 ObjectId object_of(ByteView key);
 // The key of the user behind `parent_size` bytes and a kKeyTag.

@@ -197,18 +197,24 @@ Task<Result<ObjectPage>> TargetStore::list_objects(Uuid id, Epoch epoch, Anchor 
     CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
   }
   Lookup lookup(*media_, *container);
+  const bool is_explicit = container->epochs == EpochMode::kExplicit;
+  const size_t entry_size = sizeof(ObjectId) + (is_explicit ? sizeof(Epoch) : 0);
   for (unsigned seen = 1;; ++seen) {
     CO_TRY_ASSIGN(const Bytes prefix, co_await lookup.first_object(next));
     if (prefix.empty()) break;
     const ObjectId object = object_of(prefix);
     CO_TRY_ASSIGN(const bool exists, co_await lookup.object_exists(prefix, reading.epoch()));
     if (exists) {
-      if (!budget.take(sizeof object)) {
-        if (budget.is_empty()) co_return budget.nothing_fits(sizeof object);
+      if (!budget.take(entry_size)) {
+        if (budget.is_empty()) co_return budget.nothing_fits(entry_size);
         page.next = anchor_at(Listing::kObjects, object_position(page.objects.back()));
         co_return page;
       }
       page.objects.push_back(object);
+      if (is_explicit) {
+        CO_TRY_ASSIGN(const Epoch changed, co_await newest_change(*container, object, reading.epoch()));
+        page.changed.push_back(changed);
+      }
     }
     next = prefix_end(prefix);
     if (seen % kYieldEvery == 0) co_await yield(world_.executor);

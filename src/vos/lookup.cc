@@ -29,7 +29,7 @@ Result<Bytes> child_of(ByteView key, ByteView parent) {
 }
 
 // Versions at one start that are passed one by one, before a seek passes the others.
-constexpr unsigned kStepsBeforeSeek = 8;
+constexpr unsigned kStepsBeforeSeek = 2;
 
 Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
   Bytes key;
@@ -42,8 +42,10 @@ Bytes level_start(ByteView akey, unsigned level, uint64_t start) {
 }  // namespace
 
 Task<Result<Version>> Lookup::floor_of(ByteView prefix, Epoch epoch, Version floor) {
-  Bytes key = with_tag(prefix, kPunchTag);
-  append_epoch(key, MUTATION("punch_at_the_epoch_is_missed", epoch, Epoch{epoch.value - 1}));
+  Bytes key;
+  key.reserve(prefix.size() + 24);
+  key.assign(prefix.begin(), prefix.end());
+  append_punch_target(key, epoch);
   for (size_t layer = 0;;) {
     CO_TRY(co_await probe_.seek(key));
     if (probe_.valid() && starts_with(probe_.key(), ByteView(key).first(prefix.size() + 1))) {
@@ -198,60 +200,188 @@ Task<Result<bool>> Lookup::array_exists(ByteView akey, Epoch epoch, Version floo
   }
 }
 
+namespace {
+
+// What a visit wants to see next: older extents that start there, only those that start behind, or nothing more.
+enum class GoOn : uint8_t { kOlder, kNextStart, kStop };
+
+// Shows the extents up to `epoch` that overlap [begin, end), by level and start and newest first; may still show a few
+// that the visit didn't want. Long histories at one start are skipped by a seek.
+//
+// Sans I/O: when a move isn't possible within memory, go() returns, and the caller makes it.
+class ExtentWalk {
+ public:
+  ExtentWalk(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch)
+      : akey_(akey), begin_(begin), end_(end), epoch_(epoch) {
+    key_.reserve(akey.size() + 32);
+    key_.assign(akey.begin(), akey.end());
+    seek_level();
+  }
+
+  // Calls visit(key, shape, value). True at the end; false if the cursor must make a move that suspends: then
+  // seek(key()) or next(), as seeks() says, and moved().
+  template <typename Visit>
+  Result<bool> go(media::Cursor& cursor, Visit& visit);
+  bool seeks() const { return seeks_; }
+  ByteView key() const { return key_; }
+  void moved() { is_moved_ = true; }
+
+ private:
+  void seek(uint64_t start) {
+    key_.resize(akey_.size());
+    append_extent_start(key_, static_cast<uint8_t>(level_), start);
+    seeks_ = true;
+    is_moved_ = false;
+  }
+  void seek_level() {
+    is_within_level_ = false;
+    seek(0);
+  }
+  void next() {
+    seeks_ = false;
+    is_moved_ = false;
+  }
+
+  ByteView akey_;
+  uint64_t begin_, end_;
+  Epoch epoch_;
+  Bytes key_;
+  unsigned level_ = 0;
+  bool is_within_level_ = false;  // Else it comes to the first extent of a level from `level_` on.
+  uint64_t start_ = 0;
+  unsigned passed_ = 0;  // At `start_`.
+  bool seeks_ = true;
+  bool is_moved_ = false;
+};
+
 template <typename Visit>
-Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit) {
-  unsigned level = 0;
-  Bytes key = level_start(akey, 0, 0);
-  while (level <= kExtentLevelMax) {
-    CO_TRY(co_await probe_.seek(key));
-    if (!probe_.valid() || !starts_with(probe_.key(), akey, kExtentTag)) co_return ok();
-    CO_TRY_ASSIGN(ExtentKey extent, decode_extent_key(probe_.key(), akey.size()));
-    level = extent.level;
-    const uint64_t first = first_start_reaching(extent.level, begin);
-    if (extent.start < first) {
-      key = level_start(akey, level, first);
-      CO_TRY(co_await probe_.seek(key));
-    }
-    uint64_t start = extent.start;
-    unsigned passed = 0;  // At `start`.
-    while (probe_.valid() && starts_with(probe_.key(), akey, kExtentTag)) {
-      auto decoded = decode_extent_key(probe_.key(), akey.size());
-      if (!decoded) co_return decoded.status();
-      extent = *decoded;
-      if (extent.level != level || extent.start >= end) break;  // What comes behind in this level starts too late.
-      if (std::exchange(start, extent.start) != extent.start) passed = 0;
-      if (extent.version.epoch > epoch) {
-        if (++passed < kStepsBeforeSeek) {
-          CO_TRY(co_await probe_.next());
-        } else {
-          key = level_start(akey, level, start);
-          append_epoch(key, epoch);
-          CO_TRY(co_await probe_.seek(key));
-        }
+Result<bool> ExtentWalk::go(media::Cursor& cursor, Visit& visit) {
+  while (true) {
+    if (!is_moved_ && !(seeks_ ? cursor.seek_now(key_) : cursor.next_now())) return false;
+    is_moved_ = true;
+    const bool is_extent = cursor.valid() && starts_with(cursor.key(), akey_, kExtentTag);
+    if (!is_within_level_) {
+      if (!is_extent) return true;
+      TRY_ASSIGN(const ExtentKey extent, decode_extent_key(cursor.key(), akey_.size()));
+      level_ = extent.level;
+      start_ = extent.start;
+      passed_ = 0;
+      is_within_level_ = true;
+      const uint64_t first = first_start_reaching(extent.level, begin_);
+      if (extent.start < first) {
+        seek(first);
         continue;
       }
-      auto shape = decode_value_shape(probe_.value());
-      if (!shape) co_return shape.status().within(describe_record_key(probe_.key()));
-      const bool is_extent =
-          shape->kind == ValueRecord::Kind::kExtent || shape->kind == ValueRecord::Kind::kExtentPunch;
-      const bool fits = is_extent && extent_level(shape->count) == level && extent.start <= ~uint64_t{0} - shape->count;
-      if (!fits) {
-        co_return Status(Code::kCorrupt, "an extent's value doesn't fit its key")
-            .within(describe_record_key(probe_.key()));
-      }
-      const GoOn go_on = extent.start + shape->count > begin ? visit(extent, *shape) : GoOn::kOlder;
-      if (go_on == GoOn::kStop) co_return ok();
-      if (go_on == GoOn::kNextStart && ++passed >= kStepsBeforeSeek) {
-        key = level_start(akey, level, start + 1);
-        CO_TRY(co_await probe_.seek(key));
-      } else {
-        CO_TRY(co_await probe_.next());
-      }
     }
-    key = level_start(akey, ++level, 0);
+    if (!is_extent) return true;
+    TRY_ASSIGN(const ExtentKey extent, decode_extent_key(cursor.key(), akey_.size()));
+    if (extent.level != level_) {  // The first of the next level in use.
+      is_within_level_ = false;
+      continue;
+    }
+    if (extent.start >= end_) {  // As what comes behind in this level.
+      if (++level_ > kExtentLevelMax) return true;
+      seek_level();
+      continue;
+    }
+    if (std::exchange(start_, extent.start) != extent.start) passed_ = 0;
+    if (extent.version.epoch > epoch_) {
+      if (++passed_ < kStepsBeforeSeek) {
+        next();
+      } else {
+        seek(start_);
+        append_epoch(key_, epoch_);
+      }
+      continue;
+    }
+    const ByteView value = cursor.value();
+    auto shape = decode_value_shape(value);
+    if (!shape) return shape.status().within(describe_record_key(cursor.key()));
+    const bool is_of_extent =
+        shape->kind == ValueRecord::Kind::kExtent || shape->kind == ValueRecord::Kind::kExtentPunch;
+    const bool fits =
+        is_of_extent && extent_level(shape->count) == level_ && extent.start <= ~uint64_t{0} - shape->count;
+    if (!fits) {
+      return Status(Code::kCorrupt, "an extent's value doesn't fit its key").within(describe_record_key(cursor.key()));
+    }
+    const GoOn go_on = extent.start + shape->count > begin_ ? visit(extent, *shape, value) : GoOn::kOlder;
+    if (go_on == GoOn::kStop) return true;
+    if (go_on == GoOn::kNextStart && ++passed_ >= kStepsBeforeSeek) {
+      seek(start_ + 1);
+    } else {
+      next();
+    }
   }
-  co_return ok();
 }
+
+}  // namespace
+
+template <typename Visit>
+Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit) {
+  ExtentWalk walk(akey, begin, end, epoch);
+  while (true) {
+    CO_TRY_ASSIGN(const bool is_end, walk.go(probe_, visit));
+    if (is_end) co_return ok();
+    if (walk.seeks()) {
+      CO_TRY(co_await probe_.seek(walk.key()));
+    } else {
+      CO_TRY(co_await probe_.next());
+    }
+    walk.moved();
+  }
+}
+
+// Adds what a walk shows to a set, except what something newer in there hides.
+class Lookup::Collector {
+ public:
+  Collector(uint64_t begin, uint64_t end, Version floor, Values values, ExtentSet& set)
+      : begin_(begin), end_(end), floor_(floor), values_(values), set_(set) {}
+
+  void start_layer(uint32_t container) {
+    container_ = container;
+    hidden_level_ = -1;
+  }
+  // An extent that covers the range hides the layers below.
+  bool hides_all() const { return hides_all_; }
+
+  GoOn operator()(const ExtentKey& extent, const ValueShape& shape, ByteView value) {
+    // Those behind are older still, and no longer than the level allows.
+    const uint64_t longest = extent.level >= 64 ? ~uint64_t{0} : uint64_t{1} << extent.level;
+    const bool hides_older = shape.count == longest || extent.start + shape.count >= end_;
+    if (extent.version < floor_) return GoOn::kNextStart;
+    if (extent.level == hidden_level_ && extent.start == hidden_start_ && shape.count <= hidden_count_) {
+      return hidden_count_ == longest || hidden_start_ + hidden_count_ >= end_ ? GoOn::kNextStart : GoOn::kOlder;
+    }
+    hidden_level_ = extent.level;
+    hidden_start_ = extent.start;
+    hidden_count_ = shape.count;
+    set_.candidates.push_back({.start = extent.start,
+                               .end = extent.start + shape.count,
+                               .version = extent.version,
+                               .is_punch = shape.is_punch(),
+                               .source = static_cast<uint32_t>(set_.found.size())});
+    ExtentSet::Found& found = set_.found.emplace_back();
+    found.record_size = shape.record_size;
+    found.level = extent.level;
+    found.container = container_;
+    if (values_ == Values::kCopy && !shape.is_punch()) found.value = to_bytes(value);
+    if (values_ == Values::kInPage) found.in_page = value;
+    hides_all_ = hides_all_ || (extent.start <= begin_ && extent.start + shape.count >= end_);
+    return hides_older ? GoOn::kNextStart : GoOn::kOlder;
+  }
+
+ private:
+  uint64_t begin_, end_;
+  Version floor_;
+  Values values_;
+  ExtentSet& set_;
+  uint32_t container_ = 0;  // Of the layer.
+  bool hides_all_ = false;
+  // The newest extent kept so far that starts there, at this level.
+  int hidden_level_ = -1;
+  uint64_t hidden_start_ = 0;
+  uint64_t hidden_count_ = 0;
+};
 
 Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
                                  ExtentSet& set) {
@@ -269,48 +399,31 @@ Task<Status> Lookup::overlapping(ByteView akey, uint64_t begin, uint64_t end, Ep
 
 Task<Status> Lookup::find_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor,
                                       Values values, ExtentSet& set) {
-  uint32_t container = load_be32(akey.data());  // Of the layer.
-  bool hides_all = false;                       // An extent that covers the range hides the layers below.
-  // The newest extent kept so far that starts there, at this level.
-  int hidden_level = -1;
-  uint64_t hidden_start = 0;
-  uint64_t hidden_count = 0;
-  const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
-    // Those behind are older still, and no longer than the level allows.
-    const uint64_t longest = extent.level >= 64 ? ~uint64_t{0} : uint64_t{1} << extent.level;
-    const bool hides_older = shape.count == longest || extent.start + shape.count >= end;
-    if (extent.version < floor) return GoOn::kNextStart;
-    if (extent.level == hidden_level && extent.start == hidden_start && shape.count <= hidden_count) {
-      return hidden_count == longest || hidden_start + hidden_count >= end ? GoOn::kNextStart : GoOn::kOlder;
-    }
-    hidden_level = extent.level;
-    hidden_start = extent.start;
-    hidden_count = shape.count;
-    set.candidates.push_back({.start = extent.start,
-                              .end = extent.start + shape.count,
-                              .version = extent.version,
-                              .is_punch = shape.is_punch(),
-                              .source = static_cast<uint32_t>(set.found.size())});
-    set.found.push_back({.record_size = shape.record_size, .level = extent.level, .container = container, .value = {}});
-    if (values == Values::kCopy && !shape.is_punch()) set.found.back().value = to_bytes(probe_.value());
-    hides_all = hides_all || (extent.start <= begin && extent.start + shape.count >= end);
-    return hides_older ? GoOn::kNextStart : GoOn::kOlder;
-  };
-  CO_TRY(co_await visit_overlapping(akey, begin, end, epoch, visit));
+  Collector collector(begin, end, floor, values, set);
+  collector.start_layer(load_be32(akey.data()));
+  CO_TRY(co_await visit_overlapping(akey, begin, end, epoch, collector));
   Bytes moved;
-  for (size_t layer = 0; !hides_all && descend(layer, floor);) {
+  for (size_t layer = 0; !collector.hides_all() && descend(layer, floor);) {
     if (moved.empty()) moved = to_bytes(akey);
     move_key(moved, layer);
-    container = layers_[layer].number;
-    hidden_level = -1;
-    CO_TRY(co_await visit_overlapping(moved, begin, end, epoch_in(layer, epoch), visit));
+    collector.start_layer(layers_[layer].number);
+    CO_TRY(co_await visit_overlapping(moved, begin, end, epoch_in(layer, epoch), collector));
   }
   co_return ok();
 }
 
+bool Lookup::overlapping_now(media::Cursor& cursor, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch,
+                             Version floor, ExtentSet& set) {
+  Collector collector(begin, end, floor, Values::kInPage, set);
+  collector.start_layer(load_be32(akey.data()));
+  ExtentWalk walk(akey, begin, end, epoch);
+  const Result<bool> is_end = walk.go(cursor, collector);
+  return is_end.is_ok() && *is_end;
+}
+
 Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_t end, Version version) {
   bool found = false;
-  const auto visit = [&](const ExtentKey& extent, const ValueShape& shape) {
+  const auto visit = [&](const ExtentKey& extent, const ValueShape& shape, ByteView) {
     found = extent.version < version && !shape.is_punch();
     return found ? GoOn::kStop : GoOn::kOlder;
   };

@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "base/mutation.h"
 #include "container_state.h"
 #include "key_codec.h"
 #include "media/key_block_store.h"
@@ -26,6 +27,7 @@ struct ExtentSet {
     uint8_t level = 0;
     uint32_t container = 0;  // The number of the layer that has it.
     Bytes value;  // Empty unless asked for, and for punches.
+    ByteView in_page;  // Instead of `value` (Values::kInPage).
   };
   std::vector<ExtentCandidate> candidates;
   std::vector<Found> found;  // By ExtentCandidate::source.
@@ -34,6 +36,12 @@ struct ExtentSet {
     found.clear();
   }
 };
+
+// Where to look for the newest punch up to `epoch` of what `key` is the prefix of.
+inline void append_punch_target(Bytes& key, Epoch epoch) {
+  key.push_back(kPunchTag);
+  append_epoch(key, MUTATION("punch_at_the_epoch_is_missed", epoch, Epoch{epoch.value - 1}));
+}
 
 class Lookup {
  public:
@@ -76,9 +84,13 @@ class Lookup {
 
   // Adds the extents that overlap [begin, end), with floor < version and epoch at most `epoch`. Leaves out some that
   // newer ones in the set hide whole.
-  enum class Values : uint8_t { kLeaveOut, kCopy };
+  enum class Values : uint8_t { kLeaveOut, kCopy, kInPage };
   Task<Status> overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Version floor, Values values,
                            ExtentSet& set);
+  // The same for those who can't suspend, of the first layer alone, with values as they lie in the index: until that
+  // changes. False if a page must be read for that, or something is damaged.
+  static bool overlapping_now(media::Cursor& cursor, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch,
+                              Version floor, ExtentSet& set);
 
   // Whether an extent with data that overlaps [begin, end) is older than `version`, at whatever level it is hidden.
   // Looks at the first layer only.
@@ -97,10 +109,8 @@ class Lookup {
   Task<Result<uint64_t>> slice_before(ByteView akey, uint64_t before, uint32_t count, Version floor);
 
  private:
-  // What a visit wants to see next: older extents that start there, only those that start behind, or nothing more.
-  enum class GoOn : uint8_t { kOlder, kNextStart, kStop };
-  // Calls visit(key, shape) for the extents up to `epoch` that overlap [begin, end), by level and start and newest
-  // first. May still show a few that the visit didn't want. Long histories at one start are skipped by a seek.
+  class Collector;
+  // ExtentWalk::go(), and the moves that it needs.
   template <typename Visit>
   Task<Status> visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit);
 

@@ -110,11 +110,16 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
     }
     setup.kept = kept_epochs(*container, through);
   }
-  container->written_since_aggregation = 0;
+  container->note_boundary(through);
   // By itself it merges only what a whole round didn't touch: what is overwritten all the time would be merged for
   // nothing, again and again.
   setup.is_short_of_space = is_short_of_space(media_->space(), policy_.free_part);
   setup.merge_through = is_background && !setup.is_short_of_space ? before : through;
+  // What random overwriting of everything spares for so long is a seventh of it.
+  const auto stored = co_await read_space(*media_, container->number);
+  const bool is_known = stored.is_ok() && stored->has_value() && (*stored)->stored_bytes() > 0;
+  const ByteCount cold_after = is_known ? 2 * static_cast<ByteCount>((*stored)->stored_bytes()) : ~ByteCount{0};
+  setup.copy_through = is_background ? container->boundary_before(cold_after) : through;
   MaintenancePace pace(world_.executor, foreground_calls_, closing_,
                        is_background ? kPauseMaxBackground : kPauseMaxAsked);
   Aggregation aggregation(*media_, turn_, background_, pace, *container, std::move(setup));

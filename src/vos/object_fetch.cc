@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/crc32c.h"
 #include "target_store.h"
 #include "value_reader.h"
 
@@ -203,7 +204,215 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
   return reads;
 }
 
+// Looks for several things in the order of their keys. Each may be there already, since the last one looked for and
+// what lies behind are often the same place.
+class OrderedLooks {
+ public:
+  explicit OrderedLooks(media::KeyBlockStore& media) : cursor_(media) {}
+  // False if a page must be read for that.
+  bool seek(ByteView key, bool is_behind_last) {
+    if (is_behind_last && !is_new_) {
+      if (!cursor_.valid() || compare_bytes(cursor_.key(), key) >= 0) return true;
+    }
+    is_new_ = false;
+    return cursor_.seek_now(key);
+  }
+  media::Cursor& cursor() { return cursor_; }
+
+ private:
+  media::Cursor cursor_;
+  bool is_new_ = true;
+};
+
+// The bytes [from, to) of a value in the index, if they are what was written, at `offset` of the memory given for it.
+bool copy_inline(const InlineValue& value, uint64_t from, uint64_t to, const std::vector<MutableBytes>& out,
+                 uint64_t offset, FetchedSegment& segment) {
+  if (crc32c(value.bytes) != value.checksum) return false;
+  ByteView wanted = value.bytes.subspan(from, to - from);
+  segment.checksums.push_back(wanted.size() == value.bytes.size() ? value.checksum : crc32c(wanted));
+  for (const MutableBytes& piece : out) {
+    if (offset >= piece.size()) {
+      offset -= piece.size();
+      continue;
+    }
+    const size_t size = std::min<size_t>(wanted.size(), piece.size() - offset);
+    std::memcpy(piece.data() + offset, wanted.data(), size);
+    wanted = wanted.subspan(size);
+    if (wanted.empty()) return true;
+    offset = 0;
+  }
+  return wanted.empty();
+}
+
+ByteCount size_of(const std::vector<MutableBytes>& pieces) {
+  ByteCount size = 0;
+  for (const MutableBytes& piece : pieces) size += piece.size();
+  return size;
+}
+
+// Part of an encoded value into the memory given for it, at `offset`: at once, or later from blocks. False if it is
+// damaged, or no part of a value.
+bool take_value(ByteView encoded, uint64_t from, uint64_t to, const AkeyFetch& fetch, uint64_t offset, size_t akey,
+                FetchedAkey& fetched, FetchedSegment segment, std::vector<BlockRead>& later) {
+  const std::optional<InlineValue> at_once = decode_inline_value(encoded);
+  if (at_once.has_value()) {
+    if (!copy_inline(*at_once, from, to, fetch.out, offset, segment)) return false;
+  } else {
+    Result<ValueRecord> record = decode_value(encoded);
+    if (!record || record->blocks.empty()) return false;
+    BlockRead& read = later.emplace_back();
+    read.akey = akey;
+    read.segment = fetched.segments.size();
+    read.record = std::move(record).value();
+    read.from = from;
+    read.to = to;
+    read.offset = offset;
+  }
+  fetched.segments.push_back(std::move(segment));
+  return true;
+}
+
+// `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
+bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
+                          Version floor, FetchedAkey& fetched, std::vector<BlockRead>& later) {
+  const size_t akey_size = key.size();
+  key.push_back(kSingleTag);
+  append_epoch(key, epoch);
+  const bool is_known = looks.seek(key, true);
+  key.resize(akey_size);
+  if (!is_known) return false;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key, kSingleTag)) return true;
+  const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
+  if (!newest) return false;
+  if (newest->version < floor) return true;
+  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  if (!shape) return false;
+  if (shape->is_punch()) return true;
+  const bool is_whole =
+      shape->kind == ValueRecord::Kind::kSingle && shape->count == shape->record_size && newest->part == 0;
+  if (!is_whole) return false;
+  const uint64_t size = fetched.record_size = shape->record_size;
+  FetchedSegment segment;
+  segment.recx = {.index = 0, .count = 1};
+  segment.epoch = newest->version.epoch;
+  if (fetch.out.empty()) {
+    fetched.segments.push_back(std::move(segment));
+    return true;
+  }
+  return size <= size_of(fetch.out) &&
+         take_value(cursor.value(), 0, size, fetch, 0, akey, fetched, std::move(segment), later);
+}
+
+bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
+                         Version floor, ExtentSet& set, FetchedAkey& fetched, std::vector<BlockRead>& later) {
+  uint64_t records_wanted = 0;
+  for (const Recx& recx : fetch.recxs) {
+    if (recx.count > ~uint64_t{0} - records_wanted) return false;
+    records_wanted += recx.count;
+  }
+  const ByteCount room = size_of(fetch.out);
+  uint64_t records_before = 0;  // Of the recxs asked for.
+  for (const Recx& recx : fetch.recxs) {
+    set.clear();
+    if (!Lookup::overlapping_now(looks.cursor(), key, recx.index, recx.end(), epoch, floor, set)) return false;
+    const auto take = [&](uint64_t start, uint64_t end, const ExtentCandidate& extent) {
+      if (extent.is_punch) return true;
+      const ExtentSet::Found& found = set.found[extent.source];
+      const uint64_t size = found.record_size;
+      if (fetched.record_size == 0) fetched.record_size = size;
+      if (fetched.record_size != size) return false;
+      FetchedSegment segment;
+      segment.recx = {.index = start, .count = end - start};
+      segment.epoch = extent.version.epoch;
+      if (fetch.out.empty()) {
+        fetched.segments.push_back(std::move(segment));
+        return true;
+      }
+      return records_wanted <= room / size &&
+             take_value(found.in_page, (start - extent.start) * size, (end - extent.start) * size, fetch,
+                        (records_before + start - recx.index) * size, akey, fetched, std::move(segment), later);
+    };
+    // Mostly the newest of them has all that is asked for.
+    const auto newest =
+        std::max_element(set.candidates.begin(), set.candidates.end(),
+                         [](const ExtentCandidate& a, const ExtentCandidate& b) { return a.version < b.version; });
+    if (newest != set.candidates.end() && newest->start <= recx.index && newest->end >= recx.end()) {
+      if (!take(recx.index, recx.end(), *newest)) return false;
+    } else {
+      for (const VisiblePart& part : visible_parts(set.candidates, recx.index, recx.end())) {
+        if (!take(part.start, part.end, set.candidates[part.candidate])) return false;
+      }
+    }
+    records_before += recx.count;
+  }
+  return true;
+}
+
+// The newest punch up to `epoch` of what `key` is the prefix of, or `floor` if that is newer; nothing if that isn't
+// known at once. `key` comes back as it was.
+std::optional<Version> floor_at_once(OrderedLooks& looks, Bytes& key, Epoch epoch, Version floor, bool is_behind_last) {
+  const size_t prefix_size = key.size();
+  append_punch_target(key, epoch);
+  const bool is_known = looks.seek(key, is_behind_last);
+  key.resize(prefix_size);
+  if (!is_known) return std::nullopt;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key, kPunchTag)) return floor;
+  const Result<Version> punch = decode_punch_key(cursor.key(), prefix_size);
+  if (!punch) return std::nullopt;
+  return std::max(floor, *punch);
+}
+
 }  // namespace
+
+bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
+                                const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
+                                std::vector<BlockRead>& later) {
+  const bool is_plain = container.layers.size() == 1 && !container.layers.front().has_stamps && !container.is_destroyed;
+  if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
+  OrderedLooks looks(*media_);
+  key_.clear();
+  append_object_prefix(key_, container.number, object);
+  std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());
+  if (!newest.has_value()) {
+    newest = floor_at_once(looks, key_, kEpochMax, {}, false);
+    if (!newest.has_value()) return false;
+    object_punches_.note(container.number, object, *newest, media_->erase_count());
+  }
+  if (newest->epoch > epoch) return false;
+
+  append_key_prefix(key_, dkey_order(object), dkey);
+  const size_t dkey_size = key_.size();
+  const std::optional<Version> dkey_floor = floor_at_once(looks, key_, epoch, *newest, true);
+  if (!dkey_floor.has_value()) return false;
+  all.reserve(fetches.size());
+  for (const AkeyFetch& fetch : fetches) {
+    key_.resize(dkey_size);
+    append_key_prefix(key_, akey_order(object), fetch.akey);
+    const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor, all.empty());
+    if (!floor.has_value()) return false;
+    const size_t akey = all.size();
+    FetchedAkey& fetched = all.emplace_back();
+    const bool is_done = fetch.kind == ValueKind::kSingle
+                             ? fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, later)
+                             : fetch_array_at_once(looks, key_, fetch, akey, epoch, *floor, extents_, fetched, later);
+    if (!is_done) return false;
+  }
+  return true;
+}
+
+// What fetch_at_once() left to be read from blocks.
+Task<Status> TargetStore::read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
+                                     std::vector<FetchedAkey>* all) {
+  const media::BlockPin pin(*media_);  // Nothing suspended since the blocks were looked up.
+  for (const BlockRead& read : *later) {
+    const Destination destination((*akeys)[read.akey].out);
+    FetchedSegment& segment = (*all)[read.akey].segments[read.segment];
+    CO_TRY(co_await read_value(*media_, read.record, read.from, read.to, destination, read.offset, segment.checksums));
+  }
+  co_return ok();
+}
 
 Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId object, Bytes dkey,
                                                           std::vector<AkeyFetch> akeys, uint32_t conditions,
@@ -211,25 +420,44 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   CO_TRY(check_fetch(object, dkey, akeys, conditions));
   ++foreground_calls_;
+  const bool is_watched =
+      intent != ReadIntent::kPlain || (container->transactions != nullptr && !container->transactions->intents.empty());
+  if (conditions == 0 && !is_watched) {
+    std::vector<FetchedAkey> all;
+    std::vector<BlockRead> later;
+    if (fetch_at_once(*container, object, dkey, akeys, read_epoch(*container, epoch), all, later)) {
+      if (later.empty()) co_return all;
+      const Status read = co_await read_later(&akeys, &later, &all);
+      if (read.is_ok() && !container->is_destroyed) co_return all;
+    }
+  }
+  co_return co_await fetch_in_full(&container, object, &dkey, &akeys, conditions, epoch, intent);
+}
+
+Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch_in_full(const ContainerRef* container_ref, ObjectId object,
+                                                                  const Bytes* dkey,
+                                                                  const std::vector<AkeyFetch>* akeys,
+                                                                  uint32_t conditions, Epoch epoch, ReadIntent intent) {
+  const ContainerRef& container = *container_ref;
   const ReadEpoch reading(container, read_epoch(*container, epoch));
   if (reads_are_watched(*container, intent)) {
-    std::vector<TransactionRead> reads = reads_of_fetch(object, dkey, akeys, conditions);
+    std::vector<TransactionRead> reads = reads_of_fetch(object, *dkey, *akeys, conditions);
     CO_TRY(co_await admit_read(container, epoch, reading.epoch(), intent, std::move(reads)));
   }
   const media::BlockPin pin(*media_);
   Lookup lookup(*media_, *container);
   const Bytes object_key = object_prefix(container->number, object);
-  const Bytes dkey_key = key_prefix(object_key, dkey_order(object), dkey);
+  const Bytes dkey_key = key_prefix(object_key, dkey_order(object), *dkey);
   CO_TRY_ASSIGN(const Version object_floor, co_await lookup.floor_of(object_key, reading.epoch(), {}));
   if ((conditions & kDkeyFetch) != 0) {
     CO_TRY_ASSIGN(const bool exists, co_await lookup.dkey_exists(dkey_key, reading.epoch(), object_floor));
-    if (!exists) co_return Status(Code::kNotFound, "dkey " + printable_key(dkey) + " doesn't exist");
+    if (!exists) co_return Status(Code::kNotFound, "dkey " + printable_key(*dkey) + " doesn't exist");
   }
   CO_TRY_ASSIGN(const Version dkey_floor, co_await lookup.floor_of(dkey_key, reading.epoch(), object_floor));
 
   std::vector<FetchedAkey> all;
-  all.reserve(akeys.size());
-  for (const AkeyFetch& fetch : akeys) {
+  all.reserve(akeys->size());
+  for (const AkeyFetch& fetch : *akeys) {
     const Bytes akey_key = key_prefix(dkey_key, akey_order(object), fetch.akey);
     if ((conditions & kAkeyFetch) != 0) {
       CO_TRY_ASSIGN(const bool exists, co_await lookup.akey_exists(akey_key, reading.epoch(), dkey_floor));

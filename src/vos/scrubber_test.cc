@@ -7,21 +7,14 @@ namespace {
 
 constexpr ObjectId kObject{.hi = 1, .lo = 2};
 
-Bytes bytes_of(uint64_t seed, size_t size) {
-  Random random(seed);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
-
 Task<void> sleep(Executor* executor, Duration duration) { co_await sleep_for(*executor, duration); }
 
 struct Scrubbed {
   explicit Scrubbed(int values = 40) {
     for (int i = 0; i < values; ++i) {
       const Bytes dkey = text("dkey " + std::to_string(i));
-      EXPECT_TRUE(test.put(kObject, dkey, text("blocks"), bytes_of(static_cast<uint64_t>(i), 40'000)).is_ok());
-      EXPECT_TRUE(test.put(kObject, dkey, text("inline"), bytes_of(static_cast<uint64_t>(i), 500)).is_ok());
+      EXPECT_TRUE(test.put(kObject, dkey, text("blocks"), random_bytes(static_cast<uint64_t>(i), 40'000)).is_ok());
+      EXPECT_TRUE(test.put(kObject, dkey, text("inline"), random_bytes(static_cast<uint64_t>(i), 500)).is_ok());
     }
     test.close();
   }
@@ -106,7 +99,7 @@ TEST(Scrubber, NamesADamagedValueAndForgetsItWhenItIsReplaced) {
   EXPECT_NE(places[0].to_string().find("bytes [32768, 40000)"), std::string::npos) << places[0].to_string();
 
   // The new value hides the damaged one, and aggregation drops that.
-  const Result<Epoch> replaced = scrubbed.put(text("dkey 17"), text("blocks"), bytes_of(1, 100));
+  const Result<Epoch> replaced = scrubbed.put(text("dkey 17"), text("blocks"), random_bytes(1, 100));
   ASSERT_TRUE(replaced.is_ok());
   ASSERT_TRUE(scrubbed.test.run(scrubbed.store->aggregate(scrubbed.test.container(), *replaced)).is_ok());
   scrubbed.wait(std::chrono::seconds(10));
@@ -205,7 +198,7 @@ TEST(Scrubber, WritesAndAggregationMeanwhileAreNoDamage) {
     scrubbed.open(200 * kMiB, std::chrono::milliseconds(1));
     for (int i = 0; i < 200; ++i) {
       const Bytes dkey = text("dkey " + std::to_string(random.below(30)));
-      const auto written = scrubbed.put(dkey, text("blocks"), bytes_of(random.next(), 1 + random.below(60'000)));
+      const auto written = scrubbed.put(dkey, text("blocks"), random_bytes(random.next(), 1 + random.below(60'000)));
       ASSERT_TRUE(written.is_ok());
       if (random.one_in(20)) {
         ASSERT_TRUE(scrubbed.test.run(scrubbed.store->aggregate(scrubbed.test.container(), *written)).is_ok());

@@ -48,21 +48,24 @@ Bytes encode_space(const SpaceUse& use) {
   return out;
 }
 
-Task<Result<std::optional<SpaceUse>>> read_space(media::KeyBlockStore& media, uint32_t container) {
-  media::Cursor cursor(media);
-  const Bytes key = space_key(container);
-  CO_TRY(co_await cursor.seek(key));
-  if (!cursor.valid() || !equal_bytes(cursor.key(), key)) co_return std::optional<SpaceUse>();
-  const ByteView value = cursor.value();
-  if (value.size() != kCounterCount * 8) {
-    co_return Status(Code::kCorrupt, "the space counters of container " + std::to_string(container) + " are damaged");
-  }
+Result<SpaceUse> decode_space(ByteView value) {
+  if (value.size() != kCounterCount * 8) return Status(Code::kCorrupt, "space counters of another size than we write");
   SpaceUse use;
   use.records = static_cast<int64_t>(load_le<uint64_t>(value.data()));
   use.index_bytes = static_cast<int64_t>(load_le<uint64_t>(value.data() + 8));
   use.value_bytes = static_cast<int64_t>(load_le<uint64_t>(value.data() + 16));
   use.block_bytes = static_cast<int64_t>(load_le<uint64_t>(value.data() + 24));
-  co_return std::optional<SpaceUse>(use);
+  return use;
+}
+
+Task<Result<std::optional<SpaceUse>>> read_space(media::KeyBlockStore& media, uint32_t container) {
+  media::Cursor cursor(media);
+  const Bytes key = space_key(container);
+  CO_TRY(co_await cursor.seek(key));
+  if (!cursor.valid() || !equal_bytes(cursor.key(), key)) co_return std::optional<SpaceUse>();
+  const Result<SpaceUse> use = decode_space(cursor.value());
+  if (!use.is_ok()) co_return use.status().within("container number " + std::to_string(container));
+  co_return std::optional<SpaceUse>(*use);
 }
 
 Task<Result<SpaceUse>> count_space(media::KeyBlockStore& media, uint32_t container) {

@@ -25,6 +25,7 @@ SpaceUse space_of_record(const RecordKey& record, ByteView key, ByteView value);
 void add_space(media::Batch& batch, uint32_t container, const SpaceUse& change);
 
 Bytes encode_space(const SpaceUse& use);
+Result<SpaceUse> decode_space(ByteView value);
 // kCorrupt if they are damaged; nothing if the container has no counters.
 Task<Result<std::optional<SpaceUse>>> read_space(media::KeyBlockStore& media, uint32_t container);
 // By looking at all records.

@@ -1,7 +1,6 @@
 // Stops the world at a write of the disk, the next one, and so on through a workload, and opens again each time.
 #include <algorithm>
 
-#include "runtime/random.h"
 #include "store_under_test.h"
 
 namespace aeon::vos {
@@ -10,12 +9,7 @@ namespace {
 constexpr ObjectId kObject{.hi = 1, .lo = 2};
 constexpr int kCallCount = 24;
 
-Bytes payload(int call, size_t size) {
-  Random random(static_cast<uint64_t>(call) + 1);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
+Bytes payload_of(int call, size_t size) { return random_bytes(static_cast<uint64_t>(call) + 1, size); }
 size_t small_size(int call) { return 10 + static_cast<size_t>(call); }
 size_t large_size(int call) { return 9'000 + 1'000 * static_cast<size_t>(call); }
 
@@ -30,8 +24,8 @@ struct Progress {
 // wrote. Some calls are only flushed later.
 Task<Status> workload(Store& store, Uuid container, Uuid other, Progress& progress) {
   for (int call = 0; call < kCallCount; ++call) {
-    const Bytes small = payload(call, small_size(call));
-    const Bytes large = payload(call, large_size(call));
+    const Bytes small = payload_of(call, small_size(call));
+    const Bytes large = payload_of(call, large_size(call));
     std::vector<ObjectWrite> writes(1);
     writes[0].object = kObject;
     writes[0].dkey = text("call " + std::to_string(call));
@@ -78,8 +72,8 @@ int state_of(TestStore& target, int call) {
                   << array.status().to_string();
     return -1;
   }
-  const Bytes expected = payload(call, small_size(call));
-  if (*small == expected && *large == payload(call, large_size(call)) && *array == expected) return 1;
+  const Bytes expected = payload_of(call, small_size(call));
+  if (*small == expected && *large == payload_of(call, large_size(call)) && *array == expected) return 1;
   const bool array_is_empty = std::all_of(array->begin(), array->end(), [](std::byte b) { return b == std::byte{0}; });
   if (small->empty() && large->empty() && array_is_empty) return 0;
   ADD_FAILURE() << "call " << call << " is there in part";
@@ -88,22 +82,11 @@ int state_of(TestStore& target, int call) {
 
 // Answers whether the workload ended before the crash.
 bool crash_at(uint64_t write, uint64_t seed) {
-  SCOPED_TRACE("stopped at write " + std::to_string(write));
   TestStore target(seed, SimDiskOptions{});
   const Uuid other = Uuid::from_random(5, 6);
   EXPECT_TRUE(target.run(target.store().create_container(other)).is_ok());
   Progress progress;
-  target.disk().stop_at_write(write);
-  const auto ended = target.scheduler().run_until_crash(target.process().executor(),
-                                                        workload(target.store(), target.container(), other, progress));
-  target.disk().never_stop();
-  if (ended.has_value()) {
-    EXPECT_TRUE(ended->is_ok()) << ended->to_string();
-    target.crash();
-  } else {
-    target.process().start();
-  }
-
+  const bool has_ended = target.crash_at_write(write, workload(target.store(), target.container(), other, progress));
   const Status opened = target.try_open();
   EXPECT_TRUE(opened.is_ok()) << opened.to_string();
   if (!opened.is_ok()) return true;
@@ -130,16 +113,11 @@ bool crash_at(uint64_t write, uint64_t seed) {
   EXPECT_TRUE(!next.is_ok() || *next > progress.newest);
   const auto damages = target.run(target.store().media().verify());
   EXPECT_TRUE(damages.is_ok() && damages->empty());
-  return ended.has_value();
+  return has_ended;
 }
 
 TEST(StoreCrash, WhatWasAcknowledgedIsThereAndNothingIsHalfThere) {
-  for (uint64_t write = 1; !::testing::Test::HasFailure(); ++write) {
-    if (crash_at(write, 1000 + write)) {
-      EXPECT_GT(write, 50u);  // The workload is worth it.
-      break;
-    }
-  }
+  crash_at_each_write(50, [](uint64_t write) { return crash_at(write, 1000 + write); });
 }
 
 }  // namespace

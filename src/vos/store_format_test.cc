@@ -19,34 +19,6 @@ const Uuid kClone = Uuid::from_random(9, 10);
 
 std::string testdata(const std::string& name) { return std::string(AEON_TESTDATA_DIR) + "/" + name; }
 
-// The blocks that aren't zeros, each as its number and its bytes without the zeros at their end.
-void save_blocks(const DiskImage& image, const std::string& path) {
-  std::ofstream out(path, std::ios::binary);
-  for (const auto& [number, block] : image.blocks()) {
-    size_t size = block->size();
-    while (size != 0 && (*block)[size - 1] == std::byte{0}) --size;
-    if (size == 0) continue;
-    out << "block " << number << " " << size << "\n";
-    out.write(reinterpret_cast<const char*>(block->data()), static_cast<std::streamsize>(size));
-    out << "\n";
-  }
-}
-
-DiskImage load_blocks(const std::string& path) {
-  DiskImage image;
-  std::ifstream in(path, std::ios::binary);
-  std::string word;
-  uint64_t number = 0;
-  size_t size = 0;
-  while (in >> word >> number >> size && size <= media::kBlockSize) {
-    in.get();
-    Bytes block(media::kBlockSize);
-    in.read(reinterpret_cast<char*>(block.data()), static_cast<std::streamsize>(size));
-    image.write(number * media::kBlockSize, block);
-  }
-  return image;
-}
-
 SimDiskOptions sample_disk() {
   SimDiskOptions options;
   options.latency = SimDiskLatency::none();
@@ -118,7 +90,7 @@ void make_sample(int format, const std::string& path) {
   fill(test);
   if (format >= 2) fill_options(test);
   test.crash();
-  save_blocks(test.disk().image(), path);
+  must(test.disk().image().save_sample(path));
 }
 
 std::string words_of(TestStore& test) {
@@ -168,10 +140,11 @@ TEST_P(VosFormat, OpensForever) {
   const std::string path = testdata(name + ".blocks");
   if (std::getenv("AEON_UPDATE_GOLDEN") != nullptr) make_sample(GetParam(), path);
   TestStore test(1, sample_disk());
-  const DiskImage image = load_blocks(path);
-  ASSERT_FALSE(image.empty()) << path;
+  const Result<DiskImage> image = DiskImage::load_sample(path);
+  ASSERT_TRUE(image.is_ok()) << image.status().to_string();
+  ASSERT_FALSE(image->empty()) << path;
   test.close();
-  test.disk().load(image);
+  test.disk().load(*image);
 
   const std::string words = words_of(test);
   const std::string words_path = testdata(name + ".txt");

@@ -1,5 +1,5 @@
-// Disks that are too small for a workload, of every size: whichever allocation fails, what was acknowledged stays
-// readable, deleting works, and then there is room again.
+// Disks that are too small for a workload, of every size, and each allocation of a workload failing in turn: what was
+// acknowledged stays readable, deleting works, and then there is room again.
 #include <map>
 
 #include "runtime/random.h"
@@ -53,14 +53,24 @@ class FullDisk {
   Store& store() { return *store_; }
   Uuid container() const { return container_; }
   SimDisk& disk() { return process_.disk(0); }
+  SimFaults& faults() { return process_.faults(); }
+  void sleep(Duration duration) {
+    struct Sleep {
+      static Task<void> run(Executor* executor, Duration how_long) { co_await sleep_for(*executor, how_long); }
+    };
+    run(Sleep::run(&process_.executor(), duration));
+  }
 
   Status put(uint64_t key, uint64_t call, size_t size) {
+    const Bytes data = value_of(call, size);
+    return run(store().write(container_, value_write(key, data), kEpochZero, Durability::kSync)).status();
+  }
+  static std::vector<ObjectWrite> value_write(uint64_t key, const Bytes& data) {
     std::vector<ObjectWrite> writes(1);
     writes[0].object = kObject;
     writes[0].dkey = text("d" + std::to_string(key));
-    const Bytes data = value_of(call, size);
     writes[0].akeys.push_back(TestStore::single(text("a"), data));
-    return run(store().write(container_, std::move(writes), kEpochZero, Durability::kSync)).status();
+    return writes;
   }
   Status put_extent(uint64_t call, uint64_t index, size_t size) {
     std::vector<ObjectWrite> writes(1);
@@ -230,6 +240,179 @@ TEST(StoreFull, OnAFullFileSystemItStaysReadableUntilThereIsRoomThere) {
     fill_disk_of(1000, (kFixedBlocks + blocks) * media::kBlockSize, blocks, failures);
   }
   EXPECT_GT(failures, 100);
+}
+
+// --- Each allocation in turn ---
+
+// In two phases. What was promised by the first, the second does, if need be when asked again.
+Status put_prepared(FullDisk& full, uint64_t key, uint64_t call, size_t size, bool commits) {
+  const Bytes data = value_of(call, size);
+  Transaction transaction;
+  transaction.id = {.uuid = Uuid::from_random(7, call), .epoch = full.store().next_epoch()};
+  transaction.writes = FullDisk::value_write(key, data);
+  const Status prepared = full.run(full.store().prepare(full.container(), transaction, Bytes()));
+  if (!prepared.is_ok()) return prepared;
+  for (int tries = 0; tries < 2; ++tries) {
+    const Status decided = full.run(commits ? full.store().commit_prepared(full.container(), transaction.id)
+                                            : full.store().abort_prepared(full.container(), transaction.id));
+    if (decided.is_ok()) return ok();
+    EXPECT_EQ(decided.code(), Code::kNoSpace) << decided.to_string();
+  }
+  ADD_FAILURE() << "a prepared transaction couldn't be decided";
+  return ok();
+}
+
+// A container of its own with explicit epochs: written, committed and aborted; and a clone of it.
+Status use_other_containers(FullDisk& full, uint64_t call) {
+  const Uuid own = Uuid::from_random(8, call);
+  const Uuid clone = Uuid::from_random(9, call);
+  Status first;  // That failed.
+  const auto note = [&first](const Status& status) {
+    if (first.is_ok()) first = status;
+  };
+  ContainerOptions options;
+  options.epochs = EpochMode::kExplicit;
+  note(full.run(full.store().create_container(own, options)));
+  const Bytes data = value_of(call, 5'000);
+  const auto write = [&](uint64_t epoch) {
+    return full.run(full.store().write(own, FullDisk::value_write(1, data), Epoch{epoch}, Durability::kFlush)).status();
+  };
+  if (first.is_ok()) note(write(1));
+  if (first.is_ok()) note(full.run(full.store().commit(own, Epoch{1})));
+  if (first.is_ok()) note(write(2));
+  if (first.is_ok()) note(full.run(full.store().discard(own, Epoch{2}, kEpochMax)));
+  options.epochs = EpochMode::kClock;
+  options.base = CloneBase{.container = own};
+  if (first.is_ok()) note(full.run(full.store().create_container(clone, options)));
+  for (const Uuid container : {own, clone}) {
+    for (int tries = 0; tries < 2; ++tries) {
+      const Status destroyed = full.run(full.store().destroy_container(container));
+      if (destroyed.is_ok() || destroyed.code() == Code::kNotFound) break;
+      EXPECT_TRUE(tries == 0 && destroyed.code() == Code::kNoSpace) << destroyed.to_string();
+      note(destroyed);
+    }
+  }
+  return first;
+}
+
+// Answers how often there was no room. Once in each kind of call, at least.
+int work_through_all(FullDisk& full, Expected& expected) {
+  int failures = 0;
+  const auto is_done = [&](const Status& status) {
+    if (status.code() == Code::kNoSpace) ++failures;
+    EXPECT_TRUE(status.is_ok() || status.code() == Code::kNoSpace) << status.to_string();
+    return status.is_ok();
+  };
+  for (uint64_t call = 1; call <= 40; ++call) {
+    const uint64_t key = call % 5;
+    const size_t size = call % 3 == 0 ? 30'000 : 600 + 90 * call;
+    switch (call % 8) {
+      case 1:
+        if (is_done(put_prepared(full, key, call, size, call % 16 == 1)) && call % 16 == 1)
+          expected.values[key] = value_of(call, size);
+        break;
+      case 2:
+        if (is_done(full.put_extent(call, 100 * call, size))) {
+          const Bytes data = value_of(call, size);
+          std::copy(data.begin(), data.end(), expected.array.begin() + static_cast<ptrdiff_t>(100 * call));
+        }
+        break;
+      case 3:
+        if (is_done(full.punch(ObjectWrite::Kind::kPunchDkey, key))) expected.values.erase(key);
+        break;
+      case 4: is_done(use_other_containers(full, call)); break;
+      case 5: is_done(full.run(full.store().aggregate(full.container(), kEpochMax)).status()); break;
+      case 6: {
+        const auto taken = full.run(full.store().create_snapshot(full.container(), kEpochZero));
+        is_done(taken.status());
+        if (taken.is_ok() && call % 16 == 6) is_done(full.run(full.store().destroy_snapshot(full.container(), *taken)));
+        break;
+      }
+      case 7: is_done(full.run(full.store().media().checkpoint())); break;
+      default:
+        if (is_done(full.put(key, call, size))) expected.values[key] = value_of(call, size);
+    }
+  }
+  return failures;
+}
+
+// What is destroyed is erased in the background; after a failure a second later.
+void wait_until_erased(FullDisk& full) {
+  for (int i = 0; i < 100 && full.run(full.store().destroyed_space())->records != 0; ++i) {
+    full.sleep(std::chrono::milliseconds(100));
+  }
+}
+
+TEST(StoreFull, EachAllocationMayFailAlone) {
+  uint64_t failed_calls = 0;
+  for (uint64_t nth = 1; !::testing::Test::HasFailure(); ++nth) {
+    SCOPED_TRACE("allocation " + std::to_string(nth));
+    FullDisk full(2000, ~uint64_t{0});
+    ASSERT_TRUE(full.run(full.store().create_container(full.container())).is_ok());
+    full.faults().exhaust(nth, 1);
+    Expected expected;
+    failed_calls += static_cast<uint64_t>(work_through_all(full, expected));
+    if (full.faults().exhausted_asked() < nth) {
+      EXPECT_GT(nth, 120u);
+      EXPECT_GT(failed_calls, 60u);
+      break;
+    }
+    wait_until_erased(full);
+    ASSERT_NO_FATAL_FAILURE(expect_content(full, expected));
+    full.crash();
+    full.faults().replenish();
+    ASSERT_NO_FATAL_FAILURE(expect_content(full, expected));
+    ASSERT_NO_FATAL_FAILURE(make_room_and_write_again(full, expected));
+  }
+}
+
+TEST(StoreFull, WhateverCannotBeAddedAnyMoreCanBeRemoved) {
+  for (uint64_t nth = 1; !::testing::Test::HasFailure(); ++nth) {
+    SCOPED_TRACE("from allocation " + std::to_string(nth));
+    FullDisk full(2000, ~uint64_t{0});
+    ASSERT_TRUE(full.run(full.store().create_container(full.container())).is_ok());
+    full.faults().exhaust(nth, ~uint64_t{0}, {"blocks for values", "room to add"});
+    Expected expected;
+    work_through_all(full, expected);
+    const bool is_last = full.faults().exhausted_asked() < nth;
+    ASSERT_NO_FATAL_FAILURE(expect_content(full, expected));
+    ASSERT_TRUE(full.punch(ObjectWrite::Kind::kPunchObject, 0).is_ok());
+    const auto info = full.run(full.store().query_container(full.container()));
+    ASSERT_TRUE(info.is_ok());
+    for (const Epoch snapshot : info->snapshots) {
+      ASSERT_TRUE(full.run(full.store().destroy_snapshot(full.container(), snapshot)).is_ok());
+    }
+    ASSERT_TRUE(full.run(full.store().aggregate(full.container(), kEpochMax)).is_ok());
+    wait_until_erased(full);
+    ASSERT_EQ(full.store().media().space().blocks_used, 0u);
+    full.faults().replenish();
+    ASSERT_TRUE(full.put(1, 1, 20'000).is_ok());
+    if (is_last) break;
+  }
+}
+
+// Erasing stops when there is no room to erase, and is tried again a second later, then after two, then four.
+TEST(StoreFull, ErasingIsTriedAgainAfterASecond) {
+  using std::chrono::milliseconds;
+  FullDisk full(1000, ~uint64_t{0});
+  ASSERT_TRUE(full.run(full.store().create_container(full.container())).is_ok());
+  for (uint64_t key = 0; key < 10; ++key) ASSERT_TRUE(full.put(key, key, 9'000).is_ok());
+  full.faults().exhaust(2, ~uint64_t{0}, {"room to remove"});  // The first is for the end of the container.
+  ASSERT_TRUE(full.run(full.store().destroy_container(full.container())).is_ok());
+  const auto is_erased = [&] { return full.run(full.store().destroyed_space())->records == 0; };
+  full.sleep(milliseconds(500));
+  const uint64_t first = full.faults().exhausted_asked();
+  EXPECT_GT(first, 1u) << "it was tried";
+  full.sleep(milliseconds(450));
+  EXPECT_EQ(full.faults().exhausted_asked(), first) << "and not again within a second";
+  full.sleep(milliseconds(100));
+  EXPECT_GT(full.faults().exhausted_asked(), first);
+  full.faults().replenish();
+  full.sleep(milliseconds(1900));
+  EXPECT_FALSE(is_erased()) << "the third time is two seconds after the second";
+  full.sleep(milliseconds(200));
+  EXPECT_TRUE(is_erased());
+  EXPECT_EQ(full.store().media().space().blocks_used, 0u);
 }
 
 TEST(StoreFull, AContainerDestroyedThenIsErasedAllTheSame) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/crc32c.h"
+#include "runtime/random.h"
 #include "sim/for_each_seed.h"
 #include "sim/sim_network.h"
 #include "sim/sim_process.h"
@@ -19,6 +20,13 @@ inline Bytes integer_key(uint64_t value) {
   Bytes key(8);
   store_le(key.data(), value);
   return key;
+}
+
+inline Bytes random_bytes(uint64_t seed, size_t size) {
+  Random random(seed);
+  Bytes data(size);
+  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
+  return data;
 }
 
 inline std::vector<uint32_t> checksums_of(ByteView data) {
@@ -71,6 +79,19 @@ class TestStore {
   void reopen() {
     close();
     open();
+  }
+  // Runs `task` until the power goes at the disk's `write`-th write from now; if it ends before, right after that.
+  // Answers whether it ended, which it may only do well. The store isn't open afterwards.
+  bool crash_at_write(uint64_t write, Task<Status> task) {
+    disk().stop_at_write(write);
+    const auto ended = scheduler_.run_until_crash(process_.executor(), std::move(task));
+    disk().never_stop();
+    if (ended.has_value()) {
+      EXPECT_TRUE(ended->is_ok()) << ended->to_string();
+      process_.crash();
+    }
+    process_.start();
+    return ended.has_value();
   }
 
   Store& store() { return *store_; }
@@ -185,5 +206,17 @@ class TestStore {
   Uuid container_;
   Store* store_ = nullptr;
 };
+
+// Calls `crash_at` with 1, 2 and so on, until it says that the workload ended before that write: it must have more
+// than `write_count_min`, or it isn't worth it.
+template <typename CrashAt>
+void crash_at_each_write(uint64_t write_count_min, CrashAt crash_at) {
+  for (uint64_t write = 1; !::testing::Test::HasFailure(); ++write) {
+    SCOPED_TRACE("stopped at write " + std::to_string(write));
+    if (!crash_at(write)) continue;
+    EXPECT_GT(write, write_count_min);
+    return;
+  }
+}
 
 }  // namespace aeon::vos

@@ -1,6 +1,8 @@
 #include "stored_record.h"
 
+#include "intent_record.h"
 #include "key_codec.h"
+#include "space_accounting.h"
 #include "value_record.h"
 
 namespace aeon::vos {
@@ -41,6 +43,9 @@ void take_value_apart(ByteView value, bool is_extent, uint64_t start, StoredReco
   record.blocks = decoded->blocks;
 }
 
+constexpr size_t kIntentKeyRest = 4 + 16 + 4;  // Container, transaction, piece.
+constexpr size_t kDecisionKeyRest = 4 + 8;  // Container, sequence.
+
 std::string store_record_text(ByteView key) {
   if (key.size() <= kContainerPrefixSize) return "index key " + printable_key(key);
   const auto kind = static_cast<StoreRecord>(key[kContainerPrefixSize]);
@@ -51,9 +56,7 @@ std::string store_record_text(ByteView key) {
       break;
     case StoreRecord::kContainer:
       if (rest.size() == sizeof(Uuid::bytes)) {
-        Uuid id;
-        std::memcpy(id.bytes.data(), rest.data(), id.bytes.size());
-        return "container " + id.to_string();
+        return "container " + uuid_of(rest).to_string();
       }
       break;
     case StoreRecord::kContainerInfo:
@@ -69,6 +72,19 @@ std::string store_record_text(ByteView key) {
       if (rest.size() == 4) return "mark of destroyed container number " + std::to_string(load_be32(rest.data()));
       break;
     case StoreRecord::kMetadata: return "metadata " + printable_key(rest);
+    case StoreRecord::kIntent:
+      if (rest.size() == kIntentKeyRest) {
+        return "prepared transaction " + uuid_of(rest.subspan(4)).to_string() + " of container number " +
+               std::to_string(load_be32(rest.data())) + ", piece " + std::to_string(load_be32(rest.data() + 20));
+      }
+      break;
+    case StoreRecord::kDecision:
+      if (rest.size() == kDecisionKeyRest) {
+        const uint64_t sequence = load_be64(rest.data() + 4);
+        return (sequence == 0 ? "epoch of forgotten decisions" : "decision " + std::to_string(sequence)) +
+               " of container number " + std::to_string(load_be32(rest.data()));
+      }
+      break;
     case StoreRecord::kSpace:
       if (rest.size() == 4) return "space of container number " + std::to_string(load_be32(rest.data()));
       break;
@@ -97,6 +113,34 @@ std::string describe_index_key(ByteView key) {
     text += " dkeys from about " + printable_key(rest);
   }
   return text;
+}
+
+std::string describe_index_value(ByteView key, ByteView value) {
+  if (key.size() <= kContainerPrefixSize || load_be32(key.data()) != kStoreNumber) return "";
+  switch (static_cast<StoreRecord>(key[kContainerPrefixSize])) {
+    case StoreRecord::kIntent: {
+      const bool is_first = key.size() >= 4 && load_be32(key.data() + key.size() - 4) == 0;
+      const Result<IntentImage> image = decode_intent(to_bytes(value));
+      if (!is_first || !image.is_ok()) return std::to_string(value.size()) + " bytes of it";
+      return "epoch " + std::to_string(image->epoch.value) + ", " + std::to_string(image->records.size()) +
+             " records, " + std::to_string(image->participants.size()) + " bytes about its participants";
+    }
+    case StoreRecord::kDecision: {
+      if (value.size() == 8) return "epoch " + std::to_string(load_le<uint64_t>(value.data()));
+      const Result<Decision> decision = decode_decision(value);
+      if (!decision.is_ok()) return "";
+      return "transaction " + decision->transaction.to_string() + (decision->is_commit() ? " committed" : " aborted") +
+             " at epoch " + std::to_string(decision->epoch.value);
+    }
+    case StoreRecord::kSpace: {
+      const Result<SpaceUse> use = decode_space(value);
+      if (!use.is_ok()) return "";
+      return std::to_string(use->records) + " records, " + std::to_string(use->index_bytes) + " bytes in the index, " +
+             std::to_string(use->value_bytes) + " bytes of values, " + std::to_string(use->block_bytes) +
+             " bytes in blocks";
+    }
+    default: return "";
+  }
 }
 
 StoredRecord take_apart(ByteView key, ByteView value) {

@@ -13,10 +13,12 @@
 #include "container_state.h"
 #include "key_codec.h"
 #include "lookup.h"
+#include "object_punches.h"
 #include "runtime/cancellation.h"
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
 #include "scrubber.h"
+#include "value_reader.h"
 #include "value_writer.h"
 #include "vos/store.h"
 
@@ -86,14 +88,21 @@ class TargetStore final : public Store {
   struct Change {
     enum class Kind : uint8_t { kPunchObject, kPunchDkey, kPunchAkey, kUpdate };
     Kind kind = Kind::kUpdate;
-    Bytes object;                        // Prefixes; those below the kind's level are empty.
-    Bytes dkey;
-    Bytes akey;
+    Bytes prefix;  // Of what changes; the others are parts of it. Empty below the kind's level.
+    ByteView object;
+    ByteView dkey;
+    ByteView akey;
     uint32_t conditions = 0;
     ValueKind value_kind = ValueKind::kSingle;
     uint64_t record_size = 0;
     std::vector<PreparedValue> values;
-    bool follows_punch = false;          // An operation before it in the call punches what was there.
+    bool follows_punch = false;  // An operation before it in the call punches what was there.
+
+    Change(Kind the_kind, uint32_t container, const ObjectWrite& write, const Bytes* the_akey);
+    Change(Change&&) = default;
+    Change& operator=(Change&&) = default;
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
   };
 
   Result<ContainerRef> find_container(Uuid container) const;
@@ -101,6 +110,21 @@ class TargetStore final : public Store {
     return epoch == kEpochMax ? MUTATION("read_doesnt_fix_its_epoch", container.newest_readable(), kEpochGivenMax)
                               : epoch;
   }
+
+  // object_fetch.cc
+  //
+  // What a plain read finds without suspending, because all of the index that it needs is in memory; `later` is what is
+  // left to be read from blocks. False for whatever is out of the ordinary, faults included: then fetch_in_full() has
+  // the answer. `fetches` were checked.
+  bool fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
+                     const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
+                     std::vector<BlockRead>& later);
+  Task<Status> read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
+                          std::vector<FetchedAkey>* all);
+  // Arguments stay until the task ends.
+  Task<Result<std::vector<FetchedAkey>>> fetch_in_full(const ContainerRef* container, ObjectId object,
+                                                       const Bytes* dkey, const std::vector<AkeyFetch>* akeys,
+                                                       uint32_t conditions, Epoch epoch, ReadIntent intent);
 
   // write_path.cc
   Status check_write(const ObjectWrite& write) const;
@@ -113,6 +137,8 @@ class TargetStore final : public Store {
   template <typename Visit>
   static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
+  // Whether check_shape() would find nothing to do, by one look at what is in memory. False: it must be asked.
+  bool keeps_shape(const ContainerState& container, const Change& change);
   Task<Result<bool>> check_shape(const ContainerState& container, const Change& change, Epoch epoch);
   struct ShapesSeen {
     bool same_is_there = false;  // Something that a reader sees has the shape of the change: nothing more to look at.
@@ -222,6 +248,9 @@ class TargetStore final : public Store {
   bool is_closed_ = false;
   AggregationPolicy policy_;
   uint64_t foreground_calls_ = 0;
+  ObjectPunches object_punches_;
+  Bytes key_;  // Of what doesn't suspend while it uses them, for their memory.
+  ExtentSet extents_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };

@@ -2,7 +2,6 @@
 // each time.
 #include <algorithm>
 
-#include "runtime/random.h"
 #include "transaction_under_test.h"
 
 namespace aeon::vos {
@@ -17,12 +16,7 @@ constexpr size_t kInlineCount = 6;  // Together more than one piece of an intent
 enum class Plan : uint8_t { kCommit, kAbort, kCommitAlone, kLeave };
 Plan plan_of(int round) { return static_cast<Plan>(round % 4); }
 
-Bytes payload(int round, size_t size) {
-  Random random(static_cast<uint64_t>(round) + 1);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
+Bytes payload(int round, size_t size) { return random_bytes(static_cast<uint64_t>(round) + 1, size); }
 Bytes inline_payload(int round) { return payload(round, 2000); }
 Bytes large_payload(int round) { return payload(round, 9'000 + 1'000 * static_cast<size_t>(round)); }
 ByteCount blocks_of_large(int round) { return round_up(large_payload(round).size(), media::kBlockSize); }
@@ -149,88 +143,61 @@ void check(TestStore& target, const Progress& progress) {
 
 // Answers whether the workload ended before the crash.
 bool crash_at(uint64_t write, uint64_t seed) {
-  SCOPED_TRACE("stopped at write " + std::to_string(write));
   TestStore target(seed, SimDiskOptions{});
   Progress progress;
-  target.disk().stop_at_write(write);
-  const auto ended = target.scheduler().run_until_crash(target.process().executor(),
-                                                        workload(target.store(), target.container(), progress));
-  target.disk().never_stop();
-  if (ended.has_value()) {
-    EXPECT_TRUE(ended->is_ok()) << ended->to_string();
-    target.crash();
-  } else {
-    target.process().start();
-  }
+  const bool has_ended = target.crash_at_write(write, workload(target.store(), target.container(), progress));
   const Status opened = target.try_open();
   EXPECT_TRUE(opened.is_ok()) << opened.to_string();
   if (!opened.is_ok()) return true;
   check(target, progress);
   target.reopen();
   EXPECT_TRUE(undecided(target).empty());
-  return ended.has_value();
+  return has_ended;
 }
 
 TEST(TransactionCrash, WhatWasPreparedCanBeDecidedAndWhatWasDecidedStays) {
-  for (uint64_t write = 1; !::testing::Test::HasFailure(); ++write) {
-    if (crash_at(write, 2000 + write)) {
-      EXPECT_GT(write, 30u);  // The workload is worth it.
-      break;
+  crash_at_each_write(30, [](uint64_t write) { return crash_at(write, 2000 + write); });
+}
+
+Task<Status> decide(Store& store, Uuid container, std::vector<TransactionId> all) {
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 2 == 0) {
+      CO_TRY(co_await store.commit_prepared(container, all[i]));
+    } else {
+      CO_TRY(co_await store.abort_prepared(container, all[i]));
     }
   }
+  co_return ok();
 }
 
 // The same while the undecided ones are decided: what a crash cuts short is decided again.
-TEST(TransactionCrash, DecidingAgainAfterACrashEndsTheSame) {
-  for (uint64_t write = 1; !::testing::Test::HasFailure(); ++write) {
-    SCOPED_TRACE("stopped at write " + std::to_string(write));
-    TestStore target(3000 + write, SimDiskOptions{});
-    std::vector<TransactionId> ids;
-    for (int round = 0; round < 4; ++round) {
-      const Bytes small = inline_payload(round);
-      const Bytes large = large_payload(round);
-      Transaction transaction = transaction_of(round, small, large);
-      transaction.id.epoch = target.store().next_epoch();
-      ids.push_back(transaction.id);
-      ASSERT_TRUE(target.run(target.store().prepare(target.container(), transaction, {})).is_ok());
-    }
-    target.reopen();
-    const auto decide = [](Store& store, Uuid container, std::vector<TransactionId> all) -> Task<Status> {
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (i % 2 == 0) {
-          CO_TRY(co_await store.commit_prepared(container, all[i]));
-        } else {
-          CO_TRY(co_await store.abort_prepared(container, all[i]));
-        }
-      }
-      co_return ok();
-    };
-    target.disk().stop_at_write(write);
-    const auto ended = target.scheduler().run_until_crash(target.process().executor(),
-                                                          decide(target.store(), target.container(), ids));
-    target.disk().never_stop();
-    if (ended.has_value()) {
-      EXPECT_TRUE(ended->is_ok()) << ended->to_string();
-      target.crash();
-    } else {
-      target.process().start();
-    }
-    target.open();
-    const Status again = target.run(decide(target.store(), target.container(), ids));
-    EXPECT_TRUE(again.is_ok()) << again.to_string();
-    ByteCount used = 0;
-    for (int round = 0; round < 4; ++round) {
-      EXPECT_EQ(state_of(target, round), round % 2 == 0 ? 1 : 0);
-      if (round % 2 == 0) used += blocks_of_large(round);
-    }
-    EXPECT_EQ(target.store().media().space().blocks_used, used);
-    EXPECT_TRUE(undecided(target).empty());
-    if (ended.has_value()) {
-      EXPECT_GT(write, 4u);
-      break;
-    }
+bool crash_deciding_at(uint64_t write) {
+  TestStore target(3000 + write, SimDiskOptions{});
+  std::vector<TransactionId> ids;
+  for (int round = 0; round < 4; ++round) {
+    const Bytes small = inline_payload(round);
+    const Bytes large = large_payload(round);
+    Transaction transaction = transaction_of(round, small, large);
+    transaction.id.epoch = target.store().next_epoch();
+    ids.push_back(transaction.id);
+    EXPECT_TRUE(target.run(target.store().prepare(target.container(), transaction, {})).is_ok());
   }
+  target.reopen();
+  const bool has_ended = target.crash_at_write(write, decide(target.store(), target.container(), ids));
+  target.open();
+  const Status again = target.run(decide(target.store(), target.container(), ids));
+  EXPECT_TRUE(again.is_ok()) << again.to_string();
+  ByteCount used = 0;
+  for (int round = 0; round < 4; ++round) {
+    EXPECT_EQ(state_of(target, round), round % 2 == 0 ? 1 : 0);
+    if (round % 2 == 0) used += blocks_of_large(round);
+  }
+  EXPECT_EQ(target.store().media().space().blocks_used, used);
+  EXPECT_TRUE(undecided(target).empty());
+  return has_ended;
 }
+
+TEST(TransactionCrash, DecidingAgainAfterACrashEndsTheSame) { crash_at_each_write(4, crash_deciding_at); }
 
 }  // namespace
 }  // namespace aeon::vos

@@ -341,6 +341,7 @@ Task<Code> prepare_during_a_read(Store& store, World& world, Uuid container, Tra
 TEST_F(TransactionTest, PrepareComesTooLateForAReadInProgress) {
   TestStore slow(1, SimDiskOptions{});
   ASSERT_TRUE(slow.put(kObject, text("d"), text("large"), large_).is_ok());
+  ASSERT_TRUE(slow.run(slow.store().media().checkpoint()).is_ok());  // Now it is read from the disk.
   Transaction transaction;
   transaction.id = {.uuid = Uuid::from_random(1, 1), .epoch = slow.store().next_epoch()};
   transaction.writes.push_back(value_write(kObject, text("d"), text("a"), value_));
@@ -401,14 +402,14 @@ TEST_F(TransactionTest, RemembersTheNewestDecisionsAndFencesOffOlderOnes) {
 }
 
 TEST_F(TransactionTest, KeepsManyInlineValuesInOnePrepare) {
-  const Bytes inline_value(4000, std::byte{3});
-  for (const size_t count : {300u, 600u}) {  // The log of 4 MiB takes records of 2.
+  const Bytes inline_value(2000, std::byte{3});
+  for (const size_t count : {600u, 1200u}) {  // The log of 4 MiB takes records of 2.
     TestTransaction transaction(target, count);
     for (size_t i = 0; i < count; ++i) {
       transaction.write(value_write(kObject, text("d" + std::to_string(i)), text("a"), inline_value));
     }
     const Status prepared = transaction.prepare();
-    if (count == 600) {
+    if (count == 1200) {
       EXPECT_CODE(Code::kTooBig, prepared);
       EXPECT_TRUE(undecided(target).empty());
       continue;

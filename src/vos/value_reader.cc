@@ -89,14 +89,16 @@ Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, 
     const MutableBytes place = destination.contiguous(offset, to - from);
     const bool is_direct = begin == from && end == to && !place.empty() && (to - from) % media::kBlockSize == 0 &&
                            reinterpret_cast<uintptr_t>(place.data()) % media::kBlockSize == 0;
-    if (is_direct) {
-      CO_TRY(co_await read_blocks(media, record.blocks, begin, place));
-      data = place;
+    if (!is_direct) buffer = DiskBuffer(end - begin);
+    const MutableBytes into = is_direct ? place : buffer.bytes();
+    if (record.blocks.size() == 1) {  // Nearly always.
+      const media::BlockRange part{.first = record.blocks[0].first + begin / media::kBlockSize,
+                                   .count = into.size() / media::kBlockSize};
+      CO_TRY(co_await media.read_blocks(part, into));
     } else {
-      buffer = DiskBuffer(end - begin);
-      CO_TRY(co_await read_blocks(media, record.blocks, begin, buffer.bytes()));
-      data = buffer.bytes().first(end - begin);
+      CO_TRY(co_await read_blocks(media, record.blocks, begin, into));
     }
+    data = into.first(end - begin);
   }
   CO_TRY(verify(record, begin, data));
 

@@ -24,6 +24,16 @@ class Destination {
   uint64_t size_ = 0;
 };
 
+// A read_value() to be made, of an akey's fetch and one of its segments, by index.
+struct BlockRead {
+  size_t akey = 0;
+  size_t segment = 0;
+  ValueRecord record;  // In blocks.
+  uint64_t from = 0;
+  uint64_t to = 0;
+  uint64_t offset = 0;
+};
+
 // Puts bytes [from, to) of the record's value at `offset` of the destination and appends their checksums, one for each
 // kChecksumChunk from `from` on. Every stored chunk that is touched is verified: kCorrupt if it isn't what was
 // written; the message says which bytes, the caller adds whose. Suspends to read blocks, which a BlockPin must keep.

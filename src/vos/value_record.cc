@@ -121,6 +121,36 @@ Result<ValueShape> decode_value_shape(ByteView encoded) {
   return read_shape(reader);
 }
 
+Bytes encode_inline_value(const InlineValue& value) {
+  Bytes out;
+  out.reserve(32 + value.bytes.size());
+  out.push_back(kFormatVersion);
+  out.push_back(static_cast<std::byte>(value.shape.kind));
+  append_varint(out, value.shape.record_size);
+  append_varint(out, value.shape.count);
+  out.push_back(static_cast<std::byte>(Place::kInline));
+  out.resize(out.size() + 4);
+  store_le(out.data() + out.size() - 4, value.checksum);
+  out.insert(out.end(), value.bytes.begin(), value.bytes.end());
+  return out;
+}
+
+std::optional<InlineValue> decode_inline_value(ByteView encoded) {
+  Reader reader(encoded);
+  const Result<ValueShape> shape = read_shape(reader);
+  if (!shape || shape->is_punch()) return std::nullopt;
+  InlineValue value;
+  value.shape = *shape;
+  const uint64_t size = shape->kind == ValueRecord::Kind::kSingle ? shape->count : shape->record_size * shape->count;
+  std::byte place{};
+  const bool is_right = size <= kChecksumChunk && reader.byte(place) &&
+                        place == static_cast<std::byte>(Place::kInline) && reader.u32(value.checksum) &&
+                        reader.left().size() == size;
+  if (!is_right) return std::nullopt;
+  value.bytes = reader.left();
+  return value;
+}
+
 Result<ValueRecord> decode_value(ByteView encoded) {
   Reader reader(encoded);
   TRY_ASSIGN(const ValueShape shape, read_shape(reader));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -45,6 +46,16 @@ struct ValueShape {
   bool is_punch() const { return kind == ValueRecord::Kind::kSinglePunch || kind == ValueRecord::Kind::kExtentPunch; }
 };
 Result<ValueShape> decode_value_shape(ByteView encoded);
+
+// The usual small value: bytes in the record, of one chunk. Nothing for any other, damaged ones included:
+// decode_value() says what those are.
+struct InlineValue {
+  ValueShape shape;
+  uint32_t checksum = 0;
+  ByteView bytes;
+};
+std::optional<InlineValue> decode_inline_value(ByteView encoded);
+Bytes encode_inline_value(const InlineValue& value);
 
 inline uint64_t chunk_count(ByteCount bytes) { return (bytes + kChecksumChunk - 1) / kChecksumChunk; }
 

@@ -60,6 +60,14 @@ TEST(ValueRecordProperty, ComesBackWholeAndIsNothingWhenCut) {
         ASSERT_TRUE(shape->kind == record.kind && shape->record_size == record.record_size &&
                     shape->count == record.count);
 
+        const std::optional<InlineValue> at_once = decode_inline_value(encoded);
+        ASSERT_EQ(at_once.has_value(), !record.is_punch() && record.blocks.empty());
+        if (at_once.has_value()) {
+          ASSERT_EQ(at_once->checksum, record.checksums.front());
+          ASSERT_TRUE(equal_bytes(at_once->bytes, record.inline_bytes));
+          ASSERT_TRUE(equal_bytes(encode_inline_value(*at_once), encoded));
+        }
+
         for (size_t size = 0; size < encoded.size(); ++size) {
           ASSERT_EQ(decode_value(ByteView(encoded).first(size)).code(), Code::kCorrupt);
         }

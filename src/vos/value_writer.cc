@@ -122,7 +122,37 @@ Task<Status> write_piece(media::KeyBlockStore& media, const std::vector<media::B
 
 uint64_t blocks_for(uint64_t bytes) { return (bytes + media::kBlockSize - 1) / media::kBlockSize; }
 
+void carry_piece(Reservation& reservation, const std::vector<media::BlockRange>& blocks, const Source& source,
+                 uint64_t offset, uint64_t bytes) {
+  for (const media::BlockRange& range : blocks) {
+    const uint64_t here = std::min(range.count * media::kBlockSize, bytes);
+    const ByteView data = source.contiguous(offset, here);
+    if (!data.empty()) {
+      reservation.carry(range, data);
+    } else {
+      Bytes joined(here);
+      source.copy(offset, joined);
+      reservation.carry(range, std::move(joined));
+    }
+    offset += here;
+    bytes -= here;
+  }
+}
+
 }  // namespace
+
+void Reservation::adopt_into(media::Batch& batch) const {
+  auto next = carried_.begin();
+  for (media::BlockRange left : ranges_) {
+    const uint64_t end = left.first + left.count;
+    for (; next != carried_.end() && next->range.first >= left.first && next->range.first < end; ++next) {
+      if (next->range.first != left.first) batch.adopt({.first = left.first, .count = next->range.first - left.first});
+      batch.adopt(next->range, next->content.empty() ? ByteView(next->owned) : next->content);
+      left.first = next->range.first + next->range.count;
+    }
+    if (left.first != end) batch.adopt({.first = left.first, .count = end - left.first});
+  }
+}
 
 Status check_update(const AkeyUpdate& update) {
   uint64_t bytes = 0;
@@ -166,6 +196,31 @@ Status check_update(const AkeyUpdate& update) {
                std::to_string(update.checksums.size()));
   }
   return ok();
+}
+
+bool prepare_at_once(const AkeyUpdate& update, std::vector<PreparedValue>& prepared) {
+  constexpr uint64_t kSizeMax = kKiB;
+  const bool is_extent = update.kind == ValueKind::kArray;
+  const bool is_one_piece = update.data.size() == 1 && (!is_extent || update.recxs.size() == 1);
+  if (!is_one_piece || update.record_size == 0) return false;
+  const ByteView data = update.data.front();
+  if (data.empty() || data.size() > kSizeMax) return false;
+  InlineValue value;
+  value.shape.kind = is_extent ? ValueRecord::Kind::kExtent : ValueRecord::Kind::kSingle;
+  value.shape.record_size = update.record_size;
+  value.shape.count = is_extent ? update.recxs.front().count : data.size();
+  value.bytes = data;
+  value.checksum = crc32c(data);
+  if (!update.checksums.empty() && update.checksums.front() != value.checksum) return false;
+  PreparedValue& ready = prepared.emplace_back();
+  ready.is_extent = is_extent;
+  if (is_extent) {
+    ready.start = update.recxs.front().index;
+    ready.count = update.recxs.front().count;
+  }
+  ready.bytes = data.size();
+  ready.value = encode_inline_value(value);
+  return true;
 }
 
 Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& media, const AkeyUpdate& update,
@@ -261,7 +316,11 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
       } else {
         record.inline_bytes = {};
         record.blocks = take_blocks(blocks, blocks_for(bytes));
-        CO_TRY(co_await write_piece(media, record.blocks, source, run.offset + at, bytes));
+        if (reservation.carries(bytes)) {
+          carry_piece(reservation, record.blocks, source, run.offset + at, bytes);
+        } else {
+          CO_TRY(co_await write_piece(media, record.blocks, source, run.offset + at, bytes));
+        }
       }
       value.bytes = bytes;
       value.block_bytes = record.blocks.empty() ? 0 : blocks_for(bytes) * media::kBlockSize;

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "key_codec.h"
+#include "space_accounting.h"
 #include "stored_record.h"
 #include "vos/inspector.h"
 
@@ -47,6 +48,7 @@ struct Inspector::Verification {
   VerifyCounts counts;
   BlockOwners owners;
   std::map<uint32_t, Uuid> containers;
+  std::map<uint32_t, SpaceUse> space;  // Of the records of each container.
   bool is_complete = true;  // All pages could be read and all records understood.
   bool is_allocator_known = false;
 
@@ -73,6 +75,21 @@ struct Inspector::Verification {
   static Status shared(uint64_t block) {
     return Status(Code::kCorrupt, "block " + std::to_string(block) + " belongs to something else too");
   }
+  // Counters of a store that lost records can't be right.
+  void compare_space(const std::vector<StoredContainer>& stored) {
+    if (!is_complete) return;
+    for (const StoredContainer& container : stored) {
+      if (!container.counters.has_value() || *container.counters == space[container.number]) continue;
+      store_damage("space of container number " + std::to_string(container.number),
+                   Status(Code::kCorrupt, "the counters say " + text_of(*container.counters) + ", and there are " +
+                                              text_of(space[container.number])));
+    }
+  }
+  static std::string text_of(const SpaceUse& use) {
+    return std::to_string(use.records) + " records with " + std::to_string(use.index_bytes) +
+           " bytes in the index and " + std::to_string(use.block_bytes) + " in blocks, for values of " +
+           std::to_string(use.value_bytes);
+  }
   bool goes_on() const { return !listener.on_progress || listener.on_progress(counts); }
 };
 
@@ -94,7 +111,9 @@ Task<Result<VerifyCounts>> Inspector::verify(VerifyListener listener) {
     if (place.what == DamagedPlace::What::kStore) verification.damage(place);  // Pages come by themselves.
   }
   co_await verify_structure(&verification);
+  co_await verify_intents(&verification, &(*overview).containers);
   const bool is_finished = co_await verify_records(&verification);
+  if (is_finished) verification.compare_space((*overview).containers);
   if (!is_finished) co_return Status(Code::kCanceled, "not all of the store was looked at");
   if (verification.is_allocator_known && verification.is_complete && verification.counts.damage == 0) {
     const uint64_t all = media_->data_end() - media_->data_first();
@@ -134,6 +153,46 @@ Task<void> Inspector::verify_structure(Verification* verification) {
   }
 }
 
+// What prepared transactions will put has its blocks already.
+Task<void> Inspector::verify_intents(Verification* verification, const std::vector<StoredContainer>* containers) {
+  for (size_t i = 0; i < containers->size(); ++i) {
+    const StoredContainer* const container = &(*containers)[i];
+    for (size_t j = 0; j < container->undecided.size(); ++j) {
+      const StoredIntent* const intent = &container->undecided[j];
+      const std::string name = "prepared transaction " + intent->transaction.to_string();
+      if (!intent->status.is_ok()) {
+        verification->is_complete = false;
+        verification->store_damage(name + " of container number " + std::to_string(container->number), intent->status);
+      }
+      for (size_t k = 0; k < intent->records.size(); ++k) {
+        const StoredRecord* const record = &intent->records[k];
+        DamagedPlace place = place_of(*record);
+        place.place = name + (place.place.empty() ? "" : ", ") + place.place;
+        if (!record->status.is_ok()) {
+          verification->is_complete = false;
+          verification->damage(place);
+        }
+        co_await verify_value(verification, record, place);
+      }
+    }
+  }
+}
+
+// Its blocks are of nothing else, and its bytes are what was written.
+Task<void> Inspector::verify_value(Verification* verification, const StoredRecord* record, DamagedPlace place) {
+  for (const media::BlockRange& range : record->blocks) {
+    const std::optional<uint64_t> taken = verification->owners.add(range);
+    if (!taken.has_value()) continue;
+    place.status = Verification::shared(*taken);
+    verification->damage(place);
+  }
+  if (!record->has_value() || !record->status.is_ok()) co_return;
+  ++verification->counts.values;
+  place.status = co_await check(*record, nullptr);
+  if (!place.status.is_ok()) verification->damage(place);
+  for (const media::BlockRange& range : record->blocks) verification->counts.bytes += range.count * media::kBlockSize;
+}
+
 // False if the listener has seen enough.
 Task<bool> Inspector::verify_records(Verification* verification) {
   media::Inspector::EntryWalk walk(*media_, container_prefix(kStoreNumber + 1));
@@ -152,20 +211,10 @@ Task<bool> Inspector::verify_records(Verification* verification) {
       verification->is_complete = false;
       verification->damage(place);
     }
-    for (const media::BlockRange& range : record.blocks) {
-      const std::optional<uint64_t> taken = verification->owners.add(range);
-      if (!taken.has_value()) continue;
-      place.status = Verification::shared(*taken);
-      verification->damage(place);
+    if (const auto key = decode_record_key(walk.key()); key.is_ok()) {
+      verification->space[key->container] += space_of_record(*key, walk.key(), walk.value());
     }
-    if (record.has_value() && record.status.is_ok()) {
-      ++verification->counts.values;
-      place.status = co_await check(record, nullptr);
-      if (!place.status.is_ok()) verification->damage(place);
-      for (const media::BlockRange& range : record.blocks) {
-        verification->counts.bytes += range.count * media::kBlockSize;
-      }
-    }
+    co_await verify_value(verification, &record, place);
     if (!verification->goes_on()) co_return false;
   }
 }

@@ -40,7 +40,8 @@ Status TargetStore::check_write(const ObjectWrite& write) const {
         if ((akey.conditions & ~uint32_t{kAkeyInsert | kAkeyUpdate}) != 0) {
           return invalid("an akey's update has conditions that don't go with it");
         }
-        TRY(check_update(akey).within("akey " + printable_key(akey.akey)));
+        const Status checked = check_update(akey);
+        if (!checked.is_ok()) return checked.within("akey " + printable_key(akey.akey));
       }
       break;
     case ObjectWrite::Kind::kPunchAkeys:
@@ -61,41 +62,55 @@ Status TargetStore::check_writes(const std::vector<ObjectWrite>& writes, Epoch e
   return ok();
 }
 
+TargetStore::Change::Change(Kind the_kind, uint32_t container, const ObjectWrite& write, const Bytes* the_akey)
+    : kind(the_kind), conditions(write.conditions) {
+  const size_t akey_size = the_akey == nullptr ? 0 : the_akey->size();
+  prefix.reserve(kObjectPrefixSize + write.dkey.size() + akey_size + 48);
+  append_object_prefix(prefix, container, write.object);
+  size_t dkey_size = 0;
+  if (kind != Kind::kPunchObject) {
+    append_key_prefix(prefix, dkey_order(write.object), write.dkey);
+    dkey_size = prefix.size();
+  }
+  if (the_akey != nullptr) append_key_prefix(prefix, akey_order(write.object), *the_akey);
+  const ByteView all = prefix;
+  object = all.first(kObjectPrefixSize);
+  dkey = all.first(dkey_size);
+  if (the_akey != nullptr) akey = all;
+}
+
 Task<Status> TargetStore::make_changes(uint32_t container, const std::vector<ObjectWrite>& writes,
                                        std::vector<Change>& changes, Reservation& reservation) {
+  size_t count = 0;
   for (const ObjectWrite& write : writes) {
-    Change change;
-    change.conditions = write.conditions;
-    change.object = object_prefix(container, write.object);
-    if (write.kind != ObjectWrite::Kind::kPunchObject) {
-      change.dkey = key_prefix(change.object, dkey_order(write.object), write.dkey);
-    }
-    const KeyOrder order = akey_order(write.object);
+    const bool is_of_akeys = write.kind == ObjectWrite::Kind::kUpdate || write.kind == ObjectWrite::Kind::kPunchAkeys;
+    count += is_of_akeys ? write.akeys.size() + write.punched_akeys.size() : 1;
+  }
+  changes.reserve(count);
+  for (const ObjectWrite& write : writes) {
     switch (write.kind) {
       case ObjectWrite::Kind::kPunchObject:
-        change.kind = Change::Kind::kPunchObject;
-        changes.push_back(std::move(change));
+        changes.emplace_back(Change::Kind::kPunchObject, container, write, nullptr);
         break;
       case ObjectWrite::Kind::kPunchDkey:
-        change.kind = Change::Kind::kPunchDkey;
-        changes.push_back(std::move(change));
+        changes.emplace_back(Change::Kind::kPunchDkey, container, write, nullptr);
         break;
       case ObjectWrite::Kind::kPunchAkeys:
-        change.kind = Change::Kind::kPunchAkey;
         for (const Bytes& akey : write.punched_akeys) {
-          change.akey = key_prefix(change.dkey, order, akey);
-          changes.push_back(change);
+          changes.emplace_back(Change::Kind::kPunchAkey, container, write, &akey);
         }
         break;
       case ObjectWrite::Kind::kUpdate:
         for (const AkeyUpdate& update : write.akeys) {
-          change.akey = key_prefix(change.dkey, order, update.akey);
-          change.conditions = write.conditions | update.conditions;
+          std::vector<PreparedValue> values;
+          if (!prepare_at_once(update, values)) {
+            CO_TRY_ASSIGN(values, co_await prepare_values(*media_, update, reservation));
+          }
+          Change& change = changes.emplace_back(Change::Kind::kUpdate, container, write, &update.akey);
+          change.conditions |= update.conditions;
           change.value_kind = update.kind;
           change.record_size = update.record_size;
-          CO_TRY_ASSIGN(std::vector<PreparedValue> values, co_await prepare_values(*media_, update, reservation));
-          changes.push_back(change);
-          changes.back().values = std::move(values);
+          change.values = std::move(values);
         }
         break;
     }
@@ -164,6 +179,23 @@ Task<Status> TargetStore::check_conditions(const ContainerState& container, cons
   co_return ok();
 }
 
+bool TargetStore::keeps_shape(const ContainerState& container, const Change& change) {
+  if (change.kind != Change::Kind::kUpdate) return true;
+  if (container.base != nullptr) return false;
+  const bool is_single = change.value_kind == ValueKind::kSingle;
+  key_.assign(change.akey.begin(), change.akey.end());
+  key_.push_back(kPunchTag);  // The mark, or the first of all its records.
+  media::Cursor cursor(*media_);
+  if (!cursor.seek_now(key_)) return false;
+  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) return true;
+  const std::byte tag = cursor.key()[change.akey.size()];
+  if (is_single) return tag == kSingleTag;
+  if (tag != kExtentTag) return false;
+  if (change.record_size == 0) return true;
+  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  return shape.is_ok() && shape->record_size == change.record_size;
+}
+
 // An akey has one shape at a time: a single value, or an array of records of one size. It may change once everything
 // of the old shape is punched. From then on a mark says that the akey holds several; without it, the first record tells
 // the shape of all, and one seek is enough. Answers whether the mark is due. In a clone the first record speaks only
@@ -183,7 +215,7 @@ Task<Result<bool>> TargetStore::check_shape(const ContainerState& container, con
   if (!base_matters && !holds_any) co_return false;
   if (!base_matters && !equal_bytes(cursor.key(), mark)) {
     if (cursor.key()[change.akey.size()] == kPunchTag) {
-      Bytes first = change.akey;
+      Bytes first = to_bytes(change.akey);
       first.push_back(kSingleTag);
       CO_TRY(co_await cursor.seek(first));
     }
@@ -210,7 +242,7 @@ Task<Result<bool>> TargetStore::check_shape(const ContainerState& container, con
   const bool mark_is_due = seen.other;
   Bytes akey;
   for (size_t layer = 0; base_matters && !seen.same_is_there && lookup.descend(layer, floor);) {
-    if (akey.empty()) akey = change.akey;
+    if (akey.empty()) akey = to_bytes(change.akey);
     lookup.move_key(akey, layer);
     CO_TRY(co_await look_at_shapes(akey, change, epoch, lookup.layer(layer).through, floor, seen));
   }
@@ -288,10 +320,10 @@ TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, E
 
 // Where the newest change of an object is looked up: one small record for each object and epoch.
 void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, media::Batch& batch) {
-  const Bytes* before = nullptr;
+  ByteView before;
   for (const Change& change : changes) {
-    if (before == nullptr || *before != change.object) batch.put(stamp_key(change.object, epoch), {});
-    before = &change.object;
+    if (!equal_bytes(before, change.object)) batch.put(stamp_key(change.object, epoch), {});
+    before = change.object;
   }
 }
 
@@ -306,7 +338,7 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
   CO_TRY(check_writes(writes, epoch));
   ++foreground_calls_;
 
-  Reservation reservation(*media_);
+  Reservation reservation(*media_, durability == Durability::kSync ? kCarriedSizeSync : kCarriedSizeFlush);
   std::vector<Change> changes;
   CO_TRY(co_await make_changes(container->number, writes, changes, reservation));
 
@@ -337,7 +369,8 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     const bool is_new_epoch = is_clocked || epoch > clock_.last();
     media::Batch batch;
     for (const Change& change : changes) {
-      CO_TRY(co_await check_conditions(*container, change, epoch));
+      if (change.conditions != 0) CO_TRY(co_await check_conditions(*container, change, epoch));
+      if (keeps_shape(*container, change)) continue;
       CO_TRY_ASSIGN(const bool mark_is_due, co_await check_shape(*container, change, epoch));
       if (mark_is_due) batch.put(several_shapes_key(change.akey), {});
     }
@@ -361,6 +394,12 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
+    for (const Change& change : changes) {
+      const bool is_known = change.kind == Change::Kind::kPunchObject;
+      if (MUTATION("known_punch_outlives_a_newer_one", is_known, false)) {
+        object_punches_.forget(container->number, object_of(change.object));
+      }
+    }
     reservation.adopted();
     note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);

@@ -1,4 +1,4 @@
-// What write_path.cc and transaction.cc share.
+// What write_path.cc and the files of transactions share.
 #pragma once
 
 #include "base/mutation.h"
@@ -17,9 +17,7 @@ Version TargetStore::visit_records(const std::vector<Change>& changes, Version f
   Bytes key;
   for (const Change& change : changes) {
     if (change.kind != Change::Kind::kUpdate) {
-      key = change.kind == Change::Kind::kPunchObject ? change.object
-            : change.kind == Change::Kind::kPunchDkey ? change.dkey
-                                                      : change.akey;
+      key.assign(change.prefix.begin(), change.prefix.end());
       key.push_back(kPunchTag);
       append_version(key, version);
       visit(key, static_cast<const PreparedValue*>(nullptr));

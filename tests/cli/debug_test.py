@@ -108,6 +108,11 @@ class Whole(DebugTest):
         self.assertEqual(len(container["snapshots"]), 1)
         self.assertEqual(container["space"]["values"], 3)
         self.assertEqual(container["space"]["block_bytes"], 25 * BLOCK)
+        counters = container["counters"]
+        self.assertEqual(counters["records"], container["space"]["values"] + container["space"]["punches"])
+        for what in ["value_bytes", "block_bytes"]:
+            self.assertEqual(counters[what], container["space"][what])
+        self.assertEqual((container["undecided"], container["decisions"]), ([], []))
         self.assertEqual(container["space"]["inline_bytes"], len("old") + len("new"))
         for name in ("c", uuid, str(container["number"])):
             self.assertEqual(len(self.debug("ls", name)["entries"]), 1)

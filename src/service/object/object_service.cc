@@ -19,14 +19,16 @@ vos::ReadIntent intent_of(bool in_transaction) {
 
 // How much data belongs to an update; numbers that can't be are kInvalidArgument.
 Result<ByteCount> data_size(const AkeyUpdate& update) {
-  const Status impossible(Code::kInvalidArgument, "an update's record size and counts are impossible");
+  const auto impossible = [] {
+    return Status(Code::kInvalidArgument, "an update's record size and counts are impossible");
+  };
   if (update.kind == ValueKind::kSingle) return update.record_size;
   uint64_t records = 0;
   for (const Recx& recx : update.recxs) {
-    if (__builtin_add_overflow(records, recx.count, &records)) return impossible;
+    if (__builtin_add_overflow(records, recx.count, &records)) return impossible();
   }
   ByteCount size = 0;
-  if (__builtin_mul_overflow(records, update.record_size, &size)) return impossible;
+  if (__builtin_mul_overflow(records, update.record_size, &size)) return impossible();
   return size;
 }
 
@@ -123,6 +125,7 @@ Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjec
                                                                    limits, intent_of(request.in_transaction)));
   wire::ListObjectsReply reply;
   reply.objects = std::move(page.objects);
+  reply.changed = std::move(page.changed);
   reply.next = std::move(page.next);
   co_return reply;
 }

@@ -219,7 +219,9 @@ std::optional<CrashFailure> run_crash_seed(const CrashWorkload& workload, uint64
 const std::vector<CrashWorkload>& crash_workloads() {
   static const std::vector<CrashWorkload> all = {
       {"media", "batches, blocks, checkpoints and a log that wraps, on the key and block store", make_media_subject},
-      {"vos", "updates, punches, snapshots, aggregation, discards and containers on the versioned store",
+      {"vos",
+       "updates, punches, transactions, explicit epochs, snapshots, aggregation, discards and containers on the "
+       "versioned store",
        make_vos_subject},
   };
   return all;

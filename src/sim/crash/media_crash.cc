@@ -1,5 +1,6 @@
-// Crash points of the key and block store: puts and erases, adopted and freed blocks, waits and flushes, checkpoints;
-// a small log, so that it wraps. Every batch puts its number, so that what is there says how far it got.
+// Crash points of the key and block store: puts and erases, blocks written or carried by the log, adopted and freed,
+// waits and flushes, checkpoints; a small log, so that it wraps. Every batch puts its number, so that what is there
+// says how far it got.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -283,9 +284,14 @@ class MediaSubject final : public CrashSubject {
     const BlockValue blocks{range.first, range.count, random->next()};
     DiskBuffer content(range.count * media::kBlockSize);
     fill(blocks.seed, content.bytes());
-    change->status = co_await store->write_blocks(range, content.bytes());
-    if (!change->status.is_ok()) co_return;
-    change->batch.adopt(range);
+    const bool is_carried = random->one_in(2);
+    if (is_carried) {
+      change->batch.adopt(range, content.bytes());
+    } else {
+      change->status = co_await store->write_blocks(range, content.bytes());
+      if (!change->status.is_ok()) co_return;
+      change->batch.adopt(range);
+    }
     values[key] = encode(blocks);
     change->batch.put(as_bytes(key), as_bytes(values[key]));
   }

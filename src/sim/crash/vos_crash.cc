@@ -1,19 +1,16 @@
 // Crash points of the versioned store: one to three writers, each in a container of its own, with updates and punches
-// of all levels, snapshots, discards and flushes; aggregation and checkpoints beside them; containers that come and go.
+// of all levels, snapshots, discards and flushes; some with transactions in one and two phases, some with explicit
+// epochs, commits and aborts; aggregation and checkpoints beside them; containers and clones that come and go.
 //
 // Each writer's calls are its model: what is there must be what its first n calls made, for an n that the store says
 // itself and that includes all that was promised. Over all containers, no call survives without one that had returned
 // before it began.
 #include <algorithm>
-#include <deque>
-#include <map>
-#include <optional>
-#include <tuple>
 #include <vector>
 
-#include "../scenarios/store_calls.h"
 #include "crash_subject.h"
-#include "vos/store.h"
+#include "vos/inspector.h"
+#include "vos_check.h"
 
 namespace aeon {
 
@@ -22,311 +19,7 @@ namespace {
 using vos::Durability;
 
 constexpr size_t kSnapshotsMax = 3;
-
-// A call with the moments at which what is known of it changed.
-struct TimedCall {
-  uint64_t number = 0;
-  Epoch epoch;  // Zero: it never returned.
-  std::vector<Change> changes;
-  Bytes count;
-  Moment begun = kNever;
-  Moment returned = kNever;
-  Moment promised = kNever;
-  // A discard of it began, and ended.
-  Moment discard_begun = kNever;
-  Moment discarded = kNever;
-};
-
-struct TimedSnapshot {
-  Epoch epoch;  // Zero: it isn't known.
-  Moment begun = kNever;
-  Moment made = kNever;
-  Moment destroy_begun = kNever;
-  Moment destroyed = kNever;
-
-  bool must_be_there(Moment moment) const { return made <= moment && destroy_begun > moment; }
-  bool may_be_there(Moment moment) const { return begun <= moment && destroyed > moment; }
-};
-
-struct TimedDiscard {
-  Epoch begin, end;
-  Moment begun = kNever;
-  Moment ended = kNever;
-};
-
-// A container that comes and goes: with one value of its own, and perhaps all that another had at some epoch.
-struct Guest {
-  Uuid container;
-  std::optional<size_t> base;  // Which of the owned ones it is a clone of,
-  Epoch base_epoch;  // and since when.
-  Moment create_begun = kNever;
-  Moment created = kNever;
-  Moment written = kNever;  // Durably.
-  Moment destroy_begun = kNever;
-  Moment destroyed = kNever;
-};
-
-void forget_after(Moment moment, Moment& noted) {
-  if (noted != kNever && noted > moment) noted = kNever;
-}
-
-struct OwnedContainer {
-  Uuid container;
-  uint64_t writer = 0;
-  std::deque<TimedCall> calls;
-  std::vector<TimedSnapshot> snapshots;
-  std::vector<TimedDiscard> discards;
-  uint64_t last_number = 0;
-  uint64_t kept_through = 0;  // Calls up to this may be under a snapshot or aggregated: not to be discarded.
-  uint64_t aggregating = 0;
-};
-
-struct History {
-  std::vector<OwnedContainer> owned;
-  std::vector<Guest> guests;
-
-  void crashed_at(Moment moment) {
-    for (OwnedContainer& mine : owned) {
-      while (!mine.calls.empty() && mine.calls.back().begun > moment) mine.calls.pop_back();
-      for (TimedCall& call : mine.calls) {
-        // Its epoch stays: if the call is there, it is at that one.
-        forget_after(moment, call.returned);
-        forget_after(moment, call.promised);
-        forget_after(moment, call.discard_begun);
-        forget_after(moment, call.discarded);
-      }
-      std::erase_if(mine.snapshots, [=](const TimedSnapshot& snapshot) { return snapshot.begun > moment; });
-      for (TimedSnapshot& snapshot : mine.snapshots) {
-        forget_after(moment, snapshot.made);
-        forget_after(moment, snapshot.destroy_begun);
-        forget_after(moment, snapshot.destroyed);
-      }
-      std::erase_if(mine.discards, [=](const TimedDiscard& discard) { return discard.begun > moment; });
-      for (TimedDiscard& discard : mine.discards) forget_after(moment, discard.ended);
-      mine.aggregating = 0;
-    }
-    std::erase_if(guests, [=](const Guest& guest) { return guest.create_begun > moment; });
-    for (Guest& guest : guests) {
-      forget_after(moment, guest.created);
-      forget_after(moment, guest.written);
-      forget_after(moment, guest.destroy_begun);
-      forget_after(moment, guest.destroyed);
-    }
-  }
-};
-
-// What each container was found to hold.
-struct Survivors {
-  std::vector<uint64_t> numbers;  // By container: the last call there,
-  std::vector<Epoch> epochs;  // and its epoch.
-  std::vector<std::vector<Epoch>> snapshots;
-  std::vector<bool> guests;  // Whether each is there.
-};
-
-// States that the model has worked out, since thousands of points ask for the same.
-class StateMemo {
- public:
-  const DkeyState& state(const OwnedContainer& mine, uint64_t dkey, uint64_t number, Epoch epoch, Moment moment) {
-    uint64_t discards = 0;
-    for (const TimedDiscard& discard : mine.discards) discards += discard.begun <= moment ? 1 : 0;
-    const auto [place, is_new] = states_.try_emplace({mine.writer, dkey, number, epoch, discards});
-    if (!is_new) return place->second;
-    for (const TimedCall& call : mine.calls) {
-      if (call.number > number || call.discard_begun <= moment) continue;
-      if (epoch != kEpochMax && (call.epoch == kEpochZero || call.epoch > epoch)) continue;
-      for (const Change& change : call.changes) apply_change(change, dkey, place->second);
-    }
-    return place->second;
-  }
-  void clear() { states_.clear(); }
-
- private:
-  std::map<std::tuple<uint64_t, uint64_t, uint64_t, Epoch, uint64_t>, DkeyState> states_;
-};
-
-// --- Looking at an opened store ---
-
-// What `container` holds for readers at `epoch` must be what the first calls of `mine` made, up to `number` and
-// `until`.
-Task<void> check_dkeys(vos::Store* store, Uuid container, Epoch epoch, const OwnedContainer* mine, uint64_t number,
-                       Epoch until, Moment moment, StateMemo* memo, std::string* wrong) {
-  const std::string where = until == kEpochMax   ? std::string()
-                            : epoch == kEpochMax ? std::string(" of a clone")
-                                                 : " at snapshot " + std::to_string(epoch.value);
-  std::vector<Bytes> dkeys;
-  for (uint64_t dkey = 0; dkey < kDkeyCount; ++dkey) {
-    const DkeyState& expected = memo->state(*mine, dkey, number, until, moment);
-    if (!expected.is_empty()) dkeys.push_back(dkey_name(dkey));
-    const Found found = co_await fetch_dkey(store, container, kDataObject, dkey_name(dkey), kSingleAkey, epoch);
-    if (!found.status.is_ok())
-      *wrong = found.status.to_string();
-    else if (found.state.single != expected.single || !found.state.same_array(expected))
-      *wrong = "dkey " + std::to_string(dkey) + where + " doesn't hold what the first " + std::to_string(number) +
-               " calls made";
-    if (!wrong->empty()) co_return;
-
-    std::vector<Bytes> akeys;
-    if (std::ranges::find(expected.is_present, true) != expected.is_present.end()) akeys.push_back(kArrayAkey);
-    if (!expected.single.empty()) akeys.push_back(kSingleAkey);
-    const Result<vos::KeyPage> listed =
-        co_await store->list_akeys(container, kDataObject, dkey_name(dkey), epoch, Anchor(), {});
-    if (!listed.is_ok())
-      *wrong = listed.status().to_string();
-    else if (listed->keys != akeys)
-      *wrong = "other akeys are listed than are there" + where;
-    if (!wrong->empty()) co_return;
-
-    const Result<vos::RecxPage> recxs =
-        co_await store->list_recxs(container, kDataObject, dkey_name(dkey), kArrayAkey, epoch, Anchor(), {});
-    if (!recxs.is_ok()) {
-      *wrong = recxs.status().to_string();
-      co_return;
-    }
-    std::vector<bool> is_present(kRecordCount);
-    for (const ListedRecx& listed_recx : recxs->recxs) {
-      for (uint64_t i = listed_recx.recx.index; i < listed_recx.recx.end() && i < kRecordCount; ++i) {
-        if (is_present[i]) *wrong = "a record is listed twice" + where;
-        is_present[i] = true;
-      }
-    }
-    if (is_present != expected.is_present) *wrong = "other records are listed than are there" + where;
-    if (!wrong->empty()) co_return;
-  }
-  const Result<vos::KeyPage> listed = co_await store->list_dkeys(container, kDataObject, epoch, Anchor(), {});
-  if (!listed.is_ok())
-    *wrong = listed.status().to_string();
-  else if (listed->keys != dkeys)
-    *wrong = "other dkeys are listed than are there" + where;
-  const Result<vos::ObjectPage> objects = co_await store->list_objects(container, epoch, Anchor(), {});
-  if (!objects.is_ok()) {
-    *wrong = objects.status().to_string();
-  } else {
-    const bool is_listed = std::ranges::find(objects->objects, kDataObject) != objects->objects.end();
-    if (is_listed == dkeys.empty()) *wrong = "the object is listed and empty, or there and not listed" + where;
-  }
-}
-
-// A discard that was cut off is made again, as whoever aborts a range of epochs would.
-Task<void> finish_discards(vos::Store* store, const OwnedContainer* mine, Moment moment, std::string* wrong) {
-  for (size_t i = 0; i < mine->discards.size(); ++i) {
-    const TimedDiscard discard = mine->discards[i];
-    if (discard.begun > moment || discard.ended <= moment) continue;
-    const Status status = co_await store->discard(mine->container, discard.begin, discard.end);
-    if (!status.is_ok()) *wrong = "discard again: " + status.to_string();
-  }
-}
-
-Task<void> check_snapshots(vos::Store* store, const OwnedContainer* mine, Moment moment, std::vector<Epoch>* there,
-                           std::string* wrong) {
-  const Result<vos::ContainerInfo> info = co_await store->query_container(mine->container);
-  if (!info.is_ok()) {
-    *wrong = "query_container: " + info.status().to_string();
-    co_return;
-  }
-  *there = info->snapshots;
-  size_t unknown = 0;  // Snapshots whose making was cut off.
-  for (const TimedSnapshot& snapshot : mine->snapshots) {
-    const bool is_there = std::ranges::find(info->snapshots, snapshot.epoch) != info->snapshots.end();
-    if (snapshot.epoch == kEpochZero && snapshot.may_be_there(moment)) ++unknown;
-    if (snapshot.must_be_there(moment) && !is_there) *wrong = "a snapshot is gone";
-    if (!snapshot.may_be_there(moment) && is_there) *wrong = "a snapshot is there that was destroyed, or not made yet";
-  }
-  for (const Epoch epoch : info->snapshots) {
-    if (std::ranges::find(mine->snapshots, epoch, &TimedSnapshot::epoch) != mine->snapshots.end()) continue;
-    if (unknown == 0) *wrong = "a snapshot is there that nobody made";
-    if (unknown != 0) --unknown;
-  }
-}
-
-// Which calls of a container survived, and whether that may be.
-Task<void> check_number(vos::Store* store, const OwnedContainer* mine, Moment moment, uint64_t* number, Epoch* epoch,
-                        std::string* wrong) {
-  const Found count = co_await fetch_dkey(store, mine->container, kCountObject, kNumberKey, kNumberKey, kEpochMax);
-  if (!count.status.is_ok()) {
-    *wrong = count.status.to_string();
-    co_return;
-  }
-  *number = count.state.single.empty() ? 0 : load_le<uint64_t>(count.state.single.data());
-  *epoch = count.epoch;
-  bool is_known = *number == 0;
-  for (const TimedCall& call : mine->calls) {
-    const bool is_discarded = call.discard_begun <= moment;
-    if (call.number > *number && call.promised <= moment && !is_discarded) {
-      *wrong = "call " + std::to_string(call.number) + " was promised, and " + std::to_string(*number) +
-               " is the last one there";
-    }
-    if (call.number != *number) continue;
-    is_known = call.begun <= moment && !is_discarded;
-    if (call.epoch != kEpochZero && call.epoch != count.epoch) *wrong = "a call is at another epoch than it said";
-  }
-  if (!is_known) *wrong = "the last call there is " + std::to_string(*number) + ", which wasn't made by then";
-}
-
-Task<void> check_guests(vos::Store* store, const History* history, Moment moment, StateMemo* memo,
-                        std::vector<bool>* there, std::string* wrong) {
-  const Result<std::vector<Uuid>> containers = co_await store->list_containers();
-  if (!containers.is_ok()) {
-    *wrong = containers.status().to_string();
-    co_return;
-  }
-  size_t known = history->owned.size();
-  for (size_t i = 0; i < history->guests.size(); ++i) {
-    const Guest& guest = history->guests[i];
-    const bool is_there = std::ranges::find(*containers, guest.container) != containers->end();
-    there->push_back(is_there);
-    if (is_there) ++known;
-    if (guest.created <= moment && guest.destroy_begun > moment && !is_there) *wrong = "a container is gone";
-    if ((guest.create_begun > moment || guest.destroyed <= moment) && is_there)
-      *wrong = "a destroyed container is there";
-    if (is_there && guest.base) {
-      co_await check_dkeys(store, guest.container, kEpochMax, &history->owned[*guest.base], kNever, guest.base_epoch,
-                           moment, memo, wrong);
-    }
-    if (!is_there || guest.written > moment) continue;
-    const Found found = co_await fetch_dkey(store, guest.container, kCountObject, kNumberKey, kNumberKey, kEpochMax);
-    if (!found.status.is_ok() || found.state.single.empty()) *wrong = "a container lost its value";
-  }
-  if (containers->size() != known) *wrong = "there are more containers than were made";
-}
-
-// Everything that must hold after opening what a crash at `moment` left.
-Task<void> check_store(vos::Store* store, const History* history, Moment moment, StateMemo* memo, Survivors* found,
-                       std::string* wrong) {
-  Moment newest_begin = 0;  // Of the calls that survived.
-  Moment oldest_return = kNever;  // Of those that didn't.
-  for (size_t i = 0; i < history->owned.size(); ++i) {
-    const OwnedContainer* const mine = &history->owned[i];
-    found->snapshots.emplace_back();
-    found->numbers.push_back(0);
-    found->epochs.emplace_back();
-    co_await finish_discards(store, mine, moment, wrong);
-    if (wrong->empty()) co_await check_snapshots(store, mine, moment, &found->snapshots.back(), wrong);
-    if (wrong->empty()) {
-      co_await check_number(store, mine, moment, &found->numbers.back(), &found->epochs.back(), wrong);
-    }
-    if (!wrong->empty()) co_return;
-    const uint64_t number = found->numbers.back();
-    for (const TimedCall& call : mine->calls) {
-      if (call.discard_begun <= moment) continue;
-      if (call.number <= number) newest_begin = std::max(newest_begin, call.begun);
-      if (call.number > number && call.returned <= moment) oldest_return = std::min(oldest_return, call.returned);
-    }
-    co_await check_dkeys(store, mine->container, kEpochMax, mine, number, kEpochMax, moment, memo, wrong);
-    for (size_t s = 0; s < found->snapshots.back().size() && wrong->empty(); ++s) {
-      const Epoch snapshot = found->snapshots.back()[s];
-      co_await check_dkeys(store, mine->container, snapshot, mine, number, snapshot, moment, memo, wrong);
-    }
-    if (!wrong->empty()) co_return;
-  }
-  if (oldest_return < newest_begin) *wrong = "a call survived, but not one that had returned before it began";
-  co_await check_guests(store, history, moment, memo, &found->guests, wrong);
-  if (!wrong->empty()) co_return;
-  const Result<std::vector<media::KeyBlockStore::Damage>> damage = co_await store->media().verify();
-  if (!damage.is_ok())
-    *wrong = "verify: " + damage.status().to_string();
-  else if (!damage->empty())
-    *wrong = "verify: " + damage->front().place + ": " + damage->front().status.to_string();
-}
+constexpr size_t kUndecidedMax = 2;
 
 class VosSubject final : public CrashSubject {
  public:
@@ -343,6 +36,9 @@ class VosSubject final : public CrashSubject {
       OwnedContainer mine;
       mine.container = random_.uuid();
       mine.writer = writer;
+      const uint64_t kind = random_.below(4);
+      if (kind == 0) mine.epochs = vos::EpochMode::kExplicit;
+      mine.has_transactions = kind == 1 || kind == 2;
       history_.owned.push_back(std::move(mine));
     }
   }
@@ -357,11 +53,22 @@ class VosSubject final : public CrashSubject {
     format.log_size = 256 * kKiB;
     CO_TRY(co_await media::KeyBlockStore::format(*world, *disk, format));
     CO_TRY_ASSIGN(std::unique_ptr<vos::Store> store, co_await open(world, disk));
-    for (const OwnedContainer& mine : history_.owned) CO_TRY(co_await store->create_container(mine.container));
+    for (const OwnedContainer& mine : history_.owned) {
+      vos::ContainerOptions options;
+      options.epochs = mine.epochs;
+      CO_TRY(co_await store->create_container(mine.container, options));
+    }
     co_return co_await store->close();
   }
 
   Task<void> live(World* world, SimExecutor* process, Disk* disk, CrashRecording* recording, Random random) override {
+    // Opening decides what is undecided, and may be cut off too.
+    for (OwnedContainer& mine : history_.owned) {
+      for (TimedCall* call : undecided(mine)) {
+        call->phases->is_commit = random.one_in(2);
+        call->phases->decide_begun = recording->first();
+      }
+    }
     before_ = history_;
     memo_before_.clear();
     memo_.clear();
@@ -382,7 +89,9 @@ class VosSubject final : public CrashSubject {
       blame("after opening: " + wrong);
       co_return;
     }
-    recovered(found);
+    opened_ = now();
+    recording_->note_promise();
+    history_.recovered(found, opened_);
     for (uint64_t writer = 0; writer < history_.owned.size(); ++writer) {
       world->executor.spawn(write_calls(writer, random.fork()));
     }
@@ -401,33 +110,34 @@ class VosSubject final : public CrashSubject {
     const bool is_before = moment < opened_;
     const History* const history = is_before ? &before_ : &history_;
     StateMemo* const memo = is_before ? &memo_before_ : &memo_;
+    std::string wrong;
+    if (depth != Depth::kLook) co_await inspect(disk, &wrong);
+    if (!wrong.empty()) co_return wrong;
     Result<std::unique_ptr<vos::Store>> opened = co_await open(world, disk);
     if (!opened.is_ok()) co_return "open: " + opened.status().to_string();
     vos::Store* store = &process->own(std::move(opened).value());
     Survivors found;
-    std::string wrong;
     co_await check_store(store, history, moment, memo, &found, &wrong);
     if (!wrong.empty() || depth == Depth::kLook) co_return wrong;
 
     if (depth == Depth::kEmpty) {
-      co_await empty(world, store, &wrong);
+      co_await empty(world, store, history, &wrong);
       co_return wrong;
     }
     const size_t which = random.below(history->owned.size());
     const uint64_t number = 1'000'000 + random.below(1000);
-    co_await go_on(store, &history->owned[which], moment, number, &random, &wrong);
+    co_await go_on(store, &history->owned[which], &found.held[which], moment, number, &random, &wrong);
     if (!wrong.empty()) co_return wrong;
     const Status closed = co_await store->close();
     if (!closed.is_ok()) co_return "close: " + closed.to_string();
     Result<std::unique_ptr<vos::Store>> again = co_await open(world, disk);
     if (!again.is_ok()) co_return "second open: " + again.status().to_string();
     store = &process->own(std::move(again).value());
-    const Found count =
-        co_await fetch_dkey(store, history->owned[which].container, kCountObject, kNumberKey, kNumberKey, kEpochMax);
-    const bool is_there = count.status.is_ok() && count.state.single.size() == sizeof number &&
-                          load_le<uint64_t>(count.state.single.data()) == number;
-    if (!is_there && went_on_) co_return "what was written after the crash is gone after closing and opening";
-    co_return std::string();
+    HeldCalls held;
+    co_await find_number(store, &history->owned[which], &held, &wrong);
+    if (wrong.empty() && went_on_ && held.number != number)
+      wrong = "what was written after the crash is gone after closing and opening";
+    co_return wrong;
   }
 
  private:
@@ -435,6 +145,23 @@ class VosSubject final : public CrashSubject {
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
                   co_await media::KeyBlockStore::open(*world, *disk, options_));
     co_return co_await vos::Store::open(*world, std::move(media));
+  }
+  // Who doesn't open the store finds it whole too. One superblock may be half written.
+  static Task<void> inspect(Disk* disk, std::string* wrong) {
+    Result<std::unique_ptr<vos::Inspector>> inspector = co_await vos::Inspector::open(*disk);
+    if (!inspector.is_ok()) {
+      *wrong = "inspect: " + inspector.status().to_string();
+      co_return;
+    }
+    vos::Inspector::VerifyListener listener;
+    listener.on_damage = [wrong](const vos::DamagedPlace& place) {
+      if (!place.place.starts_with("superblock")) *wrong = "inspect: " + place.to_string();
+    };
+    const Result<vos::VerifyCounts> counts = co_await (*inspector)->verify(std::move(listener));
+    if (!counts.is_ok())
+      *wrong = "inspect: " + counts.status().to_string();
+    else if (counts->unowned_blocks != 0)
+      *wrong = "inspect: " + std::to_string(counts->unowned_blocks) + " blocks belong to nothing";
   }
   void blame(std::string why) {
     if (fault_.empty()) fault_ = std::move(why);
@@ -445,41 +172,15 @@ class VosSubject final : public CrashSubject {
     blame(std::string(what) + ": " + status.to_string());
     return false;
   }
+  // Where there are transactions, others may be in the way.
+  bool note(std::string_view what, const Status& status, const OwnedContainer& mine) {
+    const bool is_refusal = status.code() == Code::kInProgress || status.code() == Code::kConflict;
+    return (is_refusal && mine.has_transactions) || note(what, status);
+  }
   Moment now() const { return recording_->now(); }
   void note_promise(Moment& moment) {
     moment = std::min(moment, now());
     recording_->note_promise();
-  }
-
-  // What was found is what there is from now on.
-  void recovered(const Survivors& found) {
-    opened_ = now();
-    recording_->note_promise();
-    for (size_t i = 0; i < history_.owned.size(); ++i) {
-      OwnedContainer& mine = history_.owned[i];
-      std::erase_if(mine.calls, [](const TimedCall& call) { return call.discard_begun != kNever; });
-      while (!mine.calls.empty() && mine.calls.back().number > found.numbers[i]) mine.calls.pop_back();
-      for (TimedCall& call : mine.calls) {
-        call.returned = std::min(call.returned, opened_);
-        call.promised = std::min(call.promised, opened_);
-        if (call.number == found.numbers[i]) call.epoch = found.epochs[i];
-      }
-      mine.discards.clear();
-      mine.snapshots.clear();
-      for (const Epoch epoch : found.snapshots[i]) {
-        mine.snapshots.push_back({.epoch = epoch, .begun = opened_, .made = opened_});
-      }
-      mine.kept_through = found.numbers[i];
-      mine.aggregating = 0;
-    }
-    std::vector<Guest> guests;
-    for (size_t i = 0; i < history_.guests.size(); ++i) {
-      if (!found.guests[i]) continue;
-      Guest& guest = guests.emplace_back(history_.guests[i]);
-      guest.created = std::min(guest.created, opened_);
-      guest.destroy_begun = guest.destroyed = kNever;
-    }
-    history_.guests = std::move(guests);
   }
 
   Duration pause(Random& random) { return std::chrono::microseconds(random.below(400)); }
@@ -490,7 +191,13 @@ class VosSubject final : public CrashSubject {
     while (goes_on) {
       if (random.one_in(3)) co_await sleep_for(world_->executor, pause(random));
       const uint64_t kind = random.below(40);
-      if (kind < 32)
+      if (kind < 6 && mine.is_explicit())
+        goes_on = co_await commit(&mine, &random);
+      else if (kind < 4 && mine.has_transactions)
+        goes_on = co_await prepare(&mine, &random);
+      else if (kind < 10 && mine.has_transactions)
+        goes_on = co_await decide(&mine, &random);
+      else if (kind < 32)
         goes_on = co_await make_call(&mine, &random);
       else if (kind < 36)
         goes_on = co_await change_snapshots(&mine, &random);
@@ -501,21 +208,40 @@ class VosSubject final : public CrashSubject {
     }
   }
 
-  Task<bool> make_call(OwnedContainer* mine, Random* random) {
-    TimedCall& call = mine->calls.emplace_back();
-    call.number = ++mine->last_number;
+  TimedCall& begin_call(OwnedContainer& mine, Random& random) {
+    TimedCall& call = mine.calls.emplace_back();
+    call.number = ++mine.last_number;
     call.begun = now();
     call.count.resize(sizeof call.number);
     store_le(call.count.data(), call.number);
-    const uint64_t change_count = 1 + random->below(3);
+    const uint64_t change_count = 1 + random.below(3);
     for (uint64_t i = 0; i < change_count; ++i) {
-      call.changes.push_back(random_change(*random, mine->writer, call.number));
+      call.changes.push_back(random_change(random, mine.writer, call.number));
     }
+    if (mine.is_explicit()) call.epoch = Epoch{mine.committed().value + 1 + random.below(kEpochWindow)};
+    return call;
+  }
+
+  Task<bool> make_call(OwnedContainer* mine, Random* random) {
+    TimedCall& call = begin_call(*mine, *random);
     const Durability durability = random->below(8) < sync_in_8_ ? Durability::kSync : Durability::kFlush;
     std::vector<ObjectWrite> writes = to_writes(call.changes, call.count);
-    const Result<Epoch> written = co_await store_->write(mine->container, std::move(writes), kEpochZero, durability);
-    const bool is_expected = note("write", written.status());
-    if (!is_expected) co_return false;
+    writes.back().akeys[0].akey = mine->number_key(call.epoch);
+    Result<Epoch> written = kEpochZero;
+    if (mine->has_transactions && random->one_in(2)) {
+      call.transaction = random->uuid();
+      vos::Transaction transaction;
+      transaction.id.uuid = call.transaction;
+      transaction.writes = std::move(writes);
+      const Status read = co_await begin(mine, &call, &transaction);
+      if (!read.is_ok())
+        written = read;
+      else
+        written = co_await store_->commit_transaction(mine->container, std::move(transaction), durability);
+    } else {
+      written = co_await store_->write(mine->container, std::move(writes), call.epoch, durability);
+    }
+    if (!note("write", written.status(), *mine)) co_return false;
     if (!written.is_ok()) {
       mine->calls.pop_back();
       co_return true;
@@ -524,6 +250,86 @@ class VosSubject final : public CrashSubject {
     call.returned = now();
     if (durability == Durability::kSync) note_promise(call.promised);
     co_return true;
+  }
+
+  // Reads something that the transaction changes.
+  Task<Status> begin(const OwnedContainer* mine, const TimedCall* call, vos::Transaction* transaction) {
+    CO_TRY_ASSIGN(transaction->read_epoch, co_await store_->begin_transaction(mine->container));
+    TransactionRead read;
+    read.object = kDataObject;
+    read.dkey = dkey_name(call->changes[0].dkey);
+    read.akey = kSingleAkey;
+    std::vector<AkeyFetch> akeys(1);
+    akeys[0].akey = read.akey;
+    const auto fetched = co_await store_->fetch(mine->container, read.object, read.dkey, std::move(akeys), 0,
+                                                transaction->read_epoch, vos::ReadIntent::kTransaction);
+    transaction->reads.push_back(std::move(read));
+    co_return fetched.status();
+  }
+
+  Task<bool> prepare(OwnedContainer* mine, Random* random) {
+    if (undecided(*mine).size() >= kUndecidedMax) co_return true;
+    TimedCall& call = begin_call(*mine, *random);
+    vos::Transaction transaction;
+    transaction.writes = to_writes(call.changes, call.count);
+    transaction.writes.pop_back();  // The number: plain calls, which can't wait, put theirs there too.
+    Status status;
+    if (random->one_in(2)) status = co_await begin(mine, &call, &transaction);
+    call.phases.emplace();
+    call.phases->id = {.uuid = random->uuid(), .epoch = store_->next_epoch()};
+    call.epoch = call.phases->id.epoch;
+    transaction.id = call.phases->id;
+    const Bytes participants = call.count;
+    if (status.is_ok()) status = co_await store_->prepare(mine->container, std::move(transaction), participants);
+    if (!note("prepare", status, *mine)) co_return false;
+    if (!status.is_ok()) {
+      mine->calls.pop_back();
+      co_return true;
+    }
+    call.returned = now();
+    note_promise(call.phases->prepared);
+    co_return true;
+  }
+
+  static std::vector<TimedCall*> undecided(OwnedContainer& mine) {
+    std::vector<TimedCall*> found;
+    for (TimedCall& call : mine.calls) {
+      if (call.phases && call.phases->decide_begun == kNever) found.push_back(&call);
+    }
+    return found;
+  }
+
+  // Never fails for want of room: that was kept when it was prepared.
+  Task<bool> decide(OwnedContainer* mine, Random* random) {
+    const std::vector<TimedCall*> waiting = undecided(*mine);
+    if (waiting.empty()) co_return true;
+    TwoPhases& phases = *waiting[random->below(waiting.size())]->phases;
+    phases.is_commit = !random->one_in(3);
+    phases.decide_begun = now();
+    Status status;
+    if (phases.is_commit)
+      status = co_await store_->commit_prepared(mine->container, phases.id);
+    else
+      status = co_await store_->abort_prepared(mine->container, phases.id);
+    if (status.is_ok()) note_promise(phases.decided);
+    if (!status.is_ok()) blame("deciding a transaction: " + status.to_string());
+    co_return status.is_ok();
+  }
+
+  Task<bool> commit(OwnedContainer* mine, Random* random) {
+    const Epoch epoch{mine->committed().value + 1 + random->below(kEpochWindow)};
+    const size_t index = mine->commits.size();
+    mine->commits.push_back({.epoch = epoch, .begun = now()});
+    std::vector<TimedCall*> before;
+    for (TimedCall& call : mine->calls) before.push_back(&call);  // All returned: this is who calls.
+    const Status status = co_await store_->commit(mine->container, epoch);
+    if (status.is_ok()) {
+      note_promise(mine->commits[index].committed);
+      for (TimedCall* call : before) note_promise(call->promised);
+    } else if (status.code() == Code::kNoSpace) {
+      mine->commits.pop_back();
+    }
+    co_return note("commit", status);
   }
 
   Task<bool> flush() {
@@ -555,6 +361,11 @@ class VosSubject final : public CrashSubject {
       if (status.code() == Code::kNoSpace) mine->snapshots[chosen].destroy_begun = kNever;
       co_return note("destroy_snapshot", status);
     }
+    if (mine->is_explicit()) {  // Another at the same epoch would be the same.
+      const Epoch epoch = mine->committed();
+      const bool is_known = std::ranges::find(mine->snapshots, epoch, &TimedSnapshot::epoch) != mine->snapshots.end();
+      if (epoch == kEpochZero || is_known) co_return true;
+    }
     const size_t index = mine->snapshots.size();
     mine->snapshots.push_back({.epoch = kEpochZero, .begun = now()});
     const Result<Epoch> made = co_await store_->create_snapshot(mine->container, kEpochZero);
@@ -562,33 +373,55 @@ class VosSubject final : public CrashSubject {
       mine->snapshots[index].epoch = *made;
       note_promise(mine->snapshots[index].made);
       mine->kept_through = mine->last_number;
-    } else if (made.code() == Code::kNoSpace) {
+    } else if (made.code() == Code::kNoSpace || made.code() == Code::kInProgress) {
       mine->snapshots.pop_back();
     }
-    co_return note("create_snapshot", made.status());
+    co_return note("create_snapshot", made.status(), *mine);
   }
 
+  // A range of epochs that nobody keeps; with explicit epochs, as an abort.
   Task<bool> discard(OwnedContainer* mine, Random* random) {
-    std::vector<TimedCall*> loose;
-    for (TimedCall& call : mine->calls) {
-      if (call.number > mine->kept_through && call.discard_begun == kNever && call.returned != kNever) {
-        loose.push_back(&call);
-      }
+    TimedDiscard discard;
+    if (mine->is_explicit()) {
+      discard.begin = Epoch{mine->committed().value + 1 + random->below(kEpochWindow)};
+      discard.end = random->one_in(2) ? kEpochMax : Epoch{discard.begin.value + random->below(kEpochWindow)};
+    } else {
+      if (!choose_range(*mine, *random, discard)) co_return true;
     }
-    if (loose.empty() || mine->aggregating != 0) co_return true;
-    const size_t first = random->below(loose.size());
-    const size_t last = std::min(loose.size() - 1, first + random->below(4));
-    const TimedDiscard discard{.begin = loose[first]->epoch, .end = loose[last]->epoch, .begun = now()};
+    discard.begun = now();
     const size_t index = mine->discards.size();
     mine->discards.push_back(discard);
-    for (size_t i = first; i <= last; ++i) loose[i]->discard_begun = now();
+    std::vector<TimedCall*> gone;
+    for (TimedCall& call : mine->calls) {
+      if (discard.begin <= call.epoch && call.epoch <= discard.end && call.discard_begun == kNever) {
+        call.discard_begun = discard.begun;
+        gone.push_back(&call);
+      }
+    }
     const Status status = co_await store_->discard(mine->container, discard.begin, discard.end);
     if (status.is_ok()) {
       note_promise(mine->discards[index].ended);
-      for (size_t i = first; i <= last; ++i) loose[i]->discarded = now();
+      for (TimedCall* call : gone) call->discarded = now();
     }
     const bool goes_on = note("discard", status);
     co_return goes_on&& status.is_ok();
+  }
+
+  // Of the clock's epochs. False if there is nothing loose.
+  static bool choose_range(const OwnedContainer& mine, Random& random, TimedDiscard& discard) {
+    std::vector<const TimedCall*> loose;
+    for (const TimedCall& call : mine.calls) {
+      if (call.phases && call.phases->decided == kNever) return false;
+      if (call.number > mine.kept_through && call.discard_begun == kNever && call.returned != kNever) {
+        loose.push_back(&call);
+      }
+    }
+    if (loose.empty() || mine.aggregating != 0) return false;
+    const size_t first = random.below(loose.size());
+    const size_t last = std::min(loose.size() - 1, first + random.below(4));
+    discard.begin = loose[first]->epoch;
+    discard.end = loose[last]->epoch;
+    return true;
   }
 
   Task<void> aggregate(Random random) {
@@ -644,7 +477,8 @@ class VosSubject final : public CrashSubject {
       history_.guests.push_back(made);
       Status status = co_await store_->create_container(container, options);
       // Its base may have been aggregated beyond that epoch, or may be discarding.
-      const bool is_refused = is_clone && (status.code() == Code::kInvalidArgument || status.code() == Code::kBusy);
+      const bool is_refused = is_clone && (status.code() == Code::kInvalidArgument || status.code() == Code::kBusy ||
+                                           status.code() == Code::kInProgress);
       if (is_refused || status.code() == Code::kNoSpace) history_.guests.pop_back();
       goes_on = is_refused || note("create_container", status);
       if (!status.is_ok()) continue;
@@ -661,8 +495,11 @@ class VosSubject final : public CrashSubject {
   void choose_base(Guest* made, Random* random) {
     const size_t chosen = random->below(history_.owned.size());
     OwnedContainer& mine = history_.owned[chosen];
+    // One that has yet to begin there would be refused, once the clone is there.
+    if (std::ranges::find(mine.discards, kNever, &TimedDiscard::ended) != mine.discards.end()) return;
+    made->base_epoch = mine.committed();
     for (const TimedCall& call : mine.calls) {
-      if (call.returned != kNever && call.discard_begun == kNever)
+      if (!mine.is_explicit() && call.returned != kNever && call.discard_begun == kNever)
         made->base_epoch = std::max(made->base_epoch, call.epoch);
     }
     if (made->base_epoch == kEpochZero) return;
@@ -671,24 +508,38 @@ class VosSubject final : public CrashSubject {
   }
 
   // A few calls on what the crash left; the last one says `number`.
-  Task<void> go_on(vos::Store* store, const OwnedContainer* mine, Moment moment, uint64_t number, Random* random,
-                   std::string* wrong) {
+  Task<void> go_on(vos::Store* store, const OwnedContainer* mine, const HeldCalls* held, Moment moment, uint64_t number,
+                   Random* random, std::string* wrong) {
     went_on_ = false;
     Bytes count(sizeof number);
     store_le(count.data(), number);
+    Epoch epoch;
+    if (mine->is_explicit()) {
+      epoch = Epoch{std::max(held->committed, held->epoch).value + kEpochWindow};
+      std::vector<ObjectWrite> late = to_writes({}, count);
+      const Result<Epoch> refused =
+          co_await store->write(mine->container, std::move(late), held->committed, Durability::kFlush);
+      if (refused.code() != Code::kInvalidArgument)
+        *wrong = "a write at a committed epoch: " + refused.status().to_string();
+    }
     for (uint64_t step = random->between(1, 4); step > 0; --step) {
       std::vector<Change> changes;
       changes.push_back(random_change(*random, mine->writer, number + step));
       std::vector<ObjectWrite> writes = to_writes(changes, count);
+      writes.back().akeys[0].akey = mine->number_key(epoch);
       const Result<Epoch> written =
-          co_await store->write(mine->container, std::move(writes), kEpochZero, Durability::kFlush);
+          co_await store->write(mine->container, std::move(writes), epoch, Durability::kFlush);
       if (!written.is_ok() && written.code() != Code::kNoSpace) *wrong = "write: " + written.status().to_string();
       went_on_ = went_on_ || written.is_ok();
       for (const TimedCall& call : mine->calls) {
-        if (written.is_ok() && call.returned <= moment && call.epoch >= *written)
+        if (written.is_ok() && !mine->is_explicit() && call.returned <= moment && call.epoch >= *written)
           *wrong = "an epoch was given twice, or an earlier one later";
       }
       if (!wrong->empty()) co_return;
+    }
+    if (mine->is_explicit()) {
+      const Status committed = co_await store->commit(mine->container, epoch);
+      if (!committed.is_ok() && committed.code() != Code::kNoSpace) *wrong = "commit: " + committed.to_string();
     }
     const Result<AggregateProgress> aggregated = co_await store->aggregate(mine->container, kEpochMax);
     if (!aggregated.is_ok() && aggregated.code() != Code::kNoSpace) {
@@ -696,8 +547,21 @@ class VosSubject final : public CrashSubject {
     }
   }
 
+  // A transaction that is never decided takes its blocks along when its container goes.
+  static Task<void> leave_undecided(vos::Store* store, const OwnedContainer* mine, std::string* wrong) {
+    Bytes value(kSingleSizeMax);
+    vos::Transaction transaction;
+    transaction.id = {.uuid = Uuid::from_random(mine->writer, 1), .epoch = store->next_epoch()};
+    transaction.writes = to_writes({}, value);
+    const Status status = co_await store->prepare(mine->container, std::move(transaction), Bytes());
+    if (!status.is_ok() && status.code() != Code::kNoSpace) *wrong = "prepare: " + status.to_string();
+  }
+
   // Everything away: then all space must be there again.
-  static Task<void> empty(World* world, vos::Store* store, std::string* wrong) {
+  static Task<void> empty(World* world, vos::Store* store, const History* history, std::string* wrong) {
+    for (const OwnedContainer& mine : history->owned) {
+      if (mine.has_transactions && wrong->empty()) co_await leave_undecided(store, &mine, wrong);
+    }
     const Result<std::vector<Uuid>> containers = co_await store->list_containers();
     for (size_t i = 0; i < containers->size(); ++i) {
       const Status status = co_await store->destroy_container((*containers)[i]);

@@ -21,7 +21,7 @@ inline constexpr ObjectId kCountObject{.hi = 7, .lo = 2};
 inline constexpr uint64_t kDkeyCount = 4;
 inline constexpr uint64_t kRecordCount = 4096;  // Of each array.
 inline constexpr uint64_t kRecordSize = 4;
-inline constexpr size_t kSingleSizeMax = 9000;
+inline constexpr size_t kSingleSizeMax = 24'000;  // More than the log carries for a call that isn't durable at once.
 
 // One change of the data object.
 struct Change {
@@ -64,7 +64,8 @@ inline Change random_change(Random& random, uint64_t writer, uint64_t number) {
   const uint64_t count_max = std::min(is_large ? uint64_t{3000} : uint64_t{20}, kRecordCount - change.recx.index);
   change.recx.count = 1 + random.below(count_max);
   if (kind < 6) {
-    change.data.resize(1 + random.below(is_large ? kSingleSizeMax : size_t{60}));
+    const size_t large_max = random.one_in(3) ? kSingleSizeMax : size_t{9000};
+    change.data.resize(1 + random.below(is_large ? large_max : size_t{60}));
   } else if (kind < 11) {
     change.kind = Change::Kind::kExtent;
     change.data.resize(change.recx.count * kRecordSize);

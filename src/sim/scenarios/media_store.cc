@@ -1,4 +1,5 @@
-// The key and block store of one target on one disk, that may also be full or answer with errors: batches, blocks,
+// The key and block store of one target, on one disk or on a disk for the log and two for data, any of which may also
+// be full or answer with errors: batches, blocks,
 // checkpoints and reads, ended at any moment by a power loss, a SIGKILL or at an exact write, and opened again. After
 // each opening the store must hold exactly what some prefix of the applied batches made, and that prefix must include
 // all that was acknowledged as durable.
@@ -9,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "media/device_set.h"
 #include "media/key_block_store.h"
 #include "runtime/gate.h"
 #include "scenario.h"
 #include "sim/sim_process.h"
+#include "store_life.h"
 
 namespace aeon {
 
@@ -110,12 +113,12 @@ class Model {
 // The work on an open store in one life of the process.
 class Workload {
  public:
-  Workload(World& world, Random random, SimDisk& disk, KeyBlockStore& store, Model& model, bool disk_fails,
-           std::string* fault)
+  Workload(World& world, Random random, const std::vector<SimDisk*>& disks, KeyBlockStore& store, Model& model,
+           bool disk_fails, std::string* fault)
       : world_(world),
         random_(random),
-        disk_(disk),
-        failed_flush_count_(disk.failed_flush_count()),
+        disks_(disks),
+        failed_flush_count_(failed_flush_count()),
         store_(store),
         model_(model),
         turn_(world.executor),
@@ -145,6 +148,11 @@ class Workload {
   }
 
  private:
+  uint64_t failed_flush_count() const {
+    uint64_t count = 0;
+    for (const SimDisk* disk : disks_) count += disk->failed_flush_count();
+    return count;
+  }
   Duration pause() { return std::chrono::microseconds(random_.below(400)); }
   Bytes random_key() { return to_bytes("key " + std::to_string(random_.below(200))); }
 
@@ -176,12 +184,16 @@ class Workload {
         if (kind == 0) {
           batch.erase(key);
         } else if (kind == 1) {
-          const bool written = co_await new_blocks(&value, &adopted);
+          Bytes carried;
+          const bool written = co_await new_blocks(&value, &adopted, &carried);
           if (!written) {
             for (const BlockRange& range : adopted) store_.cancel(range);
             co_return true;
           }
-          batch.adopt(adopted.back());
+          if (carried.empty())
+            batch.adopt(adopted.back());
+          else
+            batch.adopt(adopted.back(), carried);
           batch.put(key, *value);
         } else {
           value = Bytes(1 + random_.below(random_.one_in(8) ? 4000 : 60), kPlain);
@@ -223,7 +235,8 @@ class Workload {
     co_return true;
   }
 
-  Task<bool> new_blocks(std::optional<Bytes>* value, std::vector<BlockRange>* adopted) {
+  // Written, or for the batch to carry.
+  Task<bool> new_blocks(std::optional<Bytes>* value, std::vector<BlockRange>* adopted, Bytes* carried) {
     Result<std::vector<BlockRange>> reserved = store_.reserve(1 + random_.below(8));
     if (!reserved.is_ok()) {
       note(reserved.status());
@@ -234,8 +247,13 @@ class Workload {
     const BlockValue blocks{ranges[0].first, ranges[0].count, random_.next()};
     DiskBuffer content(blocks.count * kDiskBlockSize);
     fill_content(blocks.content_seed, content.bytes());
-    const Status written = co_await store_.write_blocks(ranges[0], content.bytes());
     adopted->push_back(ranges[0]);
+    Status written;
+    if (random_.one_in(2)) {
+      *carried = to_bytes(content.bytes());
+    } else {
+      written = co_await store_.write_blocks(ranges[0], content.bytes());
+    }
     note(written);
     *value = encode(blocks);
     co_return written.is_ok();
@@ -260,7 +278,7 @@ class Workload {
     fill_content(blocks->content_seed, expected.bytes());
     // A failed flush drops cached writes, of blocks too, which have no checksum at this level. The store must be
     // read-only from then on, so that none of it becomes durable; the check after opening sees to that.
-    if (disk_.failed_flush_count() != failed_flush_count_) co_return;
+    if (failed_flush_count() != failed_flush_count_) co_return;
     if (status.is_ok() && !equal_bytes(found.bytes(), expected.bytes()) && fault_->empty()) {
       *fault_ = "blocks of '" + std::string(as_text(key)) + "' hold something else";
     }
@@ -268,7 +286,7 @@ class Workload {
 
   World& world_;
   Random random_;
-  SimDisk& disk_;
+  const std::vector<SimDisk*> disks_;
   const uint64_t failed_flush_count_;  // Before this life.
   KeyBlockStore& store_;
   Model& model_;
@@ -283,10 +301,18 @@ class MediaStoreRun {
       : scheduler_(seed),
         network_(scheduler_),
         process_(scheduler_, network_, "store"),
-        disk_(process_.add_disk({.name = "store disk", .capacity = 64 * kMiB})),
         random_(scheduler_.random().fork()) {
-    disk_.options().faults.slow = random_.one_in(2) ? 0.01 : 0;
-    if (random_.one_in(4)) disk_.options().space = log_size_ + (512 + random_.below(1024)) * kKiB;
+    disks_.push_back(&process_.add_disk({.name = "store disk", .capacity = 64 * kMiB}));
+    if (random_.one_in(3)) {
+      for (const char* name : {"data disk 1", "data disk 2"}) {
+        disks_.push_back(&process_.add_disk({.name = name, .capacity = 32 * kMiB}));
+      }
+    }
+    for (SimDisk* disk : disks_) {
+      disk->options().faults.slow = random_.one_in(2) ? 0.01 : 0;
+      const ByteCount log_space = disk == disks_.front() ? log_size_ : 0;
+      if (random_.one_in(4)) disk->options().space = log_space + (512 + random_.below(1024)) * kKiB;
+    }
     disk_fails_ = random_.one_in(3);
   }
 
@@ -308,48 +334,51 @@ class MediaStoreRun {
     media::FormatOptions options;
     options.store = random_.uuid();
     options.log_size = log_size_;
-    const Status status = process_.run(KeyBlockStore::format(process_.world(), disk_, options));
+    Status status;
+    if (disks_.size() == 1) {
+      status = process_.run(KeyBlockStore::format(process_.world(), *disks_.front(), options));
+    } else {
+      status = process_.run(media::DeviceSet::format(process_.world(), {disks_.begin(), disks_.end()}, true, options));
+    }
     if (!status.is_ok()) scheduler_.fail("format: " + status.to_string());
+  }
+
+  // In an order of its own each time.
+  Disk& joined_disk() {
+    if (disks_.size() == 1) return *disks_.front();
+    std::vector<media::DeviceCandidate> candidates;
+    const size_t first = random_.below(disks_.size());
+    for (size_t i = 0; i < disks_.size(); ++i) {
+      media::DeviceCandidate candidate;
+      candidate.disk = disks_[(first + i) % disks_.size()];
+      candidate.name = std::string(candidate.disk->name());
+      candidates.push_back(std::move(candidate));
+    }
+    Result<std::unique_ptr<media::DeviceSet>> opened =
+        process_.run(media::DeviceSet::open(process_.world(), std::move(candidates), media::DeviceSetOptions()));
+    if (!opened.is_ok()) scheduler_.fail("devices: " + opened.status().to_string());
+    return process_.own(std::move(opened).value()).disk();
   }
 
   KeyBlockStore* open() {
     media::OpenOptions options;
     options.checkpoint_log_bytes = random_.one_in(2) ? 0 : 32 * kKiB;
     options.memory_budget = random_.one_in(2) ? 64 * kMiB : random_.between(64, 1024) * kKiB;
-    Result<std::unique_ptr<KeyBlockStore>> opened = process_.run(KeyBlockStore::open(process_.world(), disk_, options));
+    Disk& on = joined_disk();
+    Result<std::unique_ptr<KeyBlockStore>> opened = process_.run(KeyBlockStore::open(process_.world(), on, options));
     if (!opened.is_ok()) scheduler_.fail("open: " + opened.status().to_string());
     return &process_.own(std::move(opened).value());
   }
 
   void work(KeyBlockStore* store) {
     Workload& workload = process_.own(
-        std::make_unique<Workload>(process_.world(), random_.fork(), disk_, *store, model_, disk_fails_, &fault_));
+        std::make_unique<Workload>(process_.world(), random_.fork(), disks_, *store, model_, disk_fails_, &fault_));
     SimExecutor& executor = process_.executor();
     const uint64_t writer_count = 1 + random_.below(4);
     for (uint64_t i = 0; i < writer_count; ++i) executor.spawn(workload.write_batches());
     executor.spawn(workload.take_checkpoints());
     executor.spawn(workload.read_blocks_again());
-    if (random_.one_in(2)) {
-      const bool by_kill = random_.one_in(2);
-      disk_.stop_at_write(1 + random_.below(random_.one_in(3) ? 10 : 300),
-                          by_kill ? SimScheduler::End::kKill : SimScheduler::End::kPowerLoss);
-    }
-    // Often short, so that a crash meets what the one before left behind.
-    SimDiskFaults& faults = disk_.options().faults;
-    if (disk_fails_) {
-      faults.read_error = random_.one_in(2) ? 0.01 : 0;
-      faults.write_error = random_.one_in(2) ? 0.01 : 0;
-      faults.flush_error = random_.one_in(2) ? 0.1 : 0;
-    }
-    scheduler_.run_for(std::chrono::milliseconds(1 + random_.below(random_.one_in(2) ? 5 : 200)));
-    faults.read_error = faults.write_error = faults.flush_error = 0;
-    disk_.never_stop();
-    if (!fault_.empty()) scheduler_.fail(fault_);
-    if (!process_.is_alive()) return;
-    if (random_.one_in(3))
-      process_.kill();
-    else
-      process_.crash();
+    StoreLife{scheduler_, process_, disks_, random_, disk_fails_}.run(fault_);
   }
 
   struct Contents {
@@ -404,7 +433,7 @@ class MediaStoreRun {
   SimScheduler scheduler_;
   SimNetwork network_;
   SimProcess process_;
-  SimDisk& disk_;
+  std::vector<SimDisk*> disks_;  // One; or the first for the log, and two for data.
   Random random_;
   const ByteCount log_size_ = (256 + 256 * random_.below(8)) * kKiB;
   bool disk_fails_ = false;

@@ -17,6 +17,7 @@
 #include "scenario.h"
 #include "sim/sim_process.h"
 #include "store_calls.h"
+#include "store_life.h"
 #include "vos/store.h"
 
 namespace aeon {
@@ -292,30 +293,7 @@ class VosStoreRun {
     executor.spawn(workload.aggregate());
     executor.spawn(workload.take_checkpoints());
     executor.spawn(workload.read());
-    SimDiskFaults& faults = disk_.options().faults;
-    const SimDiskFaults calm = faults;
-    if (rots) {
-      faults = SimDiskFaults::random(random_, 0.05);
-    } else if (disk_fails_) {
-      faults.read_error = random_.one_in(2) ? 0.01 : 0;
-      faults.write_error = random_.one_in(2) ? 0.01 : 0;
-      faults.flush_error = random_.one_in(2) ? 0.1 : 0;
-    }
-    if (!rots && random_.one_in(2)) {
-      const bool by_kill = random_.one_in(2);
-      disk_.stop_at_write(1 + random_.below(random_.one_in(3) ? 10 : 200),
-                          by_kill ? SimScheduler::End::kKill : SimScheduler::End::kPowerLoss);
-    }
-    // Often short, so that a crash meets what the one before left behind.
-    scheduler_.run_for(std::chrono::milliseconds(1 + random_.below(!rots && random_.one_in(2) ? 5 : 200)));
-    faults = calm;
-    disk_.never_stop();
-    if (!fault_.empty()) scheduler_.fail(fault_);
-    if (!process_.is_alive()) return;
-    if (random_.one_in(3))
-      process_.kill();
-    else
-      process_.crash();
+    StoreLife{scheduler_, process_, {&disk_}, random_, disk_fails_, rots}.run(fault_);
   }
 
   // The disk decays while the store works; afterwards it may be beyond opening. What opens holds nothing that never

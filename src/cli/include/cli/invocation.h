@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "cli/output.h"
@@ -32,6 +33,7 @@ class Invocation {
 
   bool has(std::string_view name) const;                // An argument or option was given.
   std::string text(std::string_view name) const;        // Its value, or empty.
+  std::vector<std::string> texts(std::string_view name) const;  // Of an option that may be given several times.
   Result<uint64_t> number(std::string_view name) const; // Decimal, or hexadecimal after 0x.
 
   // The system that --local or AEON_SYSTEM names, opened on first use.

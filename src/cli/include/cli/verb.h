@@ -29,6 +29,7 @@ struct Option {
   std::string_view alias = {};       // A second long name that DAOS users know.
   Completes completes = Completes::kNothing;
   std::vector<std::string_view> choices = {};
+  bool is_repeatable = false;  // Invocation::texts() has all that were given.
 };
 
 struct Group {

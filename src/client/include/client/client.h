@@ -86,6 +86,7 @@ struct KeyPage {
 };
 struct ObjectPage {
   std::vector<ObjectId> objects;
+  std::vector<Epoch> changed;  // With explicit epochs: when each was changed last, as of the listing. Else empty.
   Anchor next;
 };
 struct RecxPage {

@@ -2,11 +2,13 @@
 // no root, no configuration.
 //
 // The directory holds `system` (name, uuid, format version, targets; checksummed), `lock` (who holds it) and one
-// file per target. Killing the process at any moment loses nothing acknowledged.
+// file per target, unless the system was made on devices of its own. Killing the process at any moment loses nothing
+// acknowledged.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "client/client.h"
 
@@ -17,6 +19,11 @@ struct CreateOptions {
   std::string pool_label = "default";
   ByteCount capacity = 0;              // How far the pool may grow; 0: as far as the file system goes.
   ByteCount log_size = 64 * kMiB;
+  // Block devices, or files, which are made if they don't exist. Without any, one file in the directory holds all. A
+  // log device holds the log and nothing else; without one, the log is on the first data device.
+  std::string log_device;
+  std::vector<std::string> data_devices;
+  bool overwrite_devices = false;  // Even if something is on them (kNotEmpty otherwise).
 };
 
 struct OpenOptions {
@@ -29,7 +36,14 @@ struct OpenOptions {
   // What the store may keep in memory, at least 32 MiB; 0: what AEON_MEMORY_BUDGET says ("512MiB"), or else an eighth
   // of the machine's memory. kInvalidArgument for less.
   ByteCount memory_budget = 0;
+  // Opens without data devices that are missing: what is on them can't be read, all else works. AEON_DEGRADED=1 says
+  // the same. Otherwise kUnavailable names them.
+  bool allow_missing_devices = false;
 };
+
+// Where a system's devices are from now on, in any order. They must be all there. kInvalidArgument if it has none of
+// its own.
+Status set_devices(const std::string& directory, const std::vector<std::string>& paths);
 
 class LocalSystem : public client::System {
  public:

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/status.h"
@@ -17,6 +18,7 @@ class OfflineSystem {
     std::string path;
     Uuid store;               // Nil if the file `system` couldn't be read.
     ByteCount capacity = 0;   // How far the file may grow.
+    std::vector<std::string> devices;  // Where they should be; empty: all is in the file `path`.
   };
 
   // While it lives nobody can open the system for work, unless somebody has it open already: see holder(). kNotFound if

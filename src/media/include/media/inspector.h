@@ -68,10 +68,10 @@ struct LogReport {
 };
 
 struct LogEntryReport {
-  enum class Kind : uint8_t { kPut, kErase, kAdd, kAdopt, kFree };
+  enum class Kind : uint8_t { kPut, kErase, kAdd, kAdopt, kFree, kContent };
   Kind kind = Kind::kPut;
   ByteView key;  // Into the record.
-  ByteView value;
+  ByteView value;  // kContent: what the blocks are to hold.
   BlockRange blocks;
 };
 

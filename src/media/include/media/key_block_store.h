@@ -12,7 +12,7 @@
 // Promises
 //   - A batch is all there or not at all after any crash; what wait_durable() acknowledged is there. After a crash
 //     the batches that survive are a prefix in the order of apply().
-//   - Blocks that a surviving batch adopted hold what was written to them before apply().
+//   - Blocks that a surviving batch adopted hold what was written to them before apply(), or what it carried for them.
 //   - A freed block isn't reused before the batch that freed it is durable and no BlockPin taken before it remains.
 //   - Damage (checksum, impossible structure) is kCorrupt with its place, never wrong data and never a crash.
 //   - kNoSpace leaves everything readable, and batches that only erase still succeed (reserved space).
@@ -60,9 +60,14 @@ class Batch {
   void add(ByteView key, std::span<const int64_t> changes);
   // From a reserve() of the same store, fully written: belongs to the stored state from now on.
   void adopt(BlockRange blocks);
+  // The same for blocks that nobody wrote: the batch carries what they are to hold, and the store puts it there later.
+  // `content` ends within the last block; zeros follow. For contents so small that waiting for a write of their own
+  // costs more than logging them; see carried_size_max().
+  void adopt(BlockRange blocks, ByteView content);
   // Belonged to the stored state; its content stays readable for pinned readers (see above).
   void free(BlockRange blocks);
   bool empty() const { return record_.empty(); }
+  bool erases() const { return erase_count_ != 0; }
   // True when nothing is put and nothing adopted, so that it may use the space reserved for deleting.
   bool only_removes() const { return put_count_ == 0 && adopted_.empty(); }
   // It writes again elsewhere what it erases; see KeyBlockStore::move_count().
@@ -74,12 +79,15 @@ class Batch {
   bool uses_reserve() const { return only_removes() || (uses_reserve_ && adopted_.empty()); }
   ByteCount size() const { return record_.size(); }  // About what the log takes.
   size_t entry_count() const { return put_count_ + erase_count_ + add_count_; }
+  ByteCount carried_size() const { return carried_size_; }  // Contents of blocks, which are part of size().
 
   // What a log record holds; batch_codec.h reads it.
   ByteView record() const { return record_; }
   const std::vector<BlockRange>& adopted() const { return adopted_; }
   const std::vector<BlockRange>& freed() const { return freed_; }
-  // A key or value beyond its limit, which makes apply() fail.
+  // Blocks were written before.
+  bool adopts_written() const { return adopts_written_; }
+  // A key or value beyond its limit, or content of another size than its blocks, which makes apply() fail.
   bool is_oversized() const { return is_oversized_; }
 
  private:
@@ -93,6 +101,8 @@ class Batch {
   size_t put_count_ = 0;
   size_t erase_count_ = 0;
   size_t add_count_ = 0;
+  ByteCount carried_size_ = 0;
+  bool adopts_written_ = false;
   bool is_oversized_ = false;
 };
 
@@ -141,6 +151,7 @@ struct Counters {
            replayed_batches = 0, pages_evicted = 0, pages_read_ahead = 0;
   ByteCount memory_budget = 0, memory_used = 0, memory_peak = 0;
   ByteCount block_bytes_written = 0, page_bytes_written = 0, other_bytes_written = 0, bytes_discarded = 0;
+  ByteCount contents_waiting = 0;  // Carried by the log, and not yet in their blocks.
 };
 
 class KeyBlockStore;
@@ -194,12 +205,17 @@ class Cursor {
   Move next() { return {*this, Move::Kind::kNext, {}}; }
   Move previous() { return {*this, Move::Kind::kPrevious, {}}; }
 
+  // The same moves for those who can't suspend. False, and nothing moved, if a page must be read for that.
+  bool seek_now(ByteView key) { return move_now(Move::Kind::kSeek, key); }
+  bool next_now() { return move_now(Move::Kind::kNext, {}); }
+
   bool valid() const;
   ByteView key() const;
   ByteView value() const;
 
  private:
   struct State;
+  bool move_now(Move::Kind kind, ByteView key);
   static Task<void> finish(Move* move);
 
   std::unique_ptr<State> state_;
@@ -229,6 +245,8 @@ class KeyBlockStore {
   virtual Task<Status> flush() = 0;
   // The newest position given out by apply().
   virtual LogPosition applied() const = 0;
+  // How much content of blocks one batch should carry. Nothing while blocks can't be written.
+  virtual ByteCount carried_size_max() const = 0;
 
   // Counts applies; a reader that saw the same number before and after didn't miss a change.
   virtual uint64_t change_count() const = 0;
@@ -236,6 +254,9 @@ class KeyBlockStore {
   // Counts batches marked as moves. Whoever looks at several places one after the other, and suspends in between, may
   // miss what was moved from a place not yet looked at to one that was: it looks again if this number changed.
   virtual uint64_t move_count() const = 0;
+
+  // Counts batches that erased something: what is remembered of records that were there then may be gone.
+  virtual uint64_t erase_count() const = 0;
 
   // Blocks for new data, in as few ranges as there are (usually one). Not part of the stored state until adopted;
   // give them back with cancel() if they won't be.

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -54,8 +55,16 @@ class DiskOp {
   void complete(Status status) {
     status_ = std::move(status);
     completed_ = true;
+    if (ended_count_ != nullptr) ++*ended_count_;
   }
   std::coroutine_handle<> waiter() const { return waiter_; }
+
+  // For a disk that hands the operation on to another one, as the last thing it does with it: where it lies there, and
+  // what counts up when it ends (null: nothing), whichever way it ended.
+  void redirect(uint64_t offset, uint64_t* ended_count) {
+    offset_ = offset;
+    ended_count_ = ended_count;
+  }
 
   // For the disk's own use while the operation is in flight.
   uint64_t progress = 0;
@@ -68,8 +77,16 @@ class DiskOp {
   uint64_t offset_;
   std::byte* memory_;
   size_t size_;
+  uint64_t* ended_count_ = nullptr;
   std::coroutine_handle<> waiter_;
   Status status_;
+};
+
+// A stretch of addresses that one device serves, of a disk that is made of several.
+struct DiskPart {
+  uint64_t offset = 0;
+  ByteCount size = 0;
+  bool is_missing = false;  // Its device isn't there: reading and writing it is kIo.
 };
 
 class Disk {
@@ -93,6 +110,8 @@ class Disk {
 
   // How far offsets may reach. Files grow up to it on demand; what the file system can't give is kNoSpace then.
   virtual ByteCount capacity() const = 0;
+  // In order of addresses, and with gaps between them, so that nothing lies on two devices. Operations stay within one.
+  virtual std::vector<DiskPart> parts() const { return {{.offset = 0, .size = capacity()}}; }
   // A name for messages: a path or "sim-disk 3".
   virtual std::string_view name() const = 0;
 

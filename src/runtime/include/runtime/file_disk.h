@@ -16,10 +16,13 @@ class FileDisk final : public Disk {
     bool create = false;              // The file must not exist yet.
     bool read_only = false;           // Changes are kReadOnly; reading behind a file's end gives zeros.
     ByteCount capacity = 0;           // How far a regular file may grow; 0: the size it has, or 16 TiB if `create`.
+    // Nobody else may have it open so (kBusy): a block device that is mounted or part of another one, or a file that
+    // another process holds. With read_only, others may read too.
+    bool exclusive = false;
   };
 
-  // kNotFound, kExists, kPermission, kReadOnly, kNoSpace or kIo, naming the path. Uses buffered I/O where the file
-  // system has no direct one. The reactor must outlive the disk.
+  // kNotFound, kExists, kPermission, kBusy, kReadOnly, kNoSpace or kIo, naming the path. Uses buffered I/O where the
+  // file system has no direct one. The reactor must outlive the disk.
   static Result<std::unique_ptr<FileDisk>> open(Reactor& reactor, const std::string& path, Options options);
   // All operations must have completed.
   ~FileDisk() override;
@@ -34,6 +37,10 @@ class FileDisk final : public Disk {
   FileDisk(Reactor& reactor, std::string path, int descriptor);
   Status check(const DiskOp& op) const;
   Status grow_to(uint64_t end);
+  Status look_at_device();
+  Status hold();
+  // Of a device that doesn't punch holes; advice too, so what it answers doesn't matter.
+  void trim(const DiskOp& op);
   Status failed(const DiskOp& op, int error) const;
   void start(Transfer& transfer);
   void run_blocking(DiskOp& op);
@@ -44,8 +51,9 @@ class FileDisk final : public Disk {
   int descriptor_;
   bool is_regular_ = true;
   bool is_read_only_ = false;
+  bool punches_holes_ = true;
   ByteCount capacity_ = 0;
-  uint64_t size_ = 0;         // Allocated length of a regular file.
+  uint64_t size_ = 0;  // Allocated length of a regular file.
   size_t in_flight_ = 0;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_transfers_;

@@ -27,6 +27,11 @@ class Faults {
     static_cast<void>(name);
     return false;
   }
+  // Whether there is to be none left of a resource that is being allocated. Simulation says yes when it is told to.
+  virtual bool exhausted(std::string_view resource) {
+    static_cast<void>(resource);
+    return false;
+  }
 };
 
 struct World {

@@ -44,9 +44,13 @@ class DiskImage {
   // As a flat sequence of bytes from offset 0 to end().
   Bytes to_bytes() const;
   static DiskImage from_bytes(ByteView bytes);
-  // A sparse file of the same, for FileDisk and for testdata/.
+  // A sparse file of the same, for FileDisk.
   Status save(const std::string& path) const;
   static Result<DiskImage> load(const std::string& path);
+  // For testdata/: the blocks that aren't zeros, each as "block <number> <size>\n", its bytes without the zeros at
+  // their end, and a newline.
+  Status save_sample(const std::string& path) const;
+  static Result<DiskImage> load_sample(const std::string& path);
 
   friend bool operator==(const DiskImage& a, const DiskImage& b);
 

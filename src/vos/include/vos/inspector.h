@@ -62,6 +62,24 @@ struct ContainerSpace {
   ByteCount value_bytes = 0;  // What was written into both.
 };
 
+// A transaction that was prepared and isn't decided.
+struct StoredIntent {
+  Uuid transaction;
+  Status status;  // kCorrupt: it isn't in a form we write; the rest is empty then.
+  Epoch epoch;
+  Bytes participants;
+  std::vector<StoredRecord> records;  // What committing it will put.
+};
+
+// How a transaction was decided.
+struct StoredDecision {
+  uint64_t sequence = 0;
+  Uuid transaction;
+  Epoch epoch;
+  bool is_commit = false;
+  bool was_prepared = false;  // Always so if it was aborted.
+};
+
 struct StoredContainer {
   uint32_t number = 0;
   Uuid id;  // Nil: destroyed, its records are being erased.
@@ -75,6 +93,10 @@ struct StoredContainer {
   Epoch base_epoch;  // up to this epoch.
   std::vector<Epoch> snapshots;
   ContainerSpace space;
+  std::optional<SpaceUse> counters;  // What the store itself says its records take.
+  std::vector<StoredIntent> undecided;
+  std::vector<StoredDecision> decisions;  // Those still remembered, in their order.
+  Epoch decisions_forgotten;  // The largest epoch of the others.
 };
 
 struct StoreOverview {
@@ -155,9 +177,10 @@ class Inspector {
   // Reads the value of a record and checks it; `content`, if there, gets the bytes whatever their state.
   Task<Status> check(const StoredRecord& record, Bytes* content);
 
-  // All there is: superblocks, log, allocator, pages, and every value against its checksums; and that no block belongs
-  // to two. `on_damage` hears of each finding, `on_progress` now and then; false from it ends the work (kCanceled).
-  // Memory grows with the number of separate runs of blocks.
+  // All there is: superblocks, log, allocator, pages, and every value against its checksums, also those of prepared
+  // transactions; that no block belongs to two; and that the counters of space are what the records take. `on_damage`
+  // hears of each finding, `on_progress` now and then; false from it ends the work (kCanceled). Memory grows with the
+  // number of separate runs of blocks.
   struct VerifyListener {
     std::function<void(const DamagedPlace&)> on_damage;
     std::function<bool(const VerifyCounts&)> on_progress;
@@ -170,12 +193,16 @@ class Inspector {
   Task<Status> collect_layer(uint32_t container, ObjectId object, Bytes dkey, Bytes akey, Epoch through,
                              SeenValue* into);
   Task<void> verify_structure(Verification* verification);
+  Task<void> verify_intents(Verification* verification, const std::vector<StoredContainer>* containers);
   Task<bool> verify_records(Verification* verification);
+  Task<void> verify_value(Verification* verification, const StoredRecord* record, DamagedPlace place);
 
   std::unique_ptr<media::Inspector> media_;
 };
 
-// Any key of the index in words, for those who show logs and pages.
+// Any key of the index in words, for those who show logs and pages; and the value of such a key, if it is one of the
+// store's own records whose fields can be told in a line. Empty for others.
 std::string describe_index_key(ByteView key);
+std::string describe_index_value(ByteView key, ByteView value);
 
 }  // namespace aeon::vos

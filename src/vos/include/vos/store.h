@@ -38,6 +38,8 @@ struct KeyPage {
 };
 struct ObjectPage {
   std::vector<ObjectId> objects;
+  // With explicit epochs: the newest epoch, up to the listing's, that changed each of them. Else empty.
+  std::vector<Epoch> changed;
   Anchor next;
 };
 struct RecxPage {

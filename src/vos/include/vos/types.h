@@ -9,7 +9,8 @@
 
 namespace aeon::vos {
 
-inline constexpr ByteCount kInlineSizeMax = 4 * kKiB;     // Values up to this live in the index, larger in blocks.
+// Values up to this live in the index, larger in blocks: of these a value fills more than half.
+inline constexpr ByteCount kInlineSizeMax = 2 * kKiB;
 
 // Who gives the epochs of a container's writes.
 enum class EpochMode : uint8_t {

@@ -484,7 +484,11 @@ struct ObjectFetchRequest {
 struct ListObjectsReply {
   std::vector<ObjectId> objects;
   Anchor next;
-  static void io(auto& archive, auto& self) { archive(self.objects, self.next); }
+  std::vector<Epoch> changed;  // Of each, with explicit epochs; else empty.
+  static void io(auto& archive, auto& self) {
+    archive(self.objects, self.next);
+    archive.since(2, self.changed);
+  }
 };
 struct ListObjectsRequest {
   static constexpr Opcode kOpcode = Opcode::kListObjects;

@@ -1,0 +1,288 @@
+// Fetches that find all in memory, beside the same ones made in full; and what the store remembers of punches.
+#include <string>
+#include <vector>
+
+#include "runtime/random.h"
+#include "store_under_test.h"
+#include "transaction_under_test.h"
+
+namespace aeon::vos {
+namespace {
+
+using Kind = ObjectWrite::Kind;
+
+constexpr ObjectId kObject{.hi = 7, .lo = 1};
+constexpr uint64_t kRecordSize = 700;  // Few of them are inline, more go to blocks.
+constexpr ObjectId kOther{.hi = uint64_t{4} << 56, .lo = 2};  // Integer keys.
+
+TEST(ObjectPunches, APunchIsSeenByWhoReadTheObjectBefore) {
+  TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one"), Epoch{10}).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
+  ASSERT_TRUE(target.punch(Kind::kPunchObject, kObject, {}, {}, Epoch{20}).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), Bytes());
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("two"), Epoch{30}).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("two"));
+  ASSERT_TRUE(target.punch(Kind::kPunchObject, kObject, {}, {}, Epoch{40}).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), Bytes());
+  // And only from its epoch on.
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a"), Epoch{35}), text("two"));
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a"), Epoch{25}), Bytes());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a"), Epoch{15}), text("one"));
+}
+
+TEST(ObjectPunches, ADiscardedPunchHidesNothing) {
+  TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one"), Epoch{10}).is_ok());
+  ASSERT_TRUE(target.punch(Kind::kPunchObject, kObject, {}, {}, Epoch{20}).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), Bytes());
+  ASSERT_TRUE(target.run(target.store().discard(target.container(), Epoch{20}, Epoch{20})).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
+}
+
+TEST(ObjectPunches, APreparedPunchHidesFromItsCommitOn) {
+  for (const bool is_commit : {true, false}) {
+    TestStore target;
+    target.process().faults().set_probability("fetch_in_full", 0);
+    ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one")).is_ok());
+    EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
+    Transaction transaction;
+    transaction.id = {.uuid = Uuid::from_random(5, 6), .epoch = target.store().next_epoch()};
+    transaction.writes.push_back(punch_write(Kind::kPunchObject, kObject));
+    ASSERT_TRUE(target.run(target.store().prepare(target.container(), transaction, {})).is_ok());
+    EXPECT_EQ(target.get(kObject, text("d"), text("a")).code(), Code::kInProgress);
+    const TransactionId id = transaction.id;
+    const Status decided = is_commit ? target.run(target.store().commit_prepared(target.container(), id))
+                                     : target.run(target.store().abort_prepared(target.container(), id));
+    ASSERT_TRUE(decided.is_ok()) << decided.to_string();
+    EXPECT_EQ(*target.get(kObject, text("d"), text("a")), is_commit ? Bytes() : text("one"));
+  }
+}
+
+TEST(ObjectPunches, AreOfOneContainer) {
+  TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
+  const Uuid first = target.container();
+  const Uuid second = Uuid::from_random(8, 9);
+  ASSERT_TRUE(target.run(target.store().create_container(second)).is_ok());
+  for (const Uuid container : {first, second}) {
+    target.use(container);
+    ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("one")).is_ok());
+    EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
+  }
+  ASSERT_TRUE(target.punch(Kind::kPunchObject, kObject).is_ok());
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), Bytes());
+  target.use(first);
+  EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
+}
+
+TEST(FetchAtOnce, DamagedBytesAreNoData) {
+  TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
+  // Checksums that the store trusts can't be wrong, so the index is given a record whose bytes are others.
+  ASSERT_TRUE(target.put(kObject, text("d"), text("a"), text("the bytes that were written")).is_ok());
+  media::Cursor cursor(target.store().media());
+  ASSERT_TRUE(cursor.seek_now({}));
+  const std::string wanted = "the bytes that were written";
+  Bytes key, value;
+  while (cursor.valid()) {
+    const std::string_view found = as_text(cursor.value());
+    if (found.find(wanted) != std::string_view::npos) {
+      key = to_bytes(cursor.key());
+      value = to_bytes(cursor.value());
+    }
+    ASSERT_TRUE(cursor.next_now());
+  }
+  ASSERT_FALSE(key.empty());
+  value.back() ^= std::byte{1};
+  media::Batch batch;
+  batch.put(key, value);
+  ASSERT_TRUE(target.run(target.store().media().apply(std::move(batch))).is_ok());
+  EXPECT_EQ(target.get(kObject, text("d"), text("a")).code(), Code::kCorrupt);
+}
+
+// The same fetch at once and in full.
+class BothWays {
+ public:
+  BothWays(TestStore& target, Random& random) : target_(target), random_(random) {}
+
+  void compare(ObjectId object, Bytes dkey, std::vector<AkeyFetch> fetches, Epoch epoch) {
+    std::vector<Bytes> memory[2];
+    Result<std::vector<FetchedAkey>> found[2] = {Status(Code::kCanceled), Status(Code::kCanceled)};
+    for (const int way : {0, 1}) {
+      target_.process().faults().set_probability("fetch_in_full", way);
+      std::vector<AkeyFetch> given = fetches;
+      memory[way].reserve(fetches.size());
+      for (size_t i = 0; i < fetches.size(); ++i) {
+        memory[way].emplace_back(sizes_[i]);
+        if (sizes_[i] != 0) given[i].out = pieces(memory[way][i]);
+      }
+      found[way] = target_.run(target_.store().fetch(target_.container(), object, dkey, given, 0, epoch));
+    }
+    ASSERT_EQ(found[0].code(), found[1].code()) << found[0].status().to_string() << found[1].status().to_string();
+    if (!found[0].is_ok()) return;
+    ASSERT_EQ(found[0]->size(), found[1]->size());
+    for (size_t i = 0; i < found[0]->size(); ++i) {
+      const FetchedAkey& a = (*found[0])[i];
+      const FetchedAkey& b = (*found[1])[i];
+      ASSERT_EQ(a.record_size, b.record_size);
+      ASSERT_EQ(a.segments.size(), b.segments.size());
+      for (size_t part = 0; part < a.segments.size(); ++part) {
+        ASSERT_TRUE(a.segments[part].recx == b.segments[part].recx);
+        ASSERT_EQ(a.segments[part].epoch, b.segments[part].epoch);
+        ASSERT_EQ(a.segments[part].checksums, b.segments[part].checksums);
+      }
+      ASSERT_EQ(memory[0][i], memory[1][i]);
+    }
+  }
+  void set_sizes(std::vector<size_t> sizes) { sizes_ = std::move(sizes); }
+
+ private:
+  // In one to three pieces, the same each time.
+  std::vector<MutableBytes> pieces(Bytes& memory) {
+    const MutableBytes all = memory;
+    const size_t first = all.size() / 3;
+    if (random_cut_) return {all.first(first), all.subspan(first, 0), all.subspan(first)};
+    return {all};
+  }
+
+  TestStore& target_;
+  Random& random_;
+  std::vector<size_t> sizes_;
+  const bool random_cut_ = random_.one_in(3);
+};
+
+class Interleaving {
+ public:
+  explicit Interleaving(Random& random) : random_(random), target_(random.next()), both_(target_, random) {}
+
+  void run() {
+    for (int step = 0; step < 120 && !::testing::Test::HasFailure(); ++step) {
+      change();
+      for (int read = 0; read < 3; ++read) look();
+    }
+  }
+
+ private:
+  ObjectId object() { return random_.one_in(2) ? kObject : kOther; }
+  Bytes dkey_of(ObjectId object) {
+    const uint64_t number = random_.below(2);
+    return object == kOther ? integer_key(number) : text(number == 0 ? "d" : "da");
+  }
+  Bytes akey() { return text(random_.one_in(2) ? "a" : "b"); }  // "b" is an array.
+  Epoch write_epoch() {
+    if (!random_.one_in(3) || epochs_.empty()) return kEpochZero;
+    return epochs_[random_.below(epochs_.size())];
+  }
+
+  void change() {
+    const ObjectId object = this->object();
+    const Bytes dkey = dkey_of(object);
+    const Epoch epoch = write_epoch();
+    Result<Epoch> written = Status(Code::kCanceled);
+    switch (random_.below(16)) {
+      case 0: written = target_.punch(Kind::kPunchObject, object, {}, {}, epoch); break;
+      case 1: written = target_.punch(Kind::kPunchDkey, object, dkey, {}, epoch); break;
+      case 2: written = target_.punch(Kind::kPunchAkeys, object, dkey, akey(), epoch); break;
+      case 3: written = target_.punch(Kind::kPunchObject, object, {}, {}, epoch, kPunchIfExists); break;
+      case 4:
+        ignore(target_.run(target_.store().aggregate(target_.container(), random_epoch())).status(), "by chance");
+        return;
+      case 5:
+        if (epochs_.size() < 4) return;
+        {
+          const Epoch from = epochs_[epochs_.size() - 1 - random_.below(3)];
+          ignore(target_.run(target_.store().discard(target_.container(), from, from)), "by chance");
+        }
+        return;
+      case 6:
+        ignore(target_.run(target_.store().create_snapshot(target_.container(), kEpochZero)).status(), "by chance");
+        return;
+      case 7: target_.reopen(); return;
+      case 8: transact(object, dkey); return;
+      case 9:
+      case 10:
+      case 11: {
+        const uint64_t first = random_.below(24);
+        const uint64_t count = 1 + random_.below(random_.one_in(4) ? 24 : 4);
+        const bool is_punch = random_.one_in(5);
+        const Bytes data = random_bytes(is_punch ? 0 : kRecordSize * count);
+        written = target_.put_extent(object, dkey, text("b"), {.index = first, .count = count},
+                                     is_punch ? 0 : kRecordSize, data, epoch);
+        break;
+      }
+      default:
+        const uint32_t condition = random_.one_in(4) ? uint32_t{random_.one_in(2) ? kDkeyInsert : kAkeyUpdate} : 0;
+        const size_t size = random_.one_in(8) ? 6000 : random_.one_in(6) ? 0 : 1 + random_.below(200);
+        written = target_.put(object, dkey, text("a"), random_bytes(size), epoch, condition);
+        break;
+    }
+    if (written.is_ok()) epochs_.push_back(*written);
+  }
+
+  // Prepares a punch or a value, reads, and decides.
+  void transact(ObjectId object, const Bytes& dkey) {
+    Transaction transaction;
+    transaction.id = {.uuid = Uuid::from_random(random_.next(), 1), .epoch = target_.store().next_epoch()};
+    const Bytes value = random_bytes(30);
+    transaction.writes.push_back(random_.one_in(2) ? punch_write(Kind::kPunchObject, object)
+                                                   : value_write(object, dkey, text("a"), value));
+    const TransactionId id = transaction.id;
+    if (!target_.run(target_.store().prepare(target_.container(), std::move(transaction), {})).is_ok()) return;
+    look();
+    const Status decided = random_.one_in(3) ? target_.run(target_.store().abort_prepared(target_.container(), id))
+                                             : target_.run(target_.store().commit_prepared(target_.container(), id));
+    ASSERT_TRUE(decided.is_ok()) << decided.to_string();
+  }
+
+  Bytes random_bytes(size_t size) {
+    Bytes bytes(size);
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_.below(256));
+    return bytes;
+  }
+  Epoch random_epoch() {
+    if (epochs_.empty() || random_.one_in(2)) return kEpochMax;
+    return Epoch{epochs_[random_.below(epochs_.size())].value - random_.below(2)};
+  }
+
+  void look() {
+    std::vector<AkeyFetch> fetches;
+    std::vector<size_t> sizes;
+    for (const char* akey : {"a", "b", "c"}) {
+      if (random_.one_in(3)) continue;
+      AkeyFetch& fetch = fetches.emplace_back();
+      fetch.akey = text(akey);
+      size_t size = random_.one_in(6) ? 50 : 6000;
+      if (*akey == 'b') {
+        fetch.kind = ValueKind::kArray;
+        const uint64_t count = 1 + random_.below(random_.one_in(3) ? 40 : 3);
+        fetch.recxs.push_back({.index = random_.below(24), .count = count});
+        if (random_.one_in(4)) fetch.recxs.push_back({.index = random_.below(24), .count = 2});
+        size = kRecordSize * (count + (fetch.recxs.size() - 1) * 2);
+      }
+      sizes.push_back(random_.one_in(6) ? 0 : size);
+    }
+    if (random_.one_in(2)) {
+      std::reverse(fetches.begin(), fetches.end());
+      std::reverse(sizes.begin(), sizes.end());
+    }
+    if (fetches.empty()) return;
+    both_.set_sizes(sizes);
+    const ObjectId object = this->object();
+    both_.compare(object, dkey_of(object), std::move(fetches), random_epoch());
+  }
+
+  Random& random_;
+  TestStore target_;
+  BothWays both_;
+  std::vector<Epoch> epochs_;
+};
+
+TEST(FetchAtOnceProperty, FindsWhatIsFoundInFull) {
+  for_each_seed([](Random& random) { Interleaving(random).run(); });
+}
+
+}  // namespace
+}  // namespace aeon::vos
