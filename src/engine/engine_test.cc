@@ -14,8 +14,7 @@
 namespace aeon::engine {
 namespace {
 
-constexpr Address kEngineAddress{.node = 1, .port = 1};
-constexpr Address kClientAddress{.node = 2, .port = 1};
+constexpr uint64_t kEngineNode = 1, kClientNode = 2;
 constexpr ObjectId kObject{.hi = 0, .lo = 1};
 
 // An engine that listens, in one life of its process.
@@ -60,7 +59,8 @@ Served* serve(SimProcess& process) {
   EXPECT_TRUE(engine.is_ok()) << engine.status().to_string();
   if (!engine.is_ok()) return nullptr;
   Served& served = process.own(std::make_unique<Served>(std::move(*engine)));
-  auto server = rpc::NetworkServer::listen(process.world(), kEngineAddress, served.engine->dispatcher(), {});
+  auto server =
+      rpc::NetworkServer::listen(process.world(), SimNetwork::address(kEngineNode, 1), served.engine->dispatcher(), {});
   EXPECT_TRUE(server.is_ok());
   served.server = std::move(*server);
   return &served;
@@ -100,25 +100,24 @@ Task<int> count_missing(std::shared_ptr<client::Container> container, int end) {
 }
 
 std::shared_ptr<client::Connection> connect(SimProcess& process) {
-  auto channel = rpc::NetworkChannel::connect(process.world(), kClientAddress, kEngineAddress, {});
-  CHECK(channel.is_ok());
-  std::shared_ptr<rpc::Channel> shared = std::move(*channel);
+  const std::shared_ptr<rpc::Channel> channel = std::make_shared<rpc::NetworkChannel>(
+      process.world(), SimNetwork::address(kEngineNode, 1), rpc::NetworkChannel::Options());
   Executor& executor = process.executor();
   return std::make_shared<client::Connection>(
-      shared, [&executor](Task<void> task) { executor.spawn(std::move(task)); }, nullptr);
+      channel, [&executor](Task<void> task) { executor.spawn(std::move(task)); }, nullptr);
 }
 
 SIMULATION(Engine, AcknowledgedWritesSurviveALossyNetworkAndPowerLoss) {
   SimScheduler scheduler(seed);
   SimNetwork network(scheduler);
-  SimProcess engine_process(scheduler, network, "engine");
+  SimProcess engine_process(scheduler, network, "engine", kEngineNode);
   engine_process.add_disk({.name = "disk 0"});
   const Status formatted = engine_process.run(format(&engine_process.world(), &engine_process.disk(0)));
   ASSERT_TRUE(formatted.is_ok()) << formatted.to_string();
   ASSERT_NE(serve(engine_process), nullptr);
   network.set_link(SimLink::random(scheduler.random(), 0.1));
 
-  SimProcess client_process(scheduler, network, "client");
+  SimProcess client_process(scheduler, network, "client", kClientNode);
   int acknowledged = 0;
   {
     const auto connection = connect(client_process);
@@ -134,8 +133,8 @@ SIMULATION(Engine, AcknowledgedWritesSurviveALossyNetworkAndPowerLoss) {
     const auto stale = client_process.run((*container)->query());
     EXPECT_EQ(stale.code(), Code::kStaleHandle);
     connection->close();
+    client_process.kill();
   }
-  client_process.kill();
   client_process.start();
   const auto connection = connect(client_process);
   auto container = client_process.run(open_container(connection, false));
@@ -143,6 +142,7 @@ SIMULATION(Engine, AcknowledgedWritesSurviveALossyNetworkAndPowerLoss) {
   EXPECT_GE(acknowledged, 20);
   EXPECT_EQ(client_process.run(count_missing(*container, acknowledged)), 0);
   connection->close();
+  client_process.kill();
 }
 
 // ---- Requests that no client of ours would send ---------------------------------------------------------------------

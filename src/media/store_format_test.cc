@@ -96,12 +96,13 @@ TEST(StoreFormat, AStoreWhoseLogCarriesContentsOpensForever) {
     const Status made = machine.run(carry_contents(*store));
     ASSERT_TRUE(made.is_ok()) << made.to_string();
     machine.crash();
-    save_blocks(machine.disk.image(), path);
+    ASSERT_TRUE(machine.disk.image().save_sample(path).is_ok());
   }
   TestMachine machine(1, sample_disk());
-  const DiskImage image = load_blocks(path);
-  ASSERT_FALSE(image.empty()) << path;
-  machine.disk.load(image);
+  const Result<DiskImage> image = DiskImage::load_sample(path);
+  ASSERT_TRUE(image.is_ok()) << image.status().to_string();
+  ASSERT_FALSE(image->empty()) << path;
+  machine.disk.load(*image);
   const Result<KeyBlockStore*> store = machine.open();
   ASSERT_TRUE(store.is_ok()) << store.status().to_string();
   EXPECT_EQ((*store)->counters().replayed_batches, 3u);

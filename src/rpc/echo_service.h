@@ -32,7 +32,7 @@ class EchoService {
   Task<Result<wire::EpochReply>> count_once(wire::SnapshotCreateRequest request, ServerCall&) {
     ++running_;
     running_max_ = std::max(running_max_, running_);
-    co_await sleep_for(executor_, std::chrono::milliseconds(1));
+    co_await sleep_for(executor_, pause);
     --running_;
     wire::EpochReply reply;
     reply.epoch.value = ++asked_[request.name];
@@ -58,6 +58,7 @@ class EchoService {
     return wire::ObjectFetchReply{};
   }
 
+  Duration pause = std::chrono::milliseconds(1);  // What count_once takes.
   const std::map<std::string, uint64_t>& asked() const { return asked_; }
   uint64_t running_max() const { return running_max_; }
   const Bytes& written() const { return written_; }

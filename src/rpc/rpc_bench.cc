@@ -1,40 +1,209 @@
-// rpc_bench: a null call over the in-process channel, on the reactor already. Prints JSON.
+// rpc_bench: what a call costs in one process and over sockets, beside what the sockets cost by themselves. Prints
+// JSON.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "echo_service.h"
 #include "rpc/inproc_channel.h"
+#include "rpc/network_channel.h"
+#include "rpc/network_server.h"
 #include "runtime/reactor.h"
+#include "runtime/sockets.h"
+#include "runtime/system.h"
 
 namespace {
 
 using namespace aeon;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
-Task<double> measure(rpc::Channel* channel, int count) {
+constexpr ByteCount kLarge = kMiB;
+constexpr size_t kSmall = 160;  // About what a small request and its answer have.
+
+double ns_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double, std::nano>(SteadyClock::now() - start).count();
+}
+
+Task<Status> null_call(rpc::Channel* channel) {
+  wire::PoolQueryRequest request;
+  request.handle = 1;
+  co_return (co_await rpc::call(*channel, request)).status();
+}
+
+Task<double> null_calls(rpc::Channel* channel, int count) {
   double best_ns = 1e18;
   for (int repeat = 0; repeat < 7; ++repeat) {
-    const auto start = Clock::now();
-    for (int i = 0; i < count; ++i) {
-      wire::PoolQueryRequest request;
-      request.handle = 1;
-      const auto reply = co_await rpc::call(*channel, request);
-      CHECK(reply.is_ok());
-    }
-    const double ns = std::chrono::duration<double, std::nano>(Clock::now() - start).count() / count;
-    best_ns = std::min(best_ns, ns);
+    const auto start = SteadyClock::now();
+    for (int i = 0; i < count; ++i) CHECK((co_await null_call(channel)).is_ok());
+    best_ns = std::min(best_ns, ns_since(start) / count);
   }
   co_return best_ns;
+}
+
+Task<void> some_null_calls(rpc::Channel* channel, int count) {
+  for (int i = 0; i < count; ++i) CHECK((co_await null_call(channel)).is_ok());
+}
+Task<double> null_calls_at_once(Executor* executor, rpc::Channel* channel, int at_once, int count) {
+  const auto start = SteadyClock::now();
+  Gate gate(*executor);
+  for (int i = 0; i < at_once; ++i) gate.spawn(some_null_calls(channel, count));
+  co_await gate.close();
+  co_return 1e9 * at_once* count / ns_since(start);
+}
+
+Task<Status> hello(rpc::Channel* channel) { co_return (co_await rpc::call(*channel, wire::HelloRequest())).status(); }
+
+Task<double> updates(rpc::Channel* channel, int count) {
+  const Bytes data(kLarge, std::byte{'d'});
+  const ByteView view = data;
+  const rpc::Bulk bulk{.send = std::span(&view, 1), .receive = {}};
+  const auto start = SteadyClock::now();
+  for (int i = 0; i < count; ++i) CHECK((co_await rpc::call(*channel, wire::ObjectWriteRequest(), bulk)).is_ok());
+  co_return 1e9 * count / ns_since(start);
+}
+Task<double> fetches(rpc::Channel* channel, int count) {
+  Bytes data(kLarge);
+  const MutableBytes view = data;
+  const rpc::Bulk bulk{.send = {}, .receive = std::span(&view, 1)};
+  const auto start = SteadyClock::now();
+  for (int i = 0; i < count; ++i) CHECK((co_await rpc::call(*channel, wire::ObjectFetchRequest(), bulk)).is_ok());
+  co_return 1e9 * count / ns_since(start);
+}
+
+// A world on real sockets.
+struct Place {
+  Reactor reactor;
+  Sockets sockets{reactor};
+  SystemClock clock;
+  Random random = system_random();
+  Faults faults;
+  World world{reactor, clock, sockets, random, faults};
+};
+
+// A server in a thread of its own.
+class Server {
+ public:
+  explicit Server(const std::string& address) {
+    service_.add_to(dispatcher_);
+    auto listening = rpc::NetworkServer::listen(place_.world, address, dispatcher_, {});
+    CHECK(listening.is_ok());
+    server_ = std::move(*listening);
+    thread_ = std::thread([this] { place_.reactor.run(wait()); });
+  }
+  ~Server() {
+    place_.reactor.submit(stop());
+    thread_.join();
+  }
+  std::string address() const { return server_->address(); }
+
+ private:
+  Task<void> wait() {
+    while (!is_stopped_) co_await stopped_.wait();
+  }
+  Task<void> stop() {
+    co_await server_->stop();
+    is_stopped_ = true;
+    stopped_.notify_all();
+  }
+
+  Place place_;
+  rpc::EchoService service_{place_.reactor};
+  rpc::Dispatcher dispatcher_{place_.reactor, 1, {}};
+  std::unique_ptr<rpc::NetworkServer> server_;
+  Signal stopped_{place_.reactor};
+  bool is_stopped_ = false;
+  std::thread thread_;
+};
+
+void connect_pair(int family, int (&ends)[2]) {
+  if (family == AF_UNIX) {
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    return;
+  }
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  auto* const name = reinterpret_cast<sockaddr*>(&at);
+  CHECK(bind(listener, name, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, name, &size) == 0);
+  ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(connect(ends[0], name, size) == 0);
+  ends[1] = accept(listener, nullptr, nullptr);
+  close(listener);
+  const int on = 1;
+  for (const int end : ends) CHECK(setsockopt(end, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
+}
+
+// Round trips of blocking sockets between two threads; and a stream of large pieces.
+void raw_sockets(int family, double* round_trip_ns, double* per_second) {
+  int ends[2];
+  connect_pair(family, ends);
+  const int count = 20'000;
+  std::thread echo([&] {
+    char buffer[kSmall];
+    for (int i = 0; i < count; ++i) {
+      CHECK(recv(ends[1], buffer, kSmall, MSG_WAITALL) == ssize_t{kSmall});
+      CHECK(send(ends[1], buffer, kSmall, 0) == ssize_t{kSmall});
+    }
+    std::vector<char> large(kLarge);
+    for (int i = 0; i < 2000; ++i) CHECK(recv(ends[1], large.data(), kLarge, MSG_WAITALL) == ssize_t{kLarge});
+  });
+  char buffer[kSmall] = {};
+  auto start = SteadyClock::now();
+  for (int i = 0; i < count; ++i) {
+    CHECK(send(ends[0], buffer, kSmall, 0) == ssize_t{kSmall});
+    CHECK(recv(ends[0], buffer, kSmall, MSG_WAITALL) == ssize_t{kSmall});
+  }
+  *round_trip_ns = ns_since(start) / count;
+  std::vector<char> large(kLarge);
+  start = SteadyClock::now();
+  for (int i = 0; i < 2000; ++i) CHECK(send(ends[0], large.data(), kLarge, 0) == ssize_t{kLarge});
+  echo.join();
+  *per_second = 2000e9 / ns_since(start);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 }  // namespace
 
 int main() {
-  Reactor reactor;
-  rpc::EchoService service(reactor);
-  rpc::Dispatcher dispatcher(reactor, 1, {});
-  service.add_to(dispatcher);
-  rpc::InprocChannel channel(reactor, dispatcher);
-  std::printf("{\"bench\":\"rpc\",\"null_call_ns\":%.1f}\n", reactor.run(measure(&channel, 200'000)));
+  {
+    Reactor reactor;
+    rpc::EchoService service(reactor);
+    rpc::Dispatcher dispatcher(reactor, 1, {});
+    service.add_to(dispatcher);
+    rpc::InprocChannel channel(reactor, dispatcher);
+    std::printf("{\"bench\":\"rpc\",\"transport\":\"inproc\",\"null_call_ns\":%.1f}\n",
+                reactor.run(null_calls(&channel, 200'000)));
+  }
+  const std::string path = "/tmp/rpc_bench_" + std::to_string(getpid());
+  for (const std::string& address : {std::string("tcp:127.0.0.1:0"), "unix:" + path}) {
+    const bool is_tcp = address.starts_with("tcp");
+    double round_trip_ns = 0, stream_per_second = 0;
+    raw_sockets(is_tcp ? AF_INET : AF_UNIX, &round_trip_ns, &stream_per_second);
+    Server server(address);
+    Place place;
+    rpc::NetworkChannel channel(place.world, server.address(), {});
+    CHECK(place.reactor.run(hello(&channel)).is_ok());
+    const double inside_ns = place.reactor.run(null_calls(&channel, 5000));
+    const auto start = SteadyClock::now();
+    for (int i = 0; i < 20'000; ++i) CHECK(place.reactor.run(null_call(&channel)).is_ok());
+    const double outside_ns = ns_since(start) / 20'000;
+    const double at_once = place.reactor.run(null_calls_at_once(&place.reactor, &channel, 16, 5000));
+    const double updated = place.reactor.run(updates(&channel, 1000));
+    const double fetched = place.reactor.run(fetches(&channel, 1000));
+    place.reactor.run(channel.close());
+    std::printf(
+        "{\"bench\":\"rpc\",\"transport\":\"%s\",\"raw_round_trip_ns\":%.0f,\"null_call_ns\":%.0f,"
+        "\"null_call_from_thread_ns\":%.0f,\"null_calls_per_second_16\":%.0f,\"raw_mib_per_second\":%.0f,"
+        "\"update_mib_per_second\":%.0f,\"fetch_mib_per_second\":%.0f}\n",
+        is_tcp ? "tcp" : "unix", round_trip_ns, inside_ns, outside_ns, at_once, stream_per_second, updated, fetched);
+  }
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <limits>
 #include <thread>
 
+#include "poller.h"
 #include "ring.h"
 #include "runtime/timer_queue.h"
 
@@ -51,6 +52,7 @@ struct Reactor::State {
   std::deque<std::coroutine_handle<>> ready;
   TimerQueue timers;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
+  std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
   bool owns_wake_fd = false;
   std::thread background;
 };
@@ -84,6 +86,7 @@ Reactor::Reactor(Options options)
   } else {
     state_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     state_->owns_wake_fd = true;
+    state_->poller = std::make_unique<Poller>();
   }
   CHECK(state_->wake_fd >= 0);
   // Without callers spinning beside it, a single core has nobody to spin for.
@@ -219,6 +222,7 @@ bool Reactor::turn() {
   bool any = inbox_.load(std::memory_order_relaxed) != nullptr;
   start_inbound();
   if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
+  if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
   if (!state_->timers.empty()) {
     now_ = monotonic_now();
     while (Timer* timer = state_->timers.take_due(now_)) {
@@ -328,8 +332,10 @@ void Reactor::background() {
       const int64_t left_ns = deadline_ns - monotonic_now().time_since_epoch().count();
       if (left_ns > 0) timeout = {.tv_sec = left_ns / 1'000'000'000, .tv_nsec = left_ns % 1'000'000'000};
     }
-    pollfd wake{.fd = state_->wake_fd, .events = POLLIN, .revents = 0};
-    ppoll(&wake, 1, deadline_ns == kNever ? nullptr : &timeout, nullptr);
+    pollfd wake[2] = {{.fd = state_->wake_fd, .events = POLLIN, .revents = 0},
+                      {.fd = -1, .events = POLLIN, .revents = 0}};
+    if (state_->poller != nullptr) wake[1].fd = state_->poller->event_fd();
+    ppoll(wake, 2, deadline_ns == kNever ? nullptr : &timeout, nullptr);
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t got = read(state_->wake_fd, &count, sizeof count);
     if (stopping_.load()) return;
@@ -365,6 +371,7 @@ bool Reactor::poll() {
   return any;
 }
 
+Poller* Reactor::poller() { return state_->poller.get(); }
 void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(ready); }
 void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }
 void Reactor::arm(Timer& timer, Instant deadline) { state_->timers.arm(timer, deadline); }

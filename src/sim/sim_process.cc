@@ -2,8 +2,13 @@
 
 namespace aeon {
 
-SimProcess::SimProcess(SimScheduler& scheduler, SimNetwork& network, std::string name)
-    : scheduler_(scheduler), network_(network), name_(std::move(name)), clock_(scheduler), faults_(scheduler) {
+SimProcess::SimProcess(SimScheduler& scheduler, SimNetwork& network, std::string name, uint64_t node)
+    : scheduler_(scheduler),
+      network_(network),
+      name_(std::move(name)),
+      node_(node),
+      clock_(scheduler),
+      faults_(scheduler) {
   start();
 }
 
@@ -19,7 +24,7 @@ void SimProcess::start() {
   CHECK(lives_.empty() || !is_alive());
   SimExecutor& executor = scheduler_.new_process(name_);
   lives_.push_back(
-      std::make_unique<Life>(executor, clock_, network_.port(executor), scheduler_.random().fork(), faults_));
+      std::make_unique<Life>(executor, clock_, network_.port(executor, node_), scheduler_.random().fork(), faults_));
   for (const auto& disk : disks_) disk->attach(executor);
 }
 

@@ -39,16 +39,26 @@ void seal_message(Header& header, Buffer& buffer) {
   store_le(to + kCrcOffset, checksum(whole.first(kHeaderSize), whole.subspan(kHeaderSize)));
 }
 
+Result<FrameSizes> frame_sizes(ByteView header) {
+  if (header.size() < kHeaderSize) return damaged("shorter than its header");
+  if (load_le<uint32_t>(header.data()) != kMagic) return damaged("it doesn't begin like one");
+  FrameSizes sizes;
+  sizes.payload = load_le<uint32_t>(header.data() + 12);
+  if ((load_le<uint32_t>(header.data() + 8) & kFlagBulkFollows) != 0)
+    sizes.bulk = load_le<uint64_t>(header.data() + 80);
+  if (sizes.payload > kPayloadSizeMax || sizes.bulk > kBulkSizeMax) return damaged("it says that it is too long");
+  return sizes;
+}
+
 Result<Message> open_message(ByteView bytes) {
-  if (bytes.size() < kHeaderSize) return damaged("shorter than its header");
+  TRY_ASSIGN(const FrameSizes sizes, frame_sizes(bytes));
   const std::byte* from = bytes.data();
-  if (load_le<uint32_t>(from) != kMagic) return damaged("it doesn't begin like one");
   Message message;
   Header& header = message.header;
   header.version = load_le<uint16_t>(from + 4);
   header.opcode = load_le<uint16_t>(from + 6);
   header.flags = load_le<uint32_t>(from + 8);
-  header.payload_size = load_le<uint32_t>(from + 12);
+  header.payload_size = sizes.payload;
   header.reply_bulk_room = load_le<uint64_t>(from + 16);
   header.client_id = load_le<uint64_t>(from + 32);
   header.server_life = load_le<uint64_t>(from + 40);
@@ -60,17 +70,10 @@ Result<Message> open_message(ByteView bytes) {
   header.bulk_crc = load_le<uint32_t>(from + 88);
   const ByteView after = bytes.subspan(kHeaderSize);
   if (header.payload_size > after.size()) return damaged("its payload is cut off");
-  message.payload = after.first(header.payload_size);
+  if (header.payload_size < after.size()) return damaged("bytes follow it");
+  message.payload = after;
   if (load_le<uint32_t>(from + kCrcOffset) != checksum(bytes.first(kHeaderSize), message.payload)) {
     return damaged("its checksum differs");
-  }
-  const ByteView rest = after.subspan(header.payload_size);
-  if ((header.flags & kFlagBulkInside) != 0) {
-    if (rest.size() != header.bulk_size) return damaged("its bulk data is cut off");
-    if (crc32c(rest) != header.bulk_crc) return damaged("the checksum of its bulk data differs");
-    message.bulk = rest;
-  } else if (!rest.empty()) {
-    return damaged("bytes follow it");
   }
   return message;
 }

@@ -1,6 +1,7 @@
 // The simulator's own proof, on nothing but the seams: clients append numbered entries to a journal server until each
 // is acknowledged. The server keeps every entry on two disks, one of which decays in every way a disk can. Every
 // acknowledged entry must be in the journal once, and neither disk may show an entry that nobody sent.
+#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,7 +19,8 @@ namespace {
 
 constexpr uint64_t kServerNode = 1;
 constexpr uint64_t kFirstClientNode = 10;
-constexpr Address kServer{kServerNode, 1};
+const std::string kServer = SimNetwork::address(kServerNode, 1);
+constexpr Duration kPatience = std::chrono::milliseconds(50);
 constexpr uint64_t kMagic = 0x6c616e72756f6aull;
 
 // Who appended it, and which of his entries it is.
@@ -51,6 +53,16 @@ std::optional<Record> decode(const DiskBuffer& block, uint64_t slot) {
   return record;
 }
 
+Task<Status> read_all(Stream& stream, MutableBytes into) {
+  while (!into.empty()) {
+    CO_TRY_ASSIGN(const size_t count, co_await stream.read(into));
+    if (count == 0) co_return Status(Code::kUnavailable, "the peer has ended");
+    into = into.subspan(count);
+  }
+  co_return ok();
+}
+Task<Status> write_all(Stream& stream, ByteView from) { co_return co_await stream.write(std::span(&from, 1)); }
+
 class JournalServer {
  public:
   JournalServer(World& world, Disk& sound, Disk& decaying)
@@ -75,11 +87,15 @@ class JournalServer {
       entries_.insert({record->client, record->number});
       if (++next_slot_ > kSlotCount) break;
     }
-    const Status status = world_.network.listen(kServer, [this](Address from, Bytes message) {
-      if (message.size() == sizeof(uint64_t)) gate_.spawn(append(from, load_le<uint64_t>(message.data())));
-    });
-    CHECK(status.is_ok());
+    auto listener = world_.network.listen(kServer);
+    CHECK(listener.is_ok());
+    listener_ = std::move(*listener);
     is_open_ = true;
+    while (true) {
+      auto stream = co_await listener_->accept();
+      if (!stream.is_ok()) co_return;
+      gate_.spawn(serve(std::move(*stream)));
+    }
   }
 
   bool is_open() const { return is_open_; }
@@ -114,21 +130,31 @@ class JournalServer {
     co_return written;
   }
 
-  Task<void> append(Address client, uint64_t number) {
-    const Permit turn = co_await turn_.lock();
-    if (!entries_.contains({client.node, number})) {
-      DiskBuffer block(kDiskBlockSize);
-      encode(block, {0, 0, kMagic, next_slot_, client.node, number});
-      const Status second = co_await write_slot(&decaying_, &block, next_slot_);
-      ignore(second, "the decaying disk only has copies");
-      const Status first = co_await write_slot(&sound_, &block, next_slot_);
-      if (!first.is_ok()) co_return;  // The client asks again, and the slot is written again.
-      entries_.insert({client.node, number});
-      ++next_slot_;
+  // Appends what a client sends, and answers with the number of each that is in the journal.
+  Task<void> serve(std::unique_ptr<Stream> stream) {
+    while (true) {
+      std::array<std::byte, 2 * sizeof(uint64_t)> request;
+      Status status = co_await read_all(*stream, request);
+      if (!status.is_ok()) co_return;
+      const uint64_t number = load_le<uint64_t>(request.data() + sizeof(uint64_t));
+      status = co_await append(load_le<uint64_t>(request.data()), number);
+      if (!status.is_ok()) co_return;  // The client asks again, and the slot is written again.
+      status = co_await write_all(*stream, ByteView(request).subspan(sizeof(uint64_t)));
+      if (!status.is_ok()) co_return;
     }
-    Bytes reply(sizeof number);
-    store_le(reply.data(), number);
-    world_.network.send(kServer, client, std::move(reply));
+  }
+
+  Task<Status> append(uint64_t client, uint64_t number) {
+    const Permit turn = co_await turn_.lock();
+    if (entries_.contains({client, number})) co_return ok();
+    DiskBuffer block(kDiskBlockSize);
+    encode(block, {0, 0, kMagic, next_slot_, client, number});
+    const Status second = co_await write_slot(&decaying_, &block, next_slot_);
+    ignore(second, "the decaying disk only has copies");
+    CO_TRY(co_await write_slot(&sound_, &block, next_slot_));
+    entries_.insert({client, number});
+    ++next_slot_;
+    co_return ok();
   }
 
   World& world_;
@@ -136,45 +162,71 @@ class JournalServer {
   Disk& decaying_;
   Gate gate_;
   Mutex turn_;
+  std::unique_ptr<Listener> listener_;
   bool is_open_ = false;
   uint64_t next_slot_ = 0;
   std::set<Entry> entries_;
   std::set<Entry> copies_;
 };
 
+// Shuts a stream over which no answer came in time: its server may be gone without a word.
+class AnswerTimer final : private Timer {
+ public:
+  AnswerTimer(Executor& executor, Stream& stream) : executor_(executor), stream_(stream) {
+    executor.arm(*this, executor.now() + std::chrono::seconds(3));
+  }
+  ~AnswerTimer() override {
+    if (is_armed()) executor_.disarm(*this);
+  }
+
+ private:
+  void on_fire() override { stream_.shut(); }
+  Executor& executor_;
+  Stream& stream_;
+};
+
 class JournalClient {
  public:
   JournalClient(World& world, uint64_t node, uint64_t entry_count)
-      : world_(world), address_{node, 1}, entry_count_(entry_count) {
-    const Status status = world_.network.listen(address_, [this](Address, Bytes message) {
-      acknowledged_ = std::max(acknowledged_, load_le<uint64_t>(message.data()));
-    });
-    CHECK(status.is_ok());
-  }
+      : world_(world), node_(node), entry_count_(entry_count) {}
 
+  // Connects anew whenever something goes wrong, and goes on with what isn't acknowledged.
   Task<void> run() {
-    for (sent_ = 1; sent_ <= entry_count_; ++sent_) {
-      while (acknowledged_ < sent_) {
-        Bytes message(sizeof sent_);
-        store_le(message.data(), sent_);
-        world_.network.send(address_, kServer, std::move(message));
-        const Instant retry = world_.executor.now() + std::chrono::milliseconds(50);
-        while (acknowledged_ < sent_ && world_.executor.now() < retry) {
-          co_await sleep_for(world_.executor, std::chrono::milliseconds(1 + world_.random.below(5)));
-        }
+    while (acknowledged_ < entry_count_) {
+      auto stream = co_await world_.network.connect(kServer, kPatience);
+      if (stream.is_ok()) {
+        ignore(co_await append_rest(**stream), "then over the next connection");
+      } else {
+        co_await sleep_for(world_.executor, std::chrono::milliseconds(1 + world_.random.below(5)));
       }
     }
     is_done_ = true;
   }
 
   bool is_done() const { return is_done_; }
-  uint64_t node() const { return address_.node; }
+  uint64_t node() const { return node_; }
   uint64_t acknowledged() const { return acknowledged_; }
-  uint64_t sent() const { return std::min(sent_, entry_count_); }
+  uint64_t sent() const { return sent_; }
 
  private:
+  Task<Status> append_rest(Stream& stream) {
+    while (acknowledged_ < entry_count_) {
+      std::array<std::byte, 2 * sizeof(uint64_t)> request;
+      sent_ = acknowledged_ + 1;
+      store_le(request.data(), node_);
+      store_le(request.data() + sizeof(uint64_t), sent_);
+      const AnswerTimer timer(world_.executor, stream);
+      CO_TRY(co_await write_all(stream, request));
+      std::array<std::byte, sizeof(uint64_t)> answer;
+      CO_TRY(co_await read_all(stream, answer));
+      if (load_le<uint64_t>(answer.data()) != sent_) co_return Status(Code::kCorrupt, "an answer to something else");
+      acknowledged_ = sent_;
+    }
+    co_return ok();
+  }
+
   World& world_;
-  const Address address_;
+  const uint64_t node_;
   const uint64_t entry_count_;
   uint64_t sent_ = 0;
   uint64_t acknowledged_ = 0;
@@ -195,7 +247,7 @@ class JournalRun {
   explicit JournalRun(uint64_t seed)
       : scheduler_(seed),
         network_(scheduler_),
-        server_(scheduler_, network_, "journal server"),
+        server_(scheduler_, network_, "journal server", kServerNode),
         sound_(server_.add_disk({.name = "sound disk", .faults = sound_faults()})),
         decaying_(server_.add_disk({.name = "decaying disk"})),
         nemesis_(scheduler_, network_, {}) {
@@ -205,7 +257,7 @@ class JournalRun {
     const uint64_t client_count = 1 + scheduler_.random().below(4);
     for (uint64_t i = 0; i < client_count; ++i) {
       const uint64_t node = kFirstClientNode + i;
-      processes_.push_back(std::make_unique<SimProcess>(scheduler_, network_, "client " + std::to_string(i)));
+      processes_.push_back(std::make_unique<SimProcess>(scheduler_, network_, "client " + std::to_string(i), node));
       SimProcess& process = *processes_.back();
       const uint64_t entry_count = 10 + scheduler_.random().below(80);
       clients_.push_back(&process.own(std::make_unique<JournalClient>(process.world(), node, entry_count)));

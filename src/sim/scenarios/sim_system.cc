@@ -7,7 +7,7 @@ SimSystem::SimSystem(SimScheduler& scheduler, SimSystemOptions options)
       options_(options),
       random_(scheduler.random().fork()),
       network_(scheduler),
-      engine_(scheduler, network_, "engine"),
+      engine_(scheduler, network_, "engine", kEngineNode),
       disk_(&engine_.add_disk({.name = "engine disk"})) {
   for (size_t i = 0; i < options_.client_count; ++i) {
     clients_.push_back(std::make_unique<Client>(scheduler_, network_, i));
@@ -63,9 +63,8 @@ Task<void> SimSystem::boot(World* world, Host* host) {
     boot_status_ = started;
     co_return;
   }
-  const Address address{.node = kEngineNode, .port = 1};
   Result<std::unique_ptr<rpc::NetworkServer>> server =
-      rpc::NetworkServer::listen(*world, address, host->engine->dispatcher(), {});
+      rpc::NetworkServer::listen(*world, SimNetwork::address(kEngineNode, 1), host->engine->dispatcher(), {});
   if (server.is_ok())
     host->server = std::move(server).value();
   else
@@ -85,12 +84,10 @@ Status SimSystem::stop_engine() {
   return stopped;
 }
 
-Result<std::shared_ptr<client::Connection>> SimSystem::connect(Client& client) {
+std::shared_ptr<client::Connection> SimSystem::connect(Client& client) {
   World& world = client.process.world();
-  const Address self{.node = client.node, .port = 1};
-  const Address engine{.node = kEngineNode, .port = 1};
-  TRY_ASSIGN(std::unique_ptr<rpc::NetworkChannel> opened, rpc::NetworkChannel::connect(world, self, engine, {}));
-  const std::shared_ptr<rpc::Channel> channel(std::move(opened));
+  const std::shared_ptr<rpc::Channel> channel =
+      std::make_shared<rpc::NetworkChannel>(world, SimNetwork::address(kEngineNode, 1), rpc::NetworkChannel::Options());
   Executor* const executor = &world.executor;
   return std::make_shared<client::Connection>(
       channel, [executor](Task<void> task) { executor->spawn(std::move(task)); }, nullptr);

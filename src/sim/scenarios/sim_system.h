@@ -34,7 +34,7 @@ class SimSystem {
   struct Client {
     Client(SimScheduler& scheduler, SimNetwork& network, size_t client_index)
         : node(kFirstClientNode + client_index),
-          process(scheduler, network, "client " + std::to_string(client_index)) {}
+          process(scheduler, network, "client " + std::to_string(client_index), node) {}
     const uint64_t node;
     SimProcess process;
   };
@@ -50,7 +50,8 @@ class SimSystem {
   Status stop_engine();
 
   // A connection of the client's present life, which nobody has said hello on.
-  Result<std::shared_ptr<client::Connection>> connect(Client& client);
+  // Its last owner must go with that life.
+  std::shared_ptr<client::Connection> connect(Client& client);
 
   SimNetwork& network() { return network_; }
   SimProcess& engine() { return engine_; }

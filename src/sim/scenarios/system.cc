@@ -1,5 +1,5 @@
 // A whole system: an engine over the store of a simulated disk, and clients that use it through the product's own
-// client library over a network that loses, repeats, delays and reorders messages and is cut one way or both. The
+// client library over connections that stall and break, and a network that is cut one way or both. The
 // engine and the clients crash, are killed, stall and start again.
 //
 // Each key and array has one writer, and anybody reads it: what is read was acknowledged and not overwritten by what
@@ -119,27 +119,26 @@ class Session {
   // Works until the run is stopping.
   Task<void> work() {
     own_some();
-    if (connect()) {
-      executor_.spawn(read_along());
-      while (!known_.is_stopping && known_.fault.empty()) {
-        co_await sleep_for(executor_, std::chrono::microseconds(random_.below(3'000)));
-        const Status opened = co_await open();
-        if (opened.is_ok())
-          co_await act();
-        else
-          handle(opened, "open");
-      }
-      // Whatever is open closes while somebody answers.
-      while (reading_along_) co_await sleep_for(executor_, std::chrono::milliseconds(1));
-      forget();
-      co_await connection_->settle();
+    connection_ = system_.connect(client_);
+    executor_.spawn(read_along());
+    while (!known_.is_stopping && known_.fault.empty()) {
+      co_await sleep_for(executor_, std::chrono::microseconds(random_.below(3'000)));
+      const Status opened = co_await open();
+      if (opened.is_ok())
+        co_await act();
+      else
+        handle(opened, "open");
     }
+    // Whatever is open closes while somebody answers.
+    while (reading_along_) co_await sleep_for(executor_, std::chrono::milliseconds(1));
+    forget();
+    co_await connection_->settle();
     is_done_ = true;
   }
 
   // Reads everything, with nobody writing.
   Task<void> check_all() {
-    if (!connect()) co_return;
+    connection_ = system_.connect(client_);
     const Status opened = co_await open();
     if (!opened.is_ok()) known_.blame("open in the end: " + opened.to_string());
     is_calm_ = true;
@@ -157,15 +156,6 @@ class Session {
  private:
   // --- Handles ---
 
-  bool connect() {
-    Result<std::shared_ptr<client::Connection>> connected = system_.connect(client_);
-    if (!connected.is_ok()) {
-      known_.blame("connect: " + connected.status().to_string());
-      return false;
-    }
-    connection_ = std::move(connected).value();
-    return true;
-  }
   Task<Status> open() {
     if (!greeted_) CO_TRY(co_await connection_->hello());
     greeted_ = true;
@@ -586,10 +576,8 @@ class SystemRun {
 
   void make_places() {
     SimSystem::Client& client = system_.client(0);
-    Result<std::shared_ptr<client::Connection>> connection = system_.connect(client);
-    must(connection.status(), "connect");
-    must(scheduler_.run(client.process.executor(), create_places(*connection)), "create the containers");
-    connection->reset();
+    const std::shared_ptr<client::Connection> connection = system_.connect(client);
+    must(scheduler_.run(client.process.executor(), create_places(connection)), "create the containers");
     client.process.kill();
     client.process.start();
   }

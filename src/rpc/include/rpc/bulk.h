@@ -39,6 +39,19 @@ class PieceReader {
     return taken;
   }
 
+  void skip(ByteCount size) {
+    while (size != 0 && index_ < pieces_.size()) {
+      const size_t left = pieces_[index_].size() - offset_;
+      if (size < left) {
+        offset_ += size;
+        return;
+      }
+      size -= left;
+      ++index_;
+      offset_ = 0;
+    }
+  }
+
  private:
   std::span<const Piece> pieces_;
   size_t index_ = 0;

@@ -1,15 +1,22 @@
-// Serves a Dispatcher on one address of a Network, doing each request at most once.
+// Serves a Dispatcher at one address of a Network, doing each request at most once.
 //
 // A client's requests carry its id, a number, and the number below which it has all answers. Answers at or above that
-// are kept, so that a request that comes again is answered from memory; numbers below are old news. So what is kept
-// of a client is bounded by its window, and the number of clients by `clients_max`: a client not heard of for
-// `client_idle` makes room for a new one, and if there is none such, the new one is told kBusy.
+// are kept, so that a request that comes again, over another connection, is answered from memory; numbers below are old
+// news. Answers to requests that may be repeated aren't kept. So what is kept of a client is bounded by its window,
+// and the number of clients by `clients_max`: one without a connection makes room for a new one, and if there is none
+// such, the new one is told kBusy.
+//
+// Data is taken when there is memory for it: until then its connection isn't read, and its sender waits. Connections
+// that neither take answers nor finish what they began for `stall_max`, or are silent for `idle_max`, are closed.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "rpc/dispatcher.h"
+#include "runtime/cancellation.h"
 #include "runtime/world.h"
 
 namespace aeon::rpc {
@@ -17,51 +24,59 @@ namespace aeon::rpc {
 class NetworkServer {
  public:
   struct Options {
-    uint32_t clients_max = 4096;
-    uint32_t window_max = 128;                              // From a client's oldest unanswered one on.
-    ByteCount replies_size_max = 256 * kMiB;                // Kept answers of all clients.
-    Duration client_idle = std::chrono::minutes(5);  // More than any deadline, so that nothing is still coming.
+    uint32_t clients_max = 65536;
+    uint32_t window_max = 128;  // From a client's oldest unanswered request on.
+    ByteCount memory_max = 256 * kMiB;  // Data of requests and answers in progress.
+    ByteCount request_memory_max = 128 * kMiB;
+    Duration stall_max = std::chrono::seconds(30);
+    Duration idle_max = std::chrono::minutes(10);
   };
   struct Counters {
+    uint64_t connections = 0;
     uint64_t received = 0;
     uint64_t repeated = 0;  // Answered from memory, or in progress already.
-    uint64_t dropped = 0;  // Damaged, old, or beyond a bound: the client asks again.
+    uint64_t dropped = 0;  // Connections closed for what came over them, or didn't.
   };
 
-  static Result<std::unique_ptr<NetworkServer>> listen(World& world, Address self, Dispatcher& dispatcher,
+  static Result<std::unique_ptr<NetworkServer>> listen(World& world, const std::string& address, Dispatcher& dispatcher,
                                                        Options options);
-  // After stop().
+  // After stop(), or as a crash.
   ~NetworkServer();
 
+  const std::string& address() const { return listener_->address(); }
   // Takes nothing more, and returns when what was in progress is answered.
   Task<void> stop();
   const Counters& counters() const { return counters_; }
+  size_t connection_count() const { return peers_.size(); }
 
  private:
-  struct Request {
-    Bytes reply;  // Empty: in progress.
-  };
-  struct Client {
-    uint64_t acknowledged_below = 0;
-    Instant heard_of{};
-    std::map<uint64_t, Request> requests;
-  };
+  struct Answer;
+  struct Client;
+  struct Peer;
+  class Call;
 
-  NetworkServer(World& world, Address self, Dispatcher& dispatcher, Options options);
-  void receive(Address from, Bytes message);
-  Client* find_client(uint64_t client_id);
-  void acknowledge(Client& client, uint64_t below);
-  Task<void> serve(Address from, Bytes message);
-  void refuse(Address from, const Bytes& message, const Status& status, uint32_t flags);
+  NetworkServer(World& world, std::unique_ptr<Listener> listener, Dispatcher& dispatcher, Options options);
+  Task<void> accept_all();
+  Task<void> serve_peer(std::unique_ptr<Stream> stream);
+  Task<Status> read_requests(std::shared_ptr<Peer> peer);
+  Task<void> write_answers(std::shared_ptr<Peer> peer);
+  Task<void> watch();
+  Task<Status> take_request(std::shared_ptr<Peer> peer, wire::Header header);
+  Task<void> serve(std::shared_ptr<Peer> peer, std::shared_ptr<Call> call);
+  std::shared_ptr<Client> find_client(uint64_t client_id);
+  void refuse(Peer& peer, const wire::Header& request, const Status& status, uint32_t flags);
+  static void queue(Peer& peer, std::shared_ptr<Answer> answer);
 
   World& world_;
-  const Address self_;
+  const std::unique_ptr<Listener> listener_;
   Dispatcher& dispatcher_;
   const Options options_;
-  Gate gate_;
-  std::map<uint64_t, Client> clients_;
-  ByteCount replies_size_ = 0;
-  bool is_listening_ = false;
+  Gate requests_;
+  Gate connections_;
+  Semaphore memory_;
+  Cancellation stopping_;
+  std::map<uint64_t, std::shared_ptr<Client>> clients_;
+  std::set<Peer*> peers_;
   Counters counters_;
 };
 

@@ -25,6 +25,7 @@
 
 namespace aeon {
 
+class Poller;
 class Ring;
 
 // Something that the ring completes. `result` is the kernel's: bytes, or a negative errno.
@@ -74,6 +75,8 @@ class Reactor final : public Executor {
 
   // For disks and sockets of this reactor; null where io_uring is refused.
   Ring* ring() { return ring_.get(); }
+  // For sockets, where there is no ring; else null.
+  Poller* poller();
 
   // Tasks started by spawn() or submit() that haven't ended.
   size_t tasks_alive() const { return tasks_alive_.load(std::memory_order_relaxed); }

@@ -16,10 +16,11 @@ Random system_random();
 // For systems whose parts all live in one process: nothing can be reached.
 class NoNetwork final : public Network {
  public:
-  Status listen(Address, Receiver) override { return Status(Code::kUnavailable, "this process has no network"); }
-  void unlisten(Address) override {}
-  void send(Address, Address, Bytes) override {}
-  ByteCount message_size_max() const override { return 0; }
+  Task<Result<std::unique_ptr<Stream>>> connect(std::string, Duration) override { co_return none(); }
+  Result<std::unique_ptr<Listener>> listen(const std::string&) override { return none(); }
+
+ private:
+  static Status none() { return Status(Code::kUnavailable, "this process has no network"); }
 };
 
 // Memory that this process may count on: the machine's, or less where its control group sets a limit.

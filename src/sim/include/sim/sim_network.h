@@ -1,17 +1,23 @@
-// Messages between simulated processes: delayed, lost, repeated, overtaken, and cut off one way or both.
+// Connections between simulated processes: slow, stalled, broken, and cut off one way or both.
 //
 //   SimNetwork network(scheduler);
-//   Network& port = network.port(process);      // For this process's World; goes when the process crashes.
+//   Network& port = network.port(process, 2);    // For this process's World, on node 2; goes when the process crashes.
+//   port.listen(SimNetwork::address(2, 1));
 //   network.set_link(SimLink::flaky());
 //   network.cut(1, 2);                           // Node 2 hears nothing from node 1; node 1 still hears node 2.
 //
-// What a crashed process had sent may still arrive, also at the process that listens at its address next.
+// As TCP does: what is written arrives in order, in pieces of any size, or the connection breaks. A partition holds
+// it up; if that lasts, the connection breaks. A killed process's peers are told at once; one whose node lost its
+// power only answers again, that it knows of no connection, when it runs again. Who writes more than fits between
+// waits.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,15 +26,14 @@
 
 namespace aeon {
 
-// How messages travel from one node to another. The names in SimFaultCounts are network_lost, network_duplicated,
-// network_delayed, network_reordered (a message arrived after a later one) and network_cut (a partition ate it).
+// How bytes travel from one node to another. The names in SimFaultCounts are network_stalled, network_reset and
+// network_cut (a piece or an attempt to connect met a partition), network_abandoned (a partition outlasted a
+// connection).
 struct SimLink {
   Duration delay_min = std::chrono::microseconds(20), delay_max = std::chrono::microseconds(500);
-  double loss = 0;
-  double duplication = 0;
-  double long_delay = 0;  // Takes up to long_delay_max instead.
-  Duration long_delay_max = std::chrono::seconds(2);
-  bool in_order = false;  // As on one stream: nothing overtakes.
+  double stall = 0;  // A piece takes up to stall_max instead, as when it had to be sent again.
+  Duration stall_max = std::chrono::seconds(2);
+  double reset = 0;  // The connection breaks instead of delivering a piece.
 
   static SimLink flaky();
   // Each kind off or up to `probability_max`, by chance.
@@ -37,20 +42,23 @@ struct SimLink {
 
 class SimNetwork {
  public:
-  explicit SimNetwork(SimScheduler& scheduler, ByteCount message_size_max = 4 * kMiB);
+  explicit SimNetwork(SimScheduler& scheduler);
   SimNetwork(const SimNetwork&) = delete;
   SimNetwork& operator=(const SimNetwork&) = delete;
   // Crashes the processes that still have ports.
   ~SimNetwork();
 
-  // The network as `process` sees it.
-  Network& port(SimExecutor& process);
+  // "sim:NODE:PORT".
+  static std::string address(uint64_t node, uint32_t port);
 
-  // All links between different nodes that have none of their own; within a node messages are quick and sure.
+  // The network as `process`, on `node`, sees it.
+  Network& port(SimExecutor& process, uint64_t node);
+
+  // All links between different nodes that have none of their own; within a node all is quick and sure.
   void set_link(SimLink link) { default_link_ = link; }
   void set_link(uint64_t from_node, uint64_t to_node, SimLink link) { links_[{from_node, to_node}] = link; }
 
-  // Partitions. What is under way when the cut happens is lost too.
+  // Partitions.
   void cut(uint64_t from_node, uint64_t to_node) { cuts_.insert({from_node, to_node}); }
   void cut_both(uint64_t a, uint64_t b);
   // Between `nodes` and all others, both ways.
@@ -59,42 +67,37 @@ class SimNetwork {
   void heal_all();
   bool is_cut(uint64_t from_node, uint64_t to_node) const;
 
-  uint64_t sent_count() const { return sent_count_; }
-  uint64_t delivered_count() const { return delivered_count_; }
+  // Of bytes that were written.
+  ByteCount sent_size() const { return sent_size_; }
 
  private:
   class Port;
-  struct Listener {
-    Port* port;
-    std::shared_ptr<Network::Receiver> receiver;
-  };
-  struct LinkState {
-    uint64_t sent = 0;
-    uint64_t newest_arrived = 0;
-    Instant last_arrival{};
-  };
+  class End;
+  class SimListener;
+  struct Pipe;
+  struct Connection;
   using NodePair = std::pair<uint64_t, uint64_t>;
 
-  void send(SimExecutor& sender, Address from, Address to, Bytes message);
   const SimLink& link(uint64_t from_node, uint64_t to_node) const;
-  Duration draw_delay(const SimLink& link);
-  void schedule(Address from, Address to, const std::shared_ptr<const Bytes>& message, uint64_t sequence);
-  void arrive(Address from, Address to, const std::shared_ptr<const Bytes>& message, uint64_t sequence);
-  void forget(Port& port);
+  Duration draw_delay(uint64_t from_node, uint64_t to_node);
+  bool node_is_up(uint64_t node) const;
+  void schedule(Duration delay, std::function<void()> what);
+  void pump(const std::shared_ptr<Connection>& connection, int to);
+  void deliver(const std::shared_ptr<Connection>& connection, int to, Duration waited);
+  void break_soon(const std::shared_ptr<Connection>& connection, int side);
+  void forget(Port& port, bool power_lost);
 
   SimScheduler& scheduler_;
   Random random_;
-  const ByteCount message_size_max_;
   SimLink default_link_;
   SimLink local_link_;
   std::map<NodePair, SimLink> links_;
-  std::map<NodePair, LinkState> states_;
   std::set<NodePair> cuts_;
+  std::set<uint64_t> dark_;  // Nodes that lost their power, until a process starts there.
   std::vector<std::set<uint64_t>> isolated_;
-  std::map<Address, Listener> listeners_;
+  std::map<std::string, SimListener*> listeners_;
   std::vector<std::unique_ptr<Port>> ports_;
-  uint64_t sent_count_ = 0;
-  uint64_t delivered_count_ = 0;
+  ByteCount sent_size_ = 0;
   // Events outlive neither: those that find it gone do nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -22,8 +22,8 @@ namespace aeon {
 
 class SimProcess {
  public:
-  // Started.
-  SimProcess(SimScheduler& scheduler, SimNetwork& network, std::string name);
+  // Started, on a node of the network.
+  SimProcess(SimScheduler& scheduler, SimNetwork& network, std::string name, uint64_t node = 1);
   SimProcess(const SimProcess&) = delete;
   SimProcess& operator=(const SimProcess&) = delete;
   // Crashes it.
@@ -37,6 +37,7 @@ class SimProcess {
   // Of the present life. A World of an earlier one stays as long as the SimProcess, but does nothing.
   World& world() { return lives_.back()->world; }
   SimExecutor& executor() { return lives_.back()->executor; }
+  uint64_t node() const { return node_; }
   bool is_alive() const { return lives_.back()->executor.is_alive(); }
   size_t life_count() const { return lives_.size(); }
 
@@ -69,6 +70,7 @@ class SimProcess {
   SimScheduler& scheduler_;
   SimNetwork& network_;
   const std::string name_;
+  const uint64_t node_;
   SimClock clock_;
   SimFaults faults_;
   std::vector<std::unique_ptr<SimDisk>> disks_;

@@ -3,13 +3,13 @@
 //    0 magic "AEN1"             32 client id               64 deadline, ns from sending; 0: none
 //    4 protocol version         40 server life             72 trace id
 //    6 opcode                   48 request id              80 size of the bulk data sent along
-//    8 flags                    56 acknowledged below      88 CRC32C of the bulk data, if it is in the message
+//    8 flags                    56 acknowledged below      88 CRC32C of the bulk data, if it follows
 //   12 payload size                                        92 CRC32C of the header up to here and the payload
 //   16 room for bulk data in the answer
 //   24 reserved, zero
 //
-// The payload follows: a request's fields; or an answer's code and message and, if the code is ok, its fields. Bulk
-// data that travels in the message follows the payload.
+// The payload follows: a request's fields; or an answer's code and message and, if the code is ok, its fields. On a
+// stream bulk data follows the payload.
 #pragma once
 
 #include "base/bytes.h"
@@ -25,13 +25,15 @@ inline constexpr size_t kHeaderSize = 96;
 inline constexpr uint16_t kProtocolVersion = 2;
 inline constexpr uint16_t kProtocolVersionOldest = 1;
 inline constexpr uint32_t kPayloadSizeMax = 64 * kMiB;
+inline constexpr uint64_t kBulkSizeMax = kGiB;
 
 enum Flags : uint32_t {
   kFlagReply = 1u << 0,
-  kFlagBulkInside = 1u << 1,   // The bulk data is in the message.
+  kFlagBulkFollows = 1u << 1,  // The bulk data comes right behind the message.
   kFlagOtherLife = 1u << 2,    // In an answer: the server isn't the one the request was meant for (it restarted).
+  kFlagMayRepeat = 1u << 3,    // In a request: doing it twice does no harm, so its answer needn't be remembered.
+  kFlagPing = 1u << 4,         // Only asks whether the peer is there; the answer has kFlagReply too.
 };
-inline constexpr uint32_t kFlagsKnown = kFlagReply | kFlagBulkInside | kFlagOtherLife;
 
 struct Header {
   uint16_t version = kProtocolVersion;
@@ -52,14 +54,22 @@ struct Header {
 struct Message {
   Header header;
   ByteView payload;
-  ByteView bulk;  // Empty unless kFlagBulkInside.
+};
+
+// What follows a header.
+struct FrameSizes {
+  uint32_t payload = 0;
+  uint64_t bulk = 0;
 };
 
 // Reserves the header's place in an empty buffer.
 inline void begin_message(Buffer& buffer) { buffer.extend(kHeaderSize); }
 // Writes the header, with payload size and checksum, over that place; what follows it in `buffer` is the payload.
 void seal_message(Header& header, Buffer& buffer);
-// Checks all of `bytes` that isn't the payload's own matter: magic, size, checksums, flags. kCorrupt if they are
+// How much follows the header on a stream. kCorrupt if that is no header, or too much; whether it is whole says
+// open_message().
+Result<FrameSizes> frame_sizes(ByteView header);
+// Checks all of header and payload that isn't the payload's own matter: magic, size, checksum. kCorrupt if they are
 // damaged. The version is for the caller to judge: only the header's layout never changes.
 Result<Message> open_message(ByteView bytes);
 
