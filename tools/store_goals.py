@@ -91,7 +91,6 @@ GOALS = [
          2.5),
     Goal("  1 MiB", "target.write_volume_1m.device_bytes_per_byte", None, "<=", 1.1),
     Goal("memory per small value, bytes beyond", "target.memory_per_value.bytes_beyond", None, "<=", 100),
-    Goal("  of the whole process", "target.memory_per_value.process_bytes_beyond", None, "<=", 100),
     Goal("  index 10 × budget: process over budget", "target.memory_of_large_index.process_over_budget", None, "<=",
          1.1),
     *_memory_goals(),

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -161,6 +163,9 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
     return Status(Code::kInvalidArgument, path + " is neither a file nor a block device");
   }
   if (options.exclusive) TRY(disk->hold());
+  struct statfs file_system{};
+  disk->is_memory_ = fstatfs(descriptor, &file_system) == 0 &&
+                     (file_system.f_type == TMPFS_MAGIC || file_system.f_type == RAMFS_MAGIC);
   disk->size_ = static_cast<uint64_t>(about.st_size);
   disk->capacity_ = options.capacity != 0 ? round_down(options.capacity, kDiskBlockSize)
                     : options.create      ? kCapacityDefault
@@ -271,7 +276,8 @@ void FileDisk::submit(DiskOp& op) {
     op.complete(ok());
     return;
   }
-  if (reactor_.ring() == nullptr) {
+  // The ring would hand a copy within memory to a thread of the kernel, which takes far longer than the copy.
+  if (reactor_.ring() == nullptr || is_memory_) {
     run_blocking(op);
     return;
   }
@@ -279,7 +285,7 @@ void FileDisk::submit(DiskOp& op) {
   take_transfer()->begin(op);
 }
 
-// Where io_uring is refused: on the runner's thread.
+// On the runner's thread.
 void FileDisk::run_blocking(DiskOp& op) {
   uint64_t done = 0;
   while (true) {

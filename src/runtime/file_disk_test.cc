@@ -60,6 +60,21 @@ TEST_P(FileDiskTest, ReadsBackWhatItWroteAndZerosElsewhere) {
   EXPECT_EQ(read.data()[1], std::byte{0});
 }
 
+TEST_P(FileDiskTest, AFileInMemoryIsReadAndWrittenAtOnce) {
+  const std::string path = "/dev/shm/" + std::filesystem::path(folder_).filename().string();
+  std::filesystem::remove(path);
+  Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, path, {.create = true});
+  if (!disk.is_ok()) GTEST_SKIP() << disk.status().to_string();
+  DiskBuffer written(64 * kKiB);
+  DiskBuffer read(64 * kKiB);
+  std::memset(written.data(), 7, written.size());
+  const Task<Status> work = write_and_read(disk->get(), &written, &read);
+  work.handle().resume();
+  EXPECT_TRUE(work.handle().done());
+  EXPECT_EQ(std::memcmp(written.data(), read.data(), read.size()), 0);
+  std::filesystem::remove(path);
+}
+
 TEST_P(FileDiskTest, RefusesWhatIsNotAlignedOrBehindTheCapacity) {
   Result<std::unique_ptr<FileDisk>> disk =
       FileDisk::open(reactor_, folder_ + "/disk", {.create = true, .capacity = 64 * kKiB});

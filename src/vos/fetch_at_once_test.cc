@@ -78,6 +78,61 @@ TEST(ObjectPunches, AreOfOneContainer) {
   EXPECT_EQ(*target.get(kObject, text("d"), text("a")), text("one"));
 }
 
+Bytes records(uint64_t count, char fill) { return Bytes(count, static_cast<std::byte>(fill)); }
+
+class KnownArray : public ::testing::Test {
+ protected:
+  KnownArray() { target_.process().faults().set_probability("fetch_in_full", 0); }
+
+  void put(uint64_t index, uint64_t count, char fill) {
+    const Bytes data = records(count, fill);
+    const auto written = target_.put_extent(kObject, text("d"), text("b"), {.index = index, .count = count}, 1, data);
+    ASSERT_TRUE(written.is_ok()) << written.status().to_string();
+  }
+  std::string get(uint64_t index, uint64_t count, Epoch epoch = kEpochMax) {
+    Bytes found = *target_.get_extent(kObject, text("d"), text("b"), {.index = index, .count = count}, 1, epoch);
+    std::replace(found.begin(), found.end(), std::byte{0}, static_cast<std::byte>('.'));
+    return std::string(as_text(found));
+  }
+
+  TestStore target_;
+};
+
+TEST_F(KnownArray, ExtentsOfOtherSizesAreSeen) {
+  put(4, 1, 'a');
+  EXPECT_EQ(get(0, 8), "....a...");
+  put(0, 8, 'b');
+  EXPECT_EQ(get(0, 8), "bbbbbbbb");
+  put(2, 3, 'c');
+  EXPECT_EQ(get(0, 8), "bbcccbbb");
+  put(3, 1, 'd');
+  EXPECT_EQ(get(3, 1), "d");
+  EXPECT_EQ(get(0, 8), "bbcdcbbb");
+}
+
+TEST_F(KnownArray, PunchesOfItsKeysAreSeenFromTheirEpochOn) {
+  put(0, 4, 'a');
+  EXPECT_EQ(get(0, 4), "aaaa");
+  const Epoch first = *target_.punch(Kind::kPunchDkey, kObject, text("d"));
+  EXPECT_EQ(get(0, 4), "....");
+  put(1, 2, 'b');
+  EXPECT_EQ(get(0, 4), ".bb.");
+  const Epoch second = *target_.punch(Kind::kPunchAkeys, kObject, text("d"), text("b"));
+  EXPECT_EQ(get(0, 4), "....");
+  EXPECT_EQ(get(0, 4, Epoch{second.value - 1}), ".bb.");
+  EXPECT_EQ(get(0, 4, first), "....");
+  EXPECT_EQ(get(0, 4, Epoch{first.value - 1}), "aaaa");
+}
+
+TEST_F(KnownArray, MergedExtentsAreSeen) {
+  for (uint64_t index = 0; index < 64; ++index) put(index, 1, static_cast<char>('a' + index % 26));
+  const std::string before = get(0, 64);
+  const auto merged = target_.run(target_.store().aggregate(target_.container(), kEpochMax));
+  ASSERT_TRUE(merged.is_ok() && merged->extents_merged > 0);
+  EXPECT_EQ(get(0, 64), before);
+  EXPECT_EQ(get(17, 1), before.substr(17, 1));
+}
+
 TEST(FetchAtOnce, DamagedBytesAreNoData) {
   TestStore target;
   target.process().faults().set_probability("fetch_in_full", 0);
@@ -128,6 +183,7 @@ class BothWays {
       const FetchedAkey& a = (*found[0])[i];
       const FetchedAkey& b = (*found[1])[i];
       ASSERT_EQ(a.record_size, b.record_size);
+      ASSERT_EQ(a.object_changed, b.object_changed);
       ASSERT_EQ(a.segments.size(), b.segments.size());
       for (size_t part = 0; part < a.segments.size(); ++part) {
         ASSERT_TRUE(a.segments[part].recx == b.segments[part].recx);
@@ -156,7 +212,14 @@ class BothWays {
 
 class Interleaving {
  public:
-  explicit Interleaving(Random& random) : random_(random), target_(random.next()), both_(target_, random) {}
+  explicit Interleaving(Random& random)
+      : random_(random), target_(random.next()), both_(target_, random), is_explicit_(random.one_in(3)) {
+    if (!is_explicit_) return;
+    const Uuid container = Uuid::from_random(random.next(), random.next());
+    const Status made = target_.run(target_.store().create_container(container, {.epochs = EpochMode::kExplicit}));
+    if (!made.is_ok()) throw SimFailure("no container with explicit epochs: " + made.to_string());
+    target_.use(container);
+  }
 
   void run() {
     for (int step = 0; step < 120 && !::testing::Test::HasFailure(); ++step) {
@@ -173,7 +236,8 @@ class Interleaving {
   }
   Bytes akey() { return text(random_.one_in(2) ? "a" : "b"); }  // "b" is an array.
   Epoch write_epoch() {
-    if (!random_.one_in(3) || epochs_.empty()) return kEpochZero;
+    if (is_explicit_ && (epochs_.empty() || random_.one_in(2))) return Epoch{++last_epoch_};
+    if (!is_explicit_ && (!random_.one_in(3) || epochs_.empty())) return kEpochZero;
     return epochs_[random_.below(epochs_.size())];
   }
 
@@ -201,7 +265,13 @@ class Interleaving {
         ignore(target_.run(target_.store().create_snapshot(target_.container(), kEpochZero)).status(), "by chance");
         return;
       case 7: target_.reopen(); return;
-      case 8: transact(object, dkey); return;
+      case 8:
+        if (is_explicit_) {
+          ignore(target_.run(target_.store().commit(target_.container(), epoch)), "by chance");
+        } else {
+          transact(object, dkey);
+        }
+        return;
       case 9:
       case 10:
       case 11: {
@@ -277,6 +347,8 @@ class Interleaving {
   Random& random_;
   TestStore target_;
   BothWays both_;
+  const bool is_explicit_;
+  uint64_t last_epoch_ = 0;
   std::vector<Epoch> epochs_;
 };
 

@@ -213,9 +213,14 @@ class ExtentWalk {
  public:
   ExtentWalk(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch)
       : akey_(akey), begin_(begin), end_(end), epoch_(epoch) {
-    key_.reserve(akey.size() + 32);
-    key_.assign(akey.begin(), akey.end());
+    make_key();
     seek_level();
+  }
+  // With extents at these levels only.
+  ExtentWalk(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, const LevelSet& levels)
+      : akey_(akey), begin_(begin), end_(end), epoch_(epoch), levels_(levels), levels_are_known_(true) {
+    make_key();
+    seek_next_level(0);
   }
 
   // Calls visit(key, shape, value). True at the end; false if the cursor must make a move that suspends: then
@@ -225,8 +230,14 @@ class ExtentWalk {
   bool seeks() const { return seeks_; }
   ByteView key() const { return key_; }
   void moved() { is_moved_ = true; }
+  // At the end: of all extents of the akey.
+  const LevelSet& levels() const { return levels_; }
 
  private:
+  void make_key() {
+    key_.reserve(akey_.size() + 32);
+    key_.assign(akey_.begin(), akey_.end());
+  }
   void seek(uint64_t start) {
     key_.resize(akey_.size());
     append_extent_start(key_, static_cast<uint8_t>(level_), start);
@@ -237,6 +248,15 @@ class ExtentWalk {
     is_within_level_ = false;
     seek(0);
   }
+  // To where the extents of the first known level from `level` on may reach the range.
+  void seek_next_level(unsigned level) {
+    level_ = levels_.next(level);
+    is_within_level_ = true;
+    passed_ = 0;
+    start_ = 0;
+    if (level_ != LevelSet::kNone) start_ = first_start_reaching(static_cast<uint8_t>(level_), begin_);
+    if (level_ != LevelSet::kNone) seek(start_);
+  }
   void next() {
     seeks_ = false;
     is_moved_ = false;
@@ -245,6 +265,8 @@ class ExtentWalk {
   ByteView akey_;
   uint64_t begin_, end_;
   Epoch epoch_;
+  LevelSet levels_;
+  bool levels_are_known_ = false;
   Bytes key_;
   unsigned level_ = 0;
   bool is_within_level_ = false;  // Else it comes to the first extent of a level from `level_` on.
@@ -256,14 +278,18 @@ class ExtentWalk {
 
 template <typename Visit>
 Result<bool> ExtentWalk::go(media::Cursor& cursor, Visit& visit) {
-  while (true) {
+  while (level_ <= kExtentLevelMax) {
     if (!is_moved_ && !(seeks_ ? cursor.seek_now(key_) : cursor.next_now())) return false;
     is_moved_ = true;
     const bool is_extent = cursor.valid() && starts_with(cursor.key(), akey_, kExtentTag);
+    if (!is_extent && !levels_are_known_) return true;
+    ExtentKey extent;
+    if (is_extent) {
+      TRY_ASSIGN(extent, decode_extent_key(cursor.key(), akey_.size()));
+    }
     if (!is_within_level_) {
-      if (!is_extent) return true;
-      TRY_ASSIGN(const ExtentKey extent, decode_extent_key(cursor.key(), akey_.size()));
       level_ = extent.level;
+      levels_.add(level_);
       start_ = extent.start;
       passed_ = 0;
       is_within_level_ = true;
@@ -273,15 +299,17 @@ Result<bool> ExtentWalk::go(media::Cursor& cursor, Visit& visit) {
         continue;
       }
     }
-    if (!is_extent) return true;
-    TRY_ASSIGN(const ExtentKey extent, decode_extent_key(cursor.key(), akey_.size()));
-    if (extent.level != level_) {  // The first of the next level in use.
+    const bool is_of_level = is_extent && extent.level == level_;
+    if (!is_of_level && !levels_are_known_) {  // The first of the next level in use.
       is_within_level_ = false;
       continue;
     }
-    if (extent.start >= end_) {  // As what comes behind in this level.
-      if (++level_ > kExtentLevelMax) return true;
-      seek_level();
+    if (!is_of_level || extent.start >= end_) {  // As what comes behind in this level.
+      if (levels_are_known_) {
+        seek_next_level(level_ + 1);
+      } else if (++level_ <= kExtentLevelMax) {
+        seek_level();
+      }
       continue;
     }
     if (std::exchange(start_, extent.start) != extent.start) passed_ = 0;
@@ -312,6 +340,7 @@ Result<bool> ExtentWalk::go(media::Cursor& cursor, Visit& visit) {
       next();
     }
   }
+  return true;
 }
 
 }  // namespace
@@ -413,12 +442,15 @@ Task<Status> Lookup::find_overlapping(ByteView akey, uint64_t begin, uint64_t en
 }
 
 bool Lookup::overlapping_now(media::Cursor& cursor, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch,
-                             Version floor, ExtentSet& set) {
+                             Version floor, LevelSet& levels, bool levels_are_known, ExtentSet& set) {
   Collector collector(begin, end, floor, Values::kInPage, set);
   collector.start_layer(load_be32(akey.data()));
-  ExtentWalk walk(akey, begin, end, epoch);
+  ExtentWalk walk =
+      levels_are_known ? ExtentWalk(akey, begin, end, epoch, levels) : ExtentWalk(akey, begin, end, epoch);
   const Result<bool> is_end = walk.go(cursor, collector);
-  return is_end.is_ok() && *is_end;
+  if (!is_end.is_ok() || !*is_end) return false;
+  levels = walk.levels();
+  return true;
 }
 
 Task<Result<bool>> Lookup::has_older_data(ByteView akey, uint64_t begin, uint64_t end, Version version) {

@@ -14,6 +14,7 @@
 #include "base/mutation.h"
 #include "container_state.h"
 #include "key_codec.h"
+#include "known_arrays.h"
 #include "media/key_block_store.h"
 #include "value_record.h"
 #include "visible_extents.h"
@@ -89,8 +90,9 @@ class Lookup {
                            ExtentSet& set);
   // The same for those who can't suspend, of the first layer alone, with values as they lie in the index: until that
   // changes. False if a page must be read for that, or something is damaged.
+  // `levels`: what extents there are, if that is known; else it gets to be.
   static bool overlapping_now(media::Cursor& cursor, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch,
-                              Version floor, ExtentSet& set);
+                              Version floor, LevelSet& levels, bool levels_are_known, ExtentSet& set);
 
   // Whether an extent with data that overlaps [begin, end) is older than `version`, at whatever level it is hidden.
   // Looks at the first layer only.

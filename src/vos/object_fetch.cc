@@ -204,24 +204,30 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
   return reads;
 }
 
-// Looks for several things in the order of their keys. Each may be there already, since the last one looked for and
-// what lies behind are often the same place.
-class OrderedLooks {
+// Looks for several things. Each may be there already, if it is behind the one before: what lies behind several keys
+// that follow one another is often the same place.
+class Looks {
  public:
-  explicit OrderedLooks(media::KeyBlockStore& media) : cursor_(media) {}
+  // `last`: some memory.
+  Looks(media::KeyBlockStore& media, Bytes& last) : cursor_(media), last_(last) { last_.clear(); }
   // False if a page must be read for that.
-  bool seek(ByteView key, bool is_behind_last) {
-    if (is_behind_last && !is_new_) {
+  bool seek(ByteView key) {
+    if (!last_.empty() && compare_bytes(key, last_) >= 0) {
       if (!cursor_.valid() || compare_bytes(cursor_.key(), key) >= 0) return true;
     }
-    is_new_ = false;
+    last_.assign(key.begin(), key.end());
     return cursor_.seek_now(key);
   }
-  media::Cursor& cursor() { return cursor_; }
+  const media::Cursor& cursor() const { return cursor_; }
+  // For other moves.
+  media::Cursor& moved_cursor() {
+    last_.clear();
+    return cursor_;
+  }
 
  private:
   media::Cursor cursor_;
-  bool is_new_ = true;
+  Bytes& last_;
 };
 
 // The bytes [from, to) of a value in the index, if they are what was written, at `offset` of the memory given for it.
@@ -252,9 +258,9 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
 
 // Part of an encoded value into the memory given for it, at `offset`: at once, or later from blocks. False if it is
 // damaged, or no part of a value.
-bool take_value(ByteView encoded, uint64_t from, uint64_t to, const AkeyFetch& fetch, uint64_t offset, size_t akey,
-                FetchedAkey& fetched, FetchedSegment segment, std::vector<BlockRead>& later) {
-  const std::optional<InlineValue> at_once = decode_inline_value(encoded);
+bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uint64_t from, uint64_t to,
+                const AkeyFetch& fetch, uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment,
+                std::vector<BlockRead>& later) {
   if (at_once.has_value()) {
     if (!copy_inline(*at_once, from, to, fetch.out, offset, segment)) return false;
   } else {
@@ -273,12 +279,12 @@ bool take_value(ByteView encoded, uint64_t from, uint64_t to, const AkeyFetch& f
 }
 
 // `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
-bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
-                          Version floor, FetchedAkey& fetched, std::vector<BlockRead>& later) {
+bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
+                          FetchedAkey& fetched, std::vector<BlockRead>& later) {
   const size_t akey_size = key.size();
   key.push_back(kSingleTag);
   append_epoch(key, epoch);
-  const bool is_known = looks.seek(key, true);
+  const bool is_known = looks.seek(key);
   key.resize(akey_size);
   if (!is_known) return false;
   const media::Cursor& cursor = looks.cursor();
@@ -286,7 +292,9 @@ bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetc
   const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
   if (!newest) return false;
   if (newest->version < floor) return true;
-  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  const std::optional<InlineValue> value = decode_inline_value(cursor.value());
+  const Result<ValueShape> shape =
+      value.has_value() ? Result<ValueShape>(value->shape) : decode_value_shape(cursor.value());
   if (!shape) return false;
   if (shape->is_punch()) return true;
   const bool is_whole =
@@ -301,11 +309,13 @@ bool fetch_single_at_once(OrderedLooks& looks, Bytes& key, const AkeyFetch& fetc
     return true;
   }
   return size <= size_of(fetch.out) &&
-         take_value(cursor.value(), 0, size, fetch, 0, akey, fetched, std::move(segment), later);
+         take_value(cursor.value(), value, 0, size, fetch, 0, akey, fetched, std::move(segment), later);
 }
 
-bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
-                         Version floor, ExtentSet& set, FetchedAkey& fetched, std::vector<BlockRead>& later) {
+// `levels` are known, or get to be.
+bool fetch_array_at_once(Looks& looks, const Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
+                         Version floor, LevelSet& levels, bool levels_are_known, ExtentSet& set, FetchedAkey& fetched,
+                         std::vector<BlockRead>& later) {
   uint64_t records_wanted = 0;
   for (const Recx& recx : fetch.recxs) {
     if (recx.count > ~uint64_t{0} - records_wanted) return false;
@@ -315,7 +325,10 @@ bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch&
   uint64_t records_before = 0;  // Of the recxs asked for.
   for (const Recx& recx : fetch.recxs) {
     set.clear();
-    if (!Lookup::overlapping_now(looks.cursor(), key, recx.index, recx.end(), epoch, floor, set)) return false;
+    const bool is_looked_up = Lookup::overlapping_now(looks.moved_cursor(), key, recx.index, recx.end(), epoch, floor,
+                                                      levels, levels_are_known, set);
+    if (!is_looked_up) return false;
+    levels_are_known = true;
     const auto take = [&](uint64_t start, uint64_t end, const ExtentCandidate& extent) {
       if (extent.is_punch) return true;
       const ExtentSet::Found& found = set.found[extent.source];
@@ -330,8 +343,9 @@ bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch&
         return true;
       }
       return records_wanted <= room / size &&
-             take_value(found.in_page, (start - extent.start) * size, (end - extent.start) * size, fetch,
-                        (records_before + start - recx.index) * size, akey, fetched, std::move(segment), later);
+             take_value(found.in_page, decode_inline_value(found.in_page), (start - extent.start) * size,
+                        (end - extent.start) * size, fetch, (records_before + start - recx.index) * size, akey, fetched,
+                        std::move(segment), later);
     };
     // Mostly the newest of them has all that is asked for.
     const auto newest =
@@ -351,10 +365,10 @@ bool fetch_array_at_once(OrderedLooks& looks, const Bytes& key, const AkeyFetch&
 
 // The newest punch up to `epoch` of what `key` is the prefix of, or `floor` if that is newer; nothing if that isn't
 // known at once. `key` comes back as it was.
-std::optional<Version> floor_at_once(OrderedLooks& looks, Bytes& key, Epoch epoch, Version floor, bool is_behind_last) {
+std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Version floor) {
   const size_t prefix_size = key.size();
   append_punch_target(key, epoch);
-  const bool is_known = looks.seek(key, is_behind_last);
+  const bool is_known = looks.seek(key);
   key.resize(prefix_size);
   if (!is_known) return std::nullopt;
   const media::Cursor& cursor = looks.cursor();
@@ -364,47 +378,87 @@ std::optional<Version> floor_at_once(OrderedLooks& looks, Bytes& key, Epoch epoc
   return std::max(floor, *punch);
 }
 
+// The newest stamp up to `epoch` of the object that `key` is the prefix of; zero without one, nothing if that isn't
+// known at once.
+std::optional<Epoch> change_at_once(Looks& looks, Bytes& key, Epoch epoch) {
+  key.push_back(kStampTag);
+  append_epoch(key, epoch);
+  const bool is_known = looks.seek(key);
+  key.resize(kObjectPrefixSize);
+  if (!is_known) return std::nullopt;
+  const media::Cursor& cursor = looks.cursor();
+  if (!cursor.valid() || !starts_with(cursor.key(), key)) return kEpochZero;
+  const Result<RecordKey> stamp = decode_record_key(cursor.key());
+  if (!stamp || stamp->kind != RecordKey::Kind::kStamp) return std::nullopt;
+  return stamp->version.epoch;
+}
+
 }  // namespace
 
 bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
                                 const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
                                 std::vector<BlockRead>& later) {
-  const bool is_plain = container.layers.size() == 1 && !container.layers.front().has_stamps && !container.is_destroyed;
+  const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
-  OrderedLooks looks(*media_);
+  Looks looks(*media_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
   std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());
   if (!newest.has_value()) {
-    newest = floor_at_once(looks, key_, kEpochMax, {}, false);
+    newest = floor_at_once(looks, key_, kEpochMax, {});
     if (!newest.has_value()) return false;
     object_punches_.note(container.number, object, *newest, media_->erase_count());
   }
   if (newest->epoch > epoch) return false;
 
-  append_key_prefix(key_, dkey_order(object), dkey);
-  const size_t dkey_size = key_.size();
-  const std::optional<Version> dkey_floor = floor_at_once(looks, key_, epoch, *newest, true);
-  if (!dkey_floor.has_value()) return false;
+  dkey_key_.assign(key_.begin(), key_.end());
+  append_key_prefix(dkey_key_, dkey_order(object), dkey);
+  const uint64_t generation = media_->erase_count() + key_change_count_;
+  std::optional<Version> dkey_floor;  // As of the epoch; once it is needed.
   all.reserve(fetches.size());
   for (const AkeyFetch& fetch : fetches) {
-    key_.resize(dkey_size);
+    key_.assign(dkey_key_.begin(), dkey_key_.end());
     append_key_prefix(key_, akey_order(object), fetch.akey);
-    const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor, all.empty());
-    if (!floor.has_value()) return false;
     const size_t akey = all.size();
     FetchedAkey& fetched = all.emplace_back();
-    const bool is_done = fetch.kind == ValueKind::kSingle
-                             ? fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, later)
-                             : fetch_array_at_once(looks, key_, fetch, akey, epoch, *floor, extents_, fetched, later);
+    if (fetch.kind == ValueKind::kSingle) {
+      if (!dkey_floor.has_value()) dkey_floor = floor_at_once(looks, dkey_key_, epoch, *newest);
+      if (!dkey_floor.has_value()) return false;
+      const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor);
+      if (!floor.has_value()) return false;
+      if (!fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, later)) return false;
+      continue;
+    }
+    const KnownArrays::Known* const found = known_arrays_.find(key_, generation);
+    KnownArrays::Known known;
+    if (found != nullptr) {
+      known = *found;
+    } else {
+      const std::optional<Version> dkey_punch = floor_at_once(looks, dkey_key_, kEpochMax, {});
+      const std::optional<Version> akey_punch = floor_at_once(looks, key_, kEpochMax, {});
+      if (!dkey_punch.has_value() || !akey_punch.has_value()) return false;
+      known.dkey_punch = *dkey_punch;
+      known.akey_punch = *akey_punch;
+    }
+    const Version floor = std::max({*newest, known.dkey_punch, known.akey_punch});
+    if (floor.epoch > epoch) return false;
+    const bool is_done = fetch_array_at_once(looks, key_, fetch, akey, epoch, floor, known.levels, found != nullptr,
+                                             extents_, fetched, later);
     if (!is_done) return false;
+    if (found == nullptr) known_arrays_.note(key_, known, generation);
   }
+  if (!container.layers.front().has_stamps) return true;
+  key_.resize(kObjectPrefixSize);
+  const std::optional<Epoch> changed = change_at_once(looks, key_, epoch);
+  if (!changed.has_value()) return false;
+  for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
   return true;
 }
 
 // What fetch_at_once() left to be read from blocks.
-Task<Status> TargetStore::read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
-                                     std::vector<FetchedAkey>* all) {
+Task<Status> TargetStore::read_later(const ContainerRef* container, Epoch epoch, const std::vector<AkeyFetch>* akeys,
+                                     const std::vector<BlockRead>* later, std::vector<FetchedAkey>* all) {
+  const ReadEpoch reading(*container, epoch);
   const media::BlockPin pin(*media_);  // Nothing suspended since the blocks were looked up.
   for (const BlockRead& read : *later) {
     const Destination destination((*akeys)[read.akey].out);
@@ -425,9 +479,10 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
   if (conditions == 0 && !is_watched) {
     std::vector<FetchedAkey> all;
     std::vector<BlockRead> later;
-    if (fetch_at_once(*container, object, dkey, akeys, read_epoch(*container, epoch), all, later)) {
+    const Epoch at = read_epoch(*container, epoch);
+    if (fetch_at_once(*container, object, dkey, akeys, at, all, later)) {
       if (later.empty()) co_return all;
-      const Status read = co_await read_later(&akeys, &later, &all);
+      const Status read = co_await read_later(&container, at, &akeys, &later, &all);
       if (read.is_ok() && !container->is_destroyed) co_return all;
     }
   }

@@ -119,8 +119,8 @@ class TargetStore final : public Store {
   bool fetch_at_once(const ContainerState& container, ObjectId object, const Bytes& dkey,
                      const std::vector<AkeyFetch>& fetches, Epoch epoch, std::vector<FetchedAkey>& all,
                      std::vector<BlockRead>& later);
-  Task<Status> read_later(const std::vector<AkeyFetch>* akeys, const std::vector<BlockRead>* later,
-                          std::vector<FetchedAkey>* all);
+  Task<Status> read_later(const ContainerRef* container, Epoch epoch, const std::vector<AkeyFetch>* akeys,
+                          const std::vector<BlockRead>* later, std::vector<FetchedAkey>* all);
   // Arguments stay until the task ends.
   Task<Result<std::vector<FetchedAkey>>> fetch_in_full(const ContainerRef* container, ObjectId object,
                                                        const Bytes* dkey, const std::vector<AkeyFetch>* akeys,
@@ -147,6 +147,8 @@ class TargetStore final : public Store {
   };
   Task<Status> look_at_shapes(ByteView akey, const Change& change, Epoch epoch, Epoch through, Version floor,
                               ShapesSeen& seen);
+  // What is remembered of the index, behind a batch that made these changes.
+  void note_changes(const ContainerState& container, const std::vector<Change>& changes);
   static void add_stamps(const std::vector<Change>& changes, Epoch epoch, media::Batch& batch);
   // Adds what keeps epochs and minors from being given twice. `is_clocked`: the epoch is from our clock.
   struct Raised {
@@ -249,7 +251,11 @@ class TargetStore final : public Store {
   AggregationPolicy policy_;
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;
+  KnownArrays known_arrays_;
+  uint64_t key_change_count_ = 0;  // Of what known_arrays_ can't keep up with: dkeys and akeys punched.
   Bytes key_;  // Of what doesn't suspend while it uses them, for their memory.
+  Bytes dkey_key_;
+  Bytes last_key_;
   ExtentSet extents_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.

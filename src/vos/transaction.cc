@@ -194,6 +194,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
     co_return applied.status();
   }
   if (intent != nullptr && decision.is_commit()) {
+    ++key_change_count_;
     for (const Guard& guard : intent->guards) {
       if (guard.dkey_end == 0) object_punches_.forget(container->number, object_of(guard.prefix));
     }

@@ -318,6 +318,27 @@ TargetStore::Raised TargetStore::raise_bounds(const ContainerState& container, E
   return raised;
 }
 
+void TargetStore::note_changes(const ContainerState& container, const std::vector<Change>& changes) {
+  for (const Change& change : changes) {
+    switch (change.kind) {
+      case Change::Kind::kPunchObject:
+        if (MUTATION("known_punch_outlives_a_newer_one", true, false)) {
+          object_punches_.forget(container.number, object_of(change.object));
+        }
+        break;
+      case Change::Kind::kPunchDkey:
+      case Change::Kind::kPunchAkey:
+        if (MUTATION("known_array_outlives_a_punch", true, false)) ++key_change_count_;
+        break;
+      case Change::Kind::kUpdate:
+        for (const PreparedValue& value : change.values) {
+          if (value.is_extent) known_arrays_.add_level(change.akey, extent_level(value.count));
+        }
+        break;
+    }
+  }
+}
+
 // Where the newest change of an object is looked up: one small record for each object and epoch.
 void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, media::Batch& batch) {
   ByteView before;
@@ -394,12 +415,7 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     reservation.adopt_into(batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
 
-    for (const Change& change : changes) {
-      const bool is_known = change.kind == Change::Kind::kPunchObject;
-      if (MUTATION("known_punch_outlives_a_newer_one", is_known, false)) {
-        object_punches_.forget(container->number, object_of(change.object));
-      }
-    }
+    note_changes(*container, changes);
     reservation.adopted();
     note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);

@@ -187,52 +187,69 @@ double cpu_us_each(local::LocalSystem& system, Workload& workload, uint64_t pres
 }
 
 // Short slices in turns, so that both meet the same machine.
-void compare_checksums(local::LocalSystem& system, client::Pool& pool, uint64_t size, double seconds) {
+void compare_checksums(local::LocalSystem& system, client::Container& with, client::Container& without, const char* op,
+                       uint64_t size, double seconds) {
   constexpr int kSlices = 5;
   const uint64_t present = size >= kMiB ? 16 : 1000;
-  const auto with = make_container(system, pool, fmt::format("with{}", size), 1, true);
-  const auto without = make_container(system, pool, fmt::format("without{}", size), 1, false);
-  for (const char* const op : {"update", "fetch"}) {
-    const Case measured{op, size, "flush", 1, "calls"};
-    Workload on(*with, measured, present), off(*without, measured, present);
-    for (uint64_t number = 0; number < present; ++number) {  // All are there before anything is timed.
-      system.run(on.operate(number));
-      system.run(off.operate(number));
-    }
-    std::vector<double> on_us, off_us;
-    for (int slice = 0; slice < kSlices; ++slice) {
-      on_us.push_back(cpu_us_each(system, on, present, seconds / kSlices));
-      off_us.push_back(cpu_us_each(system, off, present, seconds / kSlices));
-    }
-    std::sort(on_us.begin(), on_us.end());
-    std::sort(off_us.begin(), off_us.end());
-    const double on_median = on_us[kSlices / 2], off_median = off_us[kSlices / 2];
-    print(fmt::format("checksums_{}_{}", op, size),
-          {{"on_cpu_us_each", on_median}, {"off_cpu_us_each", off_median}, {"on_over_off", on_median / off_median}});
+  const Case measured{op, size, "flush", 1, "calls"};
+  Workload on(with, measured, present), off(without, measured, present);
+  for (uint64_t number = 0; number < present; ++number) {  // All are there before anything is timed.
+    system.run(on.operate(number));
+    system.run(off.operate(number));
   }
+  std::vector<double> on_us, off_us;
+  for (int slice = 0; slice < kSlices; ++slice) {
+    on_us.push_back(cpu_us_each(system, on, present, seconds / kSlices));
+    off_us.push_back(cpu_us_each(system, off, present, seconds / kSlices));
+  }
+  std::sort(on_us.begin(), on_us.end());
+  std::sort(off_us.begin(), off_us.end());
+  const double on_median = on_us[kSlices / 2], off_median = off_us[kSlices / 2];
+  print(fmt::format("checksums_{}_{}", op, size),
+        {{"on_cpu_us_each", on_median}, {"off_cpu_us_each", off_median}, {"on_over_off", on_median / off_median}});
 }
 
-void checksum_cases(local::LocalSystem& system, client::Pool& pool, double seconds) {
-  for (const uint64_t size : {uint64_t{64}, uint64_t{4096}, uint64_t{kMiB}})
-    compare_checksums(system, pool, size, seconds);
+std::shared_ptr<local::LocalSystem> open_system(const std::string& directory) {
+  local::OpenOptions options;
+  options.create_if_missing = true;
+  return must(local::LocalSystem::open(directory, options));
+}
+
+// Updates, then fetches by a system that was opened anew: so all values are where they are kept, of both containers.
+void checksum_cases(const std::string& directory, double seconds) {
+  for (const char* const op : {"update", "fetch"}) {
+    const auto system = open_system(directory);
+    {
+      const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
+      for (const uint64_t size : {uint64_t{64}, uint64_t{4096}, uint64_t{kMiB}}) {
+        const std::string with = fmt::format("with{}", size), without = fmt::format("without{}", size);
+        if (op[0] == 'u') {
+          static_cast<void>(make_container(*system, *pool, with, 1, true));
+          static_cast<void>(make_container(*system, *pool, without, 1, false));
+        }
+        const auto on = must(system->run(pool->open_container(with, client::Access::kReadWrite)));
+        const auto off = must(system->run(pool->open_container(without, client::Access::kReadWrite)));
+        compare_checksums(*system, *on, *off, op, size, seconds);
+      }
+    }
+    must(system->close());
+  }
 }
 
 void run(const std::string& directory, double seconds, std::string_view name) {
   std::filesystem::remove_all(directory);
-  local::OpenOptions options;
-  options.create_if_missing = true;
-  const auto system = must(local::LocalSystem::open(directory, options));
-  {
-    const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
-    if (name == "client") {
+  if (name == "client") {
+    const auto system = open_system(directory);
+    {
+      const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
       client_cases(*system, *pool, seconds);
-    } else if (name == "checksums") {
-      checksum_cases(*system, *pool, seconds);
-    } else {
-      fail(fmt::format("no case '{}'", name));
     }
+    must(system->close());
+  } else if (name == "checksums") {
+    checksum_cases(directory, seconds);
+  } else {
+    fail(fmt::format("no case '{}'", name));
   }
-  must(system->close());
   std::filesystem::remove_all(directory);
 }
 

@@ -45,7 +45,8 @@ class FaultRun {
     for (int call = 0; call < kCalmCalls && wrong_.empty() && !kind_.is_full_store; ++call) {
       ignore(make_call(Durability::kSync), "it was noted");
     }
-    // Half of what follows reads pages from the disk, not from memory.
+    // What follows reads values from the disk, which until a checkpoint are in memory too; and half of the runs pages.
+    must(run(store_->media().checkpoint()));
     if (random_.one_in(2)) reopen();
     begin_faults();
     const int step_count = kind_.is_full_store ? kFillingSteps : kFaultySteps;

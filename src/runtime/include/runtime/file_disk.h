@@ -22,7 +22,8 @@ class FileDisk final : public Disk {
   };
 
   // kNotFound, kExists, kPermission, kBusy, kReadOnly, kNoSpace or kIo, naming the path. Uses buffered I/O where the
-  // file system has no direct one. The reactor must outlive the disk.
+  // file system has no direct one; in tmpfs an operation is a copy, done when submitted. The reactor must outlive the
+  // disk.
   static Result<std::unique_ptr<FileDisk>> open(Reactor& reactor, const std::string& path, Options options);
   // All operations must have completed.
   ~FileDisk() override;
@@ -50,6 +51,7 @@ class FileDisk final : public Disk {
   std::string path_;
   int descriptor_;
   bool is_regular_ = true;
+  bool is_memory_ = false;  // In tmpfs: nothing to wait for.
   bool is_read_only_ = false;
   bool punches_holes_ = true;
   ByteCount capacity_ = 0;
