@@ -41,6 +41,14 @@ Result<std::shared_ptr<dfs::FileSystem>> mount(Invocation& invocation, const Dao
     }
   }
   auto mounted = invocation.run(dfs::FileSystem::mount(container, options));
+  if (mounted.code() == Code::kNotFound && !options.read_only) {
+    // Whoever made it for files was killed before there was a root.
+    TRY_ASSIGN(const client::ContainerInfo info, invocation.run(container->query()));
+    options.format_if_missing = info.layout_type == client::kLayoutPosix;
+    options.format.root_user = options.user;
+    options.format.root_group = options.group;
+    mounted = invocation.run(dfs::FileSystem::mount(container, options));
+  }
   if (mounted.code() == Code::kNotFound) {
     return Status(Code::kNotFound,
                   fmt::format("container '{}' holds no files; one for files is made by 'daos container "

@@ -170,7 +170,7 @@ Task<void> NetworkServer::accept_all() {
 
 Task<void> NetworkServer::serve_peer(std::unique_ptr<Stream> stream) {
   const auto peer = std::make_shared<Peer>(world_.executor, std::move(stream));
-  peers_.insert(peer.get());
+  peers_.push_back(peer.get());
   Gate writer(world_.executor);
   writer.spawn(write_answers(peer));
   const Status ended = co_await read_requests(peer);
@@ -180,7 +180,7 @@ Task<void> NetworkServer::serve_peer(std::unique_ptr<Stream> stream) {
   }
   peer->end();
   co_await writer.close();
-  peers_.erase(peer.get());
+  peers_.remove(peer.get());
 }
 
 // ---- Requests in ----------------------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ class Systems(DamageTest):
         content[-4:] = crc32c(content[:-4]).to_bytes(4, "little")
         with open(path, "wb") as file:
             file.write(content)
-        self.fails("pool", "list", saying=["version 77", "knows 1", "newer release"])
+        self.fails("pool", "list", saying=["version 77", "knows 2", "newer release"])
         self.fails_with("version_unsupported", "pool", "list")
 
     def test_a_target_of_a_newer_format_is_an_error_that_names_both_versions(self):

@@ -10,9 +10,9 @@
 // that neither take answers nor finish what they began for `stall_max`, or are silent for `idle_max`, are closed.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "rpc/dispatcher.h"
@@ -76,7 +76,7 @@ class NetworkServer {
   Semaphore memory_;
   Cancellation stopping_;
   std::map<uint64_t, std::shared_ptr<Client>> clients_;
-  std::set<Peer*> peers_;
+  std::list<Peer*> peers_;
   Counters counters_;
 };
 
