@@ -200,6 +200,7 @@ Task<Status> StoreCore::write_superblock(Ref core, Superblock superblock) {
 
 Task<Status> StoreCore::run_checkpoint(Ref core, bool is_last) {
   // Most contents before the freeze, so that it is short; and without them it would be in vain.
+  CO_TRY(co_await write_contents_of_log(core));
   CO_TRY(co_await write_contents(core));
   Checkpoint checkpoint(core->world.executor);
   // Up to the reservations nothing suspends, so that all of this is of one moment.

@@ -188,15 +188,21 @@ Task<Status> StoreCore::read_from_log(Ref core, LogReader* reader, uint64_t stre
   co_return ok();
 }
 
-Task<Status> StoreCore::write_contents_of_log(Ref core, LogReader* reader) {
-  for (const uint64_t first : core->contents.in_log()) {
-    const PendingContents::Content* const content = core->contents.find(first);
-    Bytes bytes(content->size);
-    CO_TRY(co_await read_from_log(core, reader, content->stream, bytes));
-    core->contents.bring(first, std::move(bytes));
-    if (!core->has_much_content()) continue;
-    const Status written = co_await write_contents(core, kAllContents);
-    if (!written.is_ok() && core->contents.unwritten_bytes() > 2 * core->contents_share()) co_return written;
+// Takes what only the log has to its blocks. What can't be written stays in the log, and readable there.
+Task<Status> StoreCore::write_contents_of_log(Ref core) {
+  LogReader reader(core->disk, core->superblock);
+  for (std::vector<uint64_t> firsts = core->contents.in_log(); !firsts.empty(); firsts = core->contents.in_log()) {
+    for (const uint64_t first : firsts) {
+      if (core->has_much_content()) CO_TRY(co_await write_contents(core, kAllContents));
+      const PendingContents::Content* content = core->contents.find(first);
+      if (content == nullptr || !content->is_in_log()) continue;  // Freed, or cut, meanwhile.
+      const uint64_t stream = content->stream;
+      Bytes bytes(content->size);
+      CO_TRY(co_await read_from_log(core, &reader, stream, bytes));
+      content = core->contents.find(first);
+      const bool is_same = content != nullptr && content->is_in_log() && content->stream == stream;
+      if (is_same && content->size == bytes.size()) core->contents.bring(first, std::move(bytes));
+    }
   }
   core->replayed_frames = {};
   co_return ok();

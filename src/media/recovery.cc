@@ -384,8 +384,10 @@ Task<Result<StoreCore::Ref>> open_store(World& world, Disk& disk, OpenOptions op
   if (!status.is_ok()) co_return status.within(disk.name());
 
   core->log = std::make_unique<Log>(world.executor, disk, core->barrier, *core, log_setup(*core, opened, replayed));
-  status = co_await StoreCore::write_contents_of_log(core, &reader);
-  if (!status.is_ok()) co_return status.within(disk.name());
+  status = co_await StoreCore::write_contents_of_log(core);
+  // A disk that can't be written now keeps nobody from reading and deleting; the next checkpoint tries again.
+  if (!status.is_ok() && core->content_fault().is_ok()) co_return status.within(disk.name());
+  if (!status.is_ok()) log::warn("contents_not_written", {{"device", disk.name()}, {"status", status}});
   if (options.discards) core->ledger.note_freed(std::max<uint64_t>(1, options.discard_size_min / kBlockSize));
   co_return core;
 }

@@ -40,12 +40,14 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<Status> write_superblock(Ref core, Superblock superblock);
   static Task<Status> write_blocks(Ref core, BlockRange blocks, ByteView data);
   static Task<Status> read_blocks(Ref core, BlockRange blocks, MutableBytes out);
-  // What replay had no room for goes to its blocks; nothing else happens meanwhile.
-  static Task<Status> write_contents_of_log(Ref core, LogReader* reader);
+  // What replay had no room for goes to its blocks, as far as they can be written.
+  static Task<Status> write_contents_of_log(Ref core);
 
   Result<std::vector<BlockRange>> reserve(uint64_t block_count);
   // Blocks that were freed and that nothing needs any more become free.
   void release_blocks();
+  // Why contents couldn't be written when that was last tried.
+  const Status& content_fault() const { return content_fault_; }
   // What contents may take in memory before those who bring more wait.
   ByteCount contents_share() const;
   ByteCount carried_size_max() const;
