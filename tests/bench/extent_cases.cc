@@ -95,7 +95,7 @@ void history(const Run& run) {
 
 namespace {
 
-constexpr ByteCount kVolumeCapacity = kGiB;
+constexpr ByteCount kVolumeCapacity = 512 * kMiB;
 constexpr double kFullPart = 0.7;
 constexpr double kPatienceSeconds = 20;
 
