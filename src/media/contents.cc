@@ -202,6 +202,7 @@ Task<Status> StoreCore::write_contents_of_log(Ref core) {
       content = core->contents.find(first);
       const bool is_same = content != nullptr && content->is_in_log() && content->stream == stream;
       if (is_same && content->size == bytes.size()) core->contents.bring(first, std::move(bytes));
+      if (core->has_much_content()) CO_TRY(co_await write_contents(core, kAllContents));
     }
   }
   core->replayed_frames = {};

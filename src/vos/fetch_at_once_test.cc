@@ -356,5 +356,43 @@ TEST(FetchAtOnceProperty, FindsWhatIsFoundInFull) {
   for_each_seed([](Random& random) { Interleaving(random).run(); });
 }
 
+struct Fetching {
+  Bytes memory = Bytes(200'000);
+  Result<std::vector<FetchedAkey>> fetched{Status(Code::kInProgress)};
+};
+Task<void> fetch_both(TestStore* target, Fetching* fetching) {
+  std::vector<AkeyFetch> fetches(2);
+  for (uint64_t i = 0; i < 2; ++i) {
+    fetches[i].akey = text(i == 0 ? "inline" : "blocks");
+    fetches[i].kind = ValueKind::kArray;
+    fetches[i].recxs.push_back({.index = 0, .count = 100'000});
+    fetches[i].out.push_back(MutableBytes(fetching->memory).subspan(i * 100'000, 100'000));
+  }
+  fetching->fetched =
+      co_await target->store().fetch(target->container(), kObject, text("d"), std::move(fetches), 0, kEpochMax);
+}
+
+// Found by the scenario vos_store, seed 17: after an error of the disk the fetch was made again, at a later epoch, and
+// what was a hole by then had the bytes of before.
+TEST(FetchAtOnce, AfterAnErrorOfTheDiskOneEpochIsRead) {
+  TestStore target;
+  target.process().faults().set_probability("fetch_in_full", 0);
+  const auto put = [&target](const char* akey, uint64_t count) {
+    return target.put_extent(kObject, text("d"), text(akey), {.index = 0, .count = count}, 1, records(count, 'x'));
+  };
+  ASSERT_TRUE(put("inline", 100).is_ok() && put("blocks", 100'000).is_ok());
+  target.disk().script(SimDisk::Script::kReadError);
+  Fetching fetching;
+  target.process().executor().spawn(fetch_both(&target, &fetching));
+  ASSERT_TRUE(target.punch(Kind::kPunchDkey, kObject, text("d")).is_ok());
+  target.scheduler().run_for(std::chrono::seconds(1));
+  ASSERT_TRUE(fetching.fetched.is_ok()) << fetching.fetched.status().to_string();
+  for (const size_t akey : {0, 1}) {
+    const std::vector<FetchedSegment>& segments = fetching.fetched->at(akey).segments;
+    const bool is_filled = fetching.memory[akey * 100'000] != std::byte{0};
+    EXPECT_EQ(is_filled, !segments.empty()) << akey;
+  }
+}
+
 }  // namespace
 }  // namespace aeon::vos

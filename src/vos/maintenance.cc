@@ -17,6 +17,7 @@ constexpr Duration kPauseMaxAsked = std::chrono::milliseconds(2);
 constexpr Duration kPauseMaxBackground = std::chrono::milliseconds(20);
 // So that a small container isn't looked at after every few writes.
 constexpr ByteCount kWrittenMinShort = kMiB;
+constexpr Duration kSpaceLookPause = std::chrono::seconds(1);
 
 bool is_short_of_space(const media::Space& space, double free_part) {
   return static_cast<double>(space.free) < free_part * static_cast<double>(space.capacity);
@@ -142,7 +143,20 @@ void TargetStore::note_written(const ContainerRef& container, ByteCount bytes) {
   if (container->written_since_aggregation < std::min(policy_.written_min, kWrittenMinShort)) return;
   if (container->written_since_aggregation < container->look_at_written) return;
   container->is_aggregation_due = true;
-  background_.spawn(aggregate_in_background(container));
+  background_.spawn(aggregate_in_background(container, false));
+}
+
+void TargetStore::look_for_space() {
+  const Instant now = world_.executor.now();
+  if (!policy_.is_on || now < look_for_space_at_) return;
+  look_for_space_at_ = now + kSpaceLookPause;
+  for (const auto& [id, container] : containers_) {
+    const bool is_idle = !container->is_aggregation_due && !container->aggregation.is_running;
+    const bool has_history = container->newest_readable() > container->aggregated_through;
+    if (container->epochs == EpochMode::kExplicit || !is_idle || !has_history) continue;
+    container->is_aggregation_due = true;
+    background_.spawn(aggregate_in_background(container, true));
+  }
 }
 
 bool TargetStore::is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const {
@@ -153,15 +167,18 @@ bool TargetStore::is_aggregation_due(const ContainerState& container, int64_t st
   return static_cast<double>(container.written_since_aggregation) >= wanted;
 }
 
-Task<void> TargetStore::aggregate_in_background(ContainerRef container) {
+Task<void> TargetStore::aggregate_in_background(ContainerRef container, bool is_asked_for) {
   const auto space = co_await read_space(*media_, container->number);
   const int64_t stored = space.is_ok() && space->has_value() ? (*space)->stored_bytes() : 0;
   const bool is_short = is_short_of_space(media_->space(), policy_.free_part);
   const auto readable_ns = static_cast<uint64_t>(policy_.readable_for.count()) / (is_short ? 10 : 1);
   const uint64_t readable_epochs = readable_ns * kEpochsPerNs;
-  const uint64_t newest = container->newest_readable().value;
-  const Epoch through{newest - std::min(newest, readable_epochs)};
-  if (is_aggregation_due(*container, stored) && through > container->aggregated_through) {
+  // By the clock: history grows old also while nobody writes, or nobody can.
+  const Epoch newest = container->newest_readable();
+  const uint64_t now = std::max(newest, HybridClock::from_unix_ns(world_.clock.wall_ns())).value;
+  const Epoch through = std::min(newest, Epoch{now - std::min(now, readable_epochs)});
+  const bool is_due = is_asked_for || is_aggregation_due(*container, stored);
+  if (is_due && through > container->aggregated_through) {
     const auto done = co_await run_aggregation(container, through, true);
     const bool is_expected = done.is_ok() || done.code() == Code::kCanceled || done.code() == Code::kNotFound;
     if (!is_expected) {

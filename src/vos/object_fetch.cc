@@ -230,24 +230,25 @@ class Looks {
   Bytes& last_;
 };
 
-// The bytes [from, to) of a value in the index, if they are what was written, at `offset` of the memory given for it.
-bool copy_inline(const InlineValue& value, uint64_t from, uint64_t to, const std::vector<MutableBytes>& out,
-                 uint64_t offset, FetchedSegment& segment) {
-  if (crc32c(value.bytes) != value.checksum) return false;
-  ByteView wanted = value.bytes.subspan(from, to - from);
-  segment.checksums.push_back(wanted.size() == value.bytes.size() ? value.checksum : crc32c(wanted));
+// What a fetch at once found, in index pages and in blocks. None of it is in the caller's memory yet: whatever a fetch
+// in full finds to be a hole must stay as it was there.
+struct ValueReads {
+  std::vector<InlineRead>& at_once;
+  std::vector<BlockRead>& later;
+};
+
+void copy_to(const std::vector<MutableBytes>& out, uint64_t offset, ByteView bytes) {
   for (const MutableBytes& piece : out) {
+    if (bytes.empty()) return;
     if (offset >= piece.size()) {
       offset -= piece.size();
       continue;
     }
-    const size_t size = std::min<size_t>(wanted.size(), piece.size() - offset);
-    std::memcpy(piece.data() + offset, wanted.data(), size);
-    wanted = wanted.subspan(size);
-    if (wanted.empty()) return true;
+    const size_t size = std::min<size_t>(bytes.size(), piece.size() - offset);
+    std::memcpy(piece.data() + offset, bytes.data(), size);
+    bytes = bytes.subspan(size);
     offset = 0;
   }
-  return wanted.empty();
 }
 
 ByteCount size_of(const std::vector<MutableBytes>& pieces) {
@@ -256,17 +257,18 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
   return size;
 }
 
-// Part of an encoded value into the memory given for it, at `offset`: at once, or later from blocks. False if it is
-// damaged, or no part of a value.
+// Part of an encoded value, for the memory given for it at `offset`. False if it is damaged, or no part of a value.
 bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uint64_t from, uint64_t to,
-                const AkeyFetch& fetch, uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment,
-                std::vector<BlockRead>& later) {
+                uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment, ValueReads& reads) {
   if (at_once.has_value()) {
-    if (!copy_inline(*at_once, from, to, fetch.out, offset, segment)) return false;
+    if (crc32c(at_once->bytes) != at_once->checksum || to > at_once->bytes.size()) return false;
+    const ByteView wanted = at_once->bytes.subspan(from, to - from);
+    segment.checksums.push_back(wanted.size() == at_once->bytes.size() ? at_once->checksum : crc32c(wanted));
+    reads.at_once.push_back({.akey = akey, .bytes = wanted, .offset = offset});
   } else {
     Result<ValueRecord> record = decode_value(encoded);
     if (!record || record->blocks.empty()) return false;
-    BlockRead& read = later.emplace_back();
+    BlockRead& read = reads.later.emplace_back();
     read.akey = akey;
     read.segment = fetched.segments.size();
     read.record = std::move(record).value();
@@ -280,7 +282,7 @@ bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uin
 
 // `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
 bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
-                          FetchedAkey& fetched, std::vector<BlockRead>& later) {
+                          FetchedAkey& fetched, ValueReads& reads) {
   const size_t akey_size = key.size();
   key.push_back(kSingleTag);
   append_epoch(key, epoch);
@@ -309,13 +311,13 @@ bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size
     return true;
   }
   return size <= size_of(fetch.out) &&
-         take_value(cursor.value(), value, 0, size, fetch, 0, akey, fetched, std::move(segment), later);
+         take_value(cursor.value(), value, 0, size, 0, akey, fetched, std::move(segment), reads);
 }
 
 // `levels` are known, or get to be.
 bool fetch_array_at_once(Looks& looks, const Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch,
                          Version floor, LevelSet& levels, bool levels_are_known, ExtentSet& set, FetchedAkey& fetched,
-                         std::vector<BlockRead>& later) {
+                         ValueReads& reads) {
   uint64_t records_wanted = 0;
   for (const Recx& recx : fetch.recxs) {
     if (recx.count > ~uint64_t{0} - records_wanted) return false;
@@ -344,8 +346,8 @@ bool fetch_array_at_once(Looks& looks, const Bytes& key, const AkeyFetch& fetch,
       }
       return records_wanted <= room / size &&
              take_value(found.in_page, decode_inline_value(found.in_page), (start - extent.start) * size,
-                        (end - extent.start) * size, fetch, (records_before + start - recx.index) * size, akey, fetched,
-                        std::move(segment), later);
+                        (end - extent.start) * size, (records_before + start - recx.index) * size, akey, fetched,
+                        std::move(segment), reads);
     };
     // Mostly the newest of them has all that is asked for.
     const auto newest =
@@ -400,6 +402,8 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
                                 std::vector<BlockRead>& later) {
   const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
+  inline_reads_.clear();
+  ValueReads reads{inline_reads_, later};
   Looks looks(*media_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
@@ -426,7 +430,7 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
       if (!dkey_floor.has_value()) return false;
       const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor);
       if (!floor.has_value()) return false;
-      if (!fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, later)) return false;
+      if (!fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, reads)) return false;
       continue;
     }
     const KnownArrays::Known* const found = known_arrays_.find(key_, generation);
@@ -443,15 +447,17 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     const Version floor = std::max({*newest, known.dkey_punch, known.akey_punch});
     if (floor.epoch > epoch) return false;
     const bool is_done = fetch_array_at_once(looks, key_, fetch, akey, epoch, floor, known.levels, found != nullptr,
-                                             extents_, fetched, later);
+                                             extents_, fetched, reads);
     if (!is_done) return false;
     if (found == nullptr) known_arrays_.note(key_, known, generation);
   }
-  if (!container.layers.front().has_stamps) return true;
-  key_.resize(kObjectPrefixSize);
-  const std::optional<Epoch> changed = change_at_once(looks, key_, epoch);
-  if (!changed.has_value()) return false;
-  for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
+  if (container.layers.front().has_stamps) {
+    key_.resize(kObjectPrefixSize);
+    const std::optional<Epoch> changed = change_at_once(looks, key_, epoch);
+    if (!changed.has_value()) return false;
+    for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
+  }
+  for (const InlineRead& read : inline_reads_) copy_to(fetches[read.akey].out, read.offset, read.bytes);
   return true;
 }
 
@@ -484,6 +490,7 @@ Task<Result<std::vector<FetchedAkey>>> TargetStore::fetch(Uuid id, ObjectId obje
       if (later.empty()) co_return all;
       const Status read = co_await read_later(&container, at, &akeys, &later, &all);
       if (read.is_ok() && !container->is_destroyed) co_return all;
+      epoch = at;  // What is in the caller's memory by now is of this epoch.
     }
   }
   co_return co_await fetch_in_full(&container, object, &dkey, &akeys, conditions, epoch, intent);

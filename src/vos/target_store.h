@@ -226,7 +226,9 @@ class TargetStore final : public Store {
   // maintenance.cc
   void note_written(const ContainerRef& container, ByteCount bytes);
   bool is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const;
-  Task<void> aggregate_in_background(ContainerRef container);
+  // A write found no room: what may be dropped is looked for now, however little was written.
+  void look_for_space();
+  Task<void> aggregate_in_background(ContainerRef container, bool is_asked_for);
   Task<Result<AggregateProgress>> run_aggregation(ContainerRef container, Epoch through, bool is_background);
   // Of snapshots and reads in progress before `through`, and that itself.
   static std::vector<Epoch> kept_epochs(const ContainerState& container, Epoch through);
@@ -249,6 +251,7 @@ class TargetStore final : public Store {
   uint64_t next_minor_ = 0;  // Of late writes.
   bool is_closed_ = false;
   AggregationPolicy policy_;
+  Instant look_for_space_at_{};  // Not before.
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;
   KnownArrays known_arrays_;
@@ -257,6 +260,7 @@ class TargetStore final : public Store {
   Bytes dkey_key_;
   Bytes last_key_;
   ExtentSet extents_;
+  std::vector<InlineRead> inline_reads_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };

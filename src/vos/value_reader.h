@@ -24,6 +24,13 @@ class Destination {
   uint64_t size_ = 0;
 };
 
+// Bytes of a value in an index page that stay there until something suspends, and where they go in an akey's memory.
+struct InlineRead {
+  size_t akey = 0;
+  ByteView bytes;
+  uint64_t offset = 0;
+};
+
 // A read_value() to be made, of an akey's fetch and one of its segments, by index.
 struct BlockRead {
   size_t akey = 0;

@@ -361,7 +361,9 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
 
   Reservation reservation(*media_, durability == Durability::kSync ? kCarriedSizeSync : kCarriedSizeFlush);
   std::vector<Change> changes;
-  CO_TRY(co_await make_changes(container->number, writes, changes, reservation));
+  const Status made = co_await make_changes(container->number, writes, changes, reservation);
+  if (made.code() == Code::kNoSpace) look_for_space();
+  CO_TRY(made);
 
   media::LogPosition position;
   media::LogPosition bound_position;
@@ -413,7 +415,9 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     if (transaction != nullptr) put_commit_decision(*container, *transaction, epoch, batch);
     add_space(batch, container->number, added);
     reservation.adopt_into(batch);
-    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    const auto applied = co_await media_->apply(std::move(batch));
+    if (applied.code() == Code::kNoSpace) look_for_space();
+    CO_TRY_ASSIGN(position, applied);
 
     note_changes(*container, changes);
     reservation.adopted();
