@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -245,15 +246,17 @@ TEST_P(SocketsTest, AReaderOutlivesTheThreadThatBeganIt) {
   ASSERT_TRUE(paired.is_ok()) << paired.to_string();
   std::string got;
   Status status(Code::kInProgress);
-  auto read = [](Stream* stream, std::string* text, Status* done) -> Task<void> {
+  std::atomic<bool> has_ended{false};
+  auto read = [](Stream* stream, std::string* text, Status* done, std::atomic<bool>* ended) -> Task<void> {
     Result<std::string> read_back = co_await read_later(stream);
     *done = read_back.status();
     if (read_back.is_ok()) *text = *read_back;
+    ended->store(true);
   };
-  std::thread([&] { reactor_.submit(read(there.get(), &got, &status)); }).join();
+  std::thread([&] { reactor_.submit(read(there.get(), &got, &status, &has_ended)); }).join();
   std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ASSERT_TRUE(reactor_.run(write_text(*here, "late")).is_ok());
-  while (reactor_.tasks_alive() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!has_ended.load() || reactor_.tasks_alive() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_TRUE(status.is_ok()) << status.to_string();
   EXPECT_EQ(got, "late");
   here.reset();
