@@ -226,6 +226,50 @@ TEST_F(Devices, WithoutADataDeviceItsValuesFailByNameAndTheRestWorks) {
   EXPECT_TRUE(damage->empty());
 }
 
+// Killed before they were written to their blocks: the log has them, and keeps them until the device is back.
+TEST_F(Devices, ContentsInTheLogOutliveTheAbsenceOfTheirDevice) {
+  const std::string content(kBlockSize, 'c');
+  uint64_t carried = 0;
+  {
+    const Result<KeyBlockStore*> store = machine_.open();
+    ASSERT_TRUE(store.is_ok());
+    for (uint64_t i = 0; part_of(carried) != 2; ++i) {
+      const Result<std::vector<BlockRange>> blocks = (*store)->reserve(1);
+      ASSERT_TRUE(blocks.is_ok());
+      carried = (*blocks)[0].first;
+      Batch batch;
+      batch.adopt((*blocks)[0], as_bytes(content));
+      ASSERT_TRUE(machine_.run((*store)->apply(std::move(batch))).is_ok());
+    }
+    ASSERT_TRUE(machine_.run((*store)->flush()).is_ok());
+    machine_.crash();
+  }
+  DiskBuffer buffer(kBlockSize);
+  {
+    const std::vector<SimDisk*> rest{&log(), &data(0)};
+    Result<std::unique_ptr<DeviceSet>> set = open(rest, {.store = {}, .allow_missing = true});
+    ASSERT_TRUE(set.is_ok()) << set.status().to_string();
+    machine_.devices = std::move(*set);
+    Result<std::unique_ptr<KeyBlockStore>> opened =
+        machine_.run(KeyBlockStore::open(*machine_.world, machine_.devices->disk(), {}));
+    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+    KeyBlockStore* const store = &machine_.process->own(std::move(opened).value());
+    ASSERT_TRUE(machine_.run(store->read_blocks({carried, 1}, buffer.bytes())).is_ok());
+    EXPECT_TRUE(equal_bytes(buffer.bytes(), as_bytes(content)));
+    ASSERT_TRUE(machine_.run(put_durable(store, "key", "value")).is_ok());
+    expect_message(machine_.run(store->checkpoint()), Code::kIo, {"device 3 of 3", "is missing"});
+    machine_.crash();
+  }
+  const Result<KeyBlockStore*> whole = machine_.open();
+  ASSERT_TRUE(whole.is_ok()) << whole.status().to_string();
+  ASSERT_TRUE(machine_.run((*whole)->checkpoint()).is_ok());
+  ASSERT_TRUE(machine_.run((*whole)->read_blocks({carried, 1}, buffer.bytes())).is_ok());
+  EXPECT_TRUE(equal_bytes(buffer.bytes(), as_bytes(content)));
+  const Result<std::optional<std::string>> value = machine_.run(get(*whole, "key"));
+  ASSERT_TRUE(value.is_ok());
+  EXPECT_EQ(*value, "value");
+}
+
 TEST_F(Devices, WithoutTheLogNothingOpens) {
   expect_message(open({&data(0), &data(1)}, {.store = {}, .allow_missing = true}).status(), Code::kUnavailable,
                  {"device 1 of 3 (log, "});
