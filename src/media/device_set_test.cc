@@ -233,7 +233,7 @@ TEST_F(Devices, ContentsInTheLogOutliveTheAbsenceOfTheirDevice) {
   {
     const Result<KeyBlockStore*> store = machine_.open();
     ASSERT_TRUE(store.is_ok());
-    for (uint64_t i = 0; part_of(carried) != 2; ++i) {
+    while (part_of(carried) != 2) {
       const Result<std::vector<BlockRange>> blocks = (*store)->reserve(1);
       ASSERT_TRUE(blocks.is_ok());
       carried = (*blocks)[0].first;

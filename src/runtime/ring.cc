@@ -46,6 +46,8 @@ io_uring_sqe* Ring::get_sqe() {
 void Ring::prepared(io_uring_sqe* sqe, RingCompletion* completion) {
   io_uring_sqe_set_data(sqe, completion);
   ++in_flight_;
+  // A device has something to do sooner than when all of a turn is done; one alone goes with the wait for it.
+  if (!is_reaping_ && io_uring_sq_ready(&ring_) >= kSubmittedEarly) submit();
 }
 
 void Ring::submit() {
@@ -54,7 +56,7 @@ void Ring::submit() {
     // Out of kernel memory or completion space for the moment: take completions off and try again.
     if (submitted < 0 && submitted != -EINTR) {
       CHECK(submitted == -EAGAIN || submitted == -EBUSY);
-      if (!reap()) usleep(50);
+      if (is_reaping_ || !reap()) usleep(50);
     }
   }
 }
@@ -83,6 +85,7 @@ bool Ring::reap() {
     const unsigned count = io_uring_peek_batch_cqe(&ring_, batch, 64);
     if (count == 0) return any;
     any = true;
+    is_reaping_ = true;
     for (unsigned i = 0; i < count; ++i) {
       auto* completion = static_cast<RingCompletion*>(io_uring_cqe_get_data(batch[i]));
       const int result = batch[i]->res;
@@ -90,6 +93,7 @@ bool Ring::reap() {
       if (completion != nullptr) completion->on_ring_complete(result);
     }
     io_uring_cq_advance(&ring_, count);
+    is_reaping_ = false;
   }
 }
 

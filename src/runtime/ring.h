@@ -39,12 +39,15 @@ class Ring {
   void set_events(bool wanted);
 
  private:
+  static constexpr unsigned kSubmittedEarly = 2;
+
   Ring() = default;
 
   io_uring ring_{};
   int event_fd_ = -1;
   bool events_on_ = true;
   size_t in_flight_ = 0;
+  bool is_reaping_ = false;  // Completions are being told that are still in the queue.
 };
 
 }  // namespace aeon
