@@ -110,7 +110,12 @@ const DkeyState& StateMemo::state(const OwnedContainer& mine, uint64_t dkey, con
     seen.push_back(&call);
   }
   // The clock gives epochs in the order of calls.
-  if (mine.is_explicit()) std::ranges::stable_sort(seen, {}, &TimedCall::epoch);
+  if (mine.is_explicit()) {
+    std::multimap<Epoch, const TimedCall*> by_epoch;  // Equal epochs keep their order.
+    for (const TimedCall* call : seen) by_epoch.emplace(call->epoch, call);
+    seen.clear();
+    for (const auto& [epoch, call] : by_epoch) seen.push_back(call);
+  }
   for (const TimedCall* call : seen) {
     for (const Change& change : call->changes) apply_change(change, dkey, place->second);
   }
