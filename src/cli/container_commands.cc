@@ -194,8 +194,10 @@ Status create_container(Invocation& invocation) {
   if (invocation.has("--type")) {
     TRY_ASSIGN(layout, parse_layout_type(invocation.text("--type")));
     spec.properties[client::kPropLayoutType] = layout;
-    if (layout == client::kLayoutPosix) use_file_durability(spec);
+  } else if (const auto named = spec.properties.find(client::kPropLayoutType); named != spec.properties.end()) {
+    layout = std::get<uint64_t>(named->second);
   }
+  if (layout == client::kLayoutPosix) use_file_durability(spec);
   TRY_ASSIGN(const dfs::FormatOptions format, format_options(invocation));
   TRY_ASSIGN(const std::shared_ptr<client::Pool> pool, invocation.pool(client::Access::kReadWrite, IfMissing::kCreate));
   const auto created = layout == client::kLayoutPosix

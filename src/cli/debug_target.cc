@@ -72,7 +72,7 @@ Status DebugTarget::open_devices(Invocation& invocation, const std::vector<std::
   options.read_only = true;
   options.allow_missing = true;
   options.store = store;
-  TRY_ASSIGN(disk_, local::StoreDisk::open_devices(world_, reactor_, paths, options));
+  TRY_ASSIGN(disk_, local::StoreDisk::open_devices(*world_, reactor_, paths, options));
   path_ = std::string(disk_->disk().name());
   for (const media::DeviceReport& device : disk_->devices()->devices()) {
     if (device.is_missing) invocation.output().warn("daos: {} is missing: what is on it can't be read", device.what);
@@ -85,8 +85,8 @@ Result<vos::Store*> DebugTarget::store() {
     media::OpenOptions options;
     options.read_only = true;
     TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
-               run(media::KeyBlockStore::open(world_, disk_->disk(), options)));
-    TRY_ASSIGN(store_, run(vos::Store::open(world_, std::move(media))));
+               run(media::KeyBlockStore::open(*world_, disk_->disk(), options)));
+    TRY_ASSIGN(store_, run(vos::Store::open(*world_, std::move(media))));
   }
   return store_.get();
 }

@@ -44,11 +44,7 @@ class DebugTarget {
   std::unique_ptr<local::OfflineSystem> system_;  // Null with --device.
   std::string path_;
   Reactor reactor_;
-  SystemClock clock_;
-  NoNetwork network_;
-  Random random_ = system_random();
-  Faults faults_;
-  World world_{reactor_, clock_, network_, random_, faults_};
+  LocalWorld world_{reactor_};
   std::unique_ptr<local::StoreDisk> disk_;
   std::unique_ptr<vos::Inspector> objects_;
   std::unique_ptr<vos::Store> store_;

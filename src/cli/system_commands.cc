@@ -48,17 +48,13 @@ Status list_devices(Invocation& invocation) {
     return ok();
   }
   Reactor reactor;
-  SystemClock clock;
-  NoNetwork network;
-  Random random = system_random();
-  Faults faults;
-  World world{reactor, clock, network, random, faults};
+  LocalWorld world(reactor);
   local::StoreDiskOptions options;
   options.read_only = true;
   options.allow_missing = true;
   options.store = target.store;
   TRY_ASSIGN(const std::unique_ptr<local::StoreDisk> store,
-             local::StoreDisk::open_devices(world, reactor, target.devices, options));
+             local::StoreDisk::open_devices(*world, reactor, target.devices, options));
   for (const media::DeviceReport& device : store->devices()->devices()) {
     const size_t index = devices.size();
     const std::string path = printable(device.is_missing ? target.devices.at(index) : device.name);

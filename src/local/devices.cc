@@ -126,16 +126,12 @@ Status name_devices(TargetEntry& target, const std::vector<std::string>& paths) 
     names.push_back(std::move(name));
   }
   Reactor reactor;
-  SystemClock clock;
-  NoNetwork network;
-  Random random = system_random();
-  Faults faults;
-  World world{reactor, clock, network, random, faults};
+  LocalWorld world(reactor);
   StoreDiskOptions options;
   options.read_only = true;
   options.exclusive = true;
   options.store = target.store;
-  TRY_ASSIGN(const std::unique_ptr<StoreDisk> store, StoreDisk::open_devices(world, reactor, names, options));
+  TRY_ASSIGN(const std::unique_ptr<StoreDisk> store, StoreDisk::open_devices(*world, reactor, names, options));
   target.devices.clear();
   for (const media::DeviceReport& device : store->devices()->devices()) target.devices.push_back(device.name);
   return ok();

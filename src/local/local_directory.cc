@@ -84,23 +84,20 @@ Status create_system(Directory& directory, const CreateOptions& options) {
   TRY(check_options(options));
   TRY(check_empty(directory));
   TRY_ASSIGN(const DevicePlan plan, plan_devices(directory, options));
-  SystemClock clock;
-  Random random = system_random();
+  Reactor reactor;
+  LocalWorld world(reactor);
   TRY(directory.replace_file(kCreatingFile, as_bytes(begun_text(plan))));
   if (directory.has_file(kTargetFile)) TRY(directory.remove_file(kTargetFile));
 
   Superblock superblock;
   superblock.system_name = options.system_name;
-  superblock.system = random.uuid();
-  superblock.created_unix_ns = clock.wall_ns();
-  superblock.pool = random.uuid();
+  superblock.system = world->random.uuid();
+  superblock.created_unix_ns = world->clock.wall_ns();
+  superblock.pool = world->random.uuid();
   superblock.pool_label = options.pool_label;
-  superblock.targets.push_back({.index = 0, .file = kTargetFile, .store = random.uuid(), .capacity = options.capacity});
+  superblock.targets.push_back(
+      {.index = 0, .file = kTargetFile, .store = world->random.uuid(), .capacity = options.capacity});
   {
-    Reactor reactor;
-    NoNetwork network;
-    Faults faults;
-    World world{reactor, clock, network, random, faults};
     media::FormatOptions format;
     format.store = superblock.targets[0].store;
     format.log_size = options.log_size;
@@ -108,17 +105,17 @@ Status create_system(Directory& directory, const CreateOptions& options) {
     if (plan.devices.empty()) {
       const FileDisk::Options file{.create = true, .read_only = false, .capacity = options.capacity};
       TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, directory.path_of(kTargetFile), file));
-      TRY(reactor.run(media::KeyBlockStore::format(world, *disk, format)));
-      TRY(reactor.run(make_pool(world, *disk, std::move(pool))));
+      TRY(reactor.run(media::KeyBlockStore::format(*world, *disk, format)));
+      TRY(reactor.run(make_pool(*world, *disk, std::move(pool))));
     } else {
-      TRY(format_devices(world, reactor, plan, format));
+      TRY(format_devices(*world, reactor, plan, format));
       for (const PlannedDevice& device : plan.devices) superblock.targets[0].devices.push_back(device.name);
       StoreDiskOptions open;
       open.exclusive = true;
       open.store = format.store;
       TRY_ASSIGN(const std::unique_ptr<StoreDisk> store,
-                 StoreDisk::open_devices(world, reactor, device_paths(directory, superblock.targets[0]), open));
-      TRY(reactor.run(make_pool(world, store->disk(), std::move(pool))));
+                 StoreDisk::open_devices(*world, reactor, device_paths(directory, superblock.targets[0]), open));
+      TRY(reactor.run(make_pool(*world, store->disk(), std::move(pool))));
     }
   }
   TRY(directory.replace_file(kSystemFile, encode_superblock(superblock)));

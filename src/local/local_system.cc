@@ -80,7 +80,7 @@ class EmbeddedSystem final : public LocalSystem {
     options.allow_missing = allow_missing_devices_;
     options.store = target.store;
     Result<std::unique_ptr<StoreDisk>> opened =
-        StoreDisk::open_devices(world_, *reactor_, device_paths(directory_, target), options);
+        StoreDisk::open_devices(*world_, *reactor_, device_paths(directory_, target), options);
     if (opened.code() != Code::kUnavailable || allow_missing_devices_) return opened;
     return Status(Code::kUnavailable, std::string(opened.status().message()) +
                                           "; connect it, or say where the devices are with 'daos system set-devices', "
@@ -92,18 +92,18 @@ class EmbeddedSystem final : public LocalSystem {
     open.read_only = is_read_only_;
     open.memory_budget = memory_budget_;
     CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
-                  co_await media::KeyBlockStore::open(world_, disk_->disk(), open));
+                  co_await media::KeyBlockStore::open(*world_, disk_->disk(), open));
     if (media->uuid() != superblock_.targets[0].store) {
       co_return Status(Code::kInvalidArgument, std::string(disk_->disk().name()) +
                                                    " belongs to another system; put back the "
                                                    "file that belongs to this one");
     }
     std::vector<std::unique_ptr<vos::Store>> stores(1);
-    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media), store_options_));
+    CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(*world_, std::move(media), store_options_));
     engine::Engine::Options options;
     options.system_name = superblock_.system_name;
     options.free_outside = [this] { return directory_free(); };
-    engine_ = std::make_unique<engine::Engine>(world_, std::move(stores), std::move(options));
+    engine_ = std::make_unique<engine::Engine>(*world_, std::move(stores), std::move(options));
     CO_TRY(co_await engine_->start());
     channel_ = std::make_shared<rpc::InprocChannel>(*reactor_, engine_->dispatcher());
     const std::shared_ptr<Reactor> reactor = reactor_;
@@ -146,11 +146,7 @@ class EmbeddedSystem final : public LocalSystem {
   const vos::StoreOptions store_options_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
-  SystemClock clock_;
-  NoNetwork network_;
-  Random random_ = system_random();
-  Faults faults_;
-  World world_{*reactor_, clock_, network_, random_, faults_};
+  LocalWorld world_{*reactor_};
   std::unique_ptr<StoreDisk> disk_;
   std::unique_ptr<engine::Engine> engine_;
   std::shared_ptr<rpc::InprocChannel> channel_;

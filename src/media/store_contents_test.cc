@@ -326,6 +326,25 @@ TEST_F(StoreContents, ThatCannotBeWrittenAreRefusedBeforeTheyFillTheMemory) {
   EXPECT_EQ(store->counters().contents_waiting, 0u);
 }
 
+// Found by the scenario media_store, seed 9: it didn't open.
+TEST_F(StoreContents, BeyondTheMemoryBudgetThatCannotBeWrittenDontKeepTheStoreShut) {
+  constexpr uint64_t kCount = 400;
+  const BlockRange all = reserve(kCount * 2);
+  for (uint64_t i = 0; i < kCount; ++i) ASSERT_TRUE(carry({all.first + 2 * i, 1}, kTag + i).is_ok());
+  ASSERT_TRUE(machine.run(store->flush()).is_ok());
+  machine.disk.options().space = 0;
+  crash_and_open(256 * kKiB);
+  for (uint64_t i = 0; i < kCount; ++i) {
+    const BlockRange range{all.first + 2 * i, 1};
+    ASSERT_EQ(read(range), whole(range, kTag + i)) << i;
+  }
+  EXPECT_EQ(machine.run(store->checkpoint()).code(), Code::kNoSpace);
+  machine.disk.options().space = 64 * kMiB;
+  ASSERT_TRUE(machine.run(store->checkpoint()).is_ok());
+  EXPECT_EQ(store->counters().contents_waiting, 0u);
+  for (uint64_t i = 0; i < kCount; ++i) EXPECT_TRUE(is_on_disk({all.first + 2 * i, 1}, kTag + i)) << i;
+}
+
 TEST_F(StoreContents, BeyondTheMemoryBudgetAreReplayedFromTheLog) {
   constexpr uint64_t kCount = 300;
   const BlockRange all = reserve(kCount * 2);

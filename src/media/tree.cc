@@ -104,7 +104,7 @@ uint64_t Tree::clean_blocks_on_path(ByteView key) const {
   return blocks;
 }
 
-Tree::Missing Tree::descend_first(Node& from, size_t index, Path& path) const {
+Tree::Missing Tree::descend_to(Edge edge, Node& from, size_t index, Path& path) const {
   Node* parent = &from;
   while (true) {
     const Child& child = parent->children[index];
@@ -114,27 +114,10 @@ Tree::Missing Tree::descend_first(Node& from, size_t index, Path& path) const {
     }
     Node* const node = child.node.get();
     cache_.touch(*node);
-    path.steps[path.depth++] = {node, 0};
+    path.steps[path.depth++] = {node, edge == Edge::kFirst ? 0 : node->page.count() - 1};
     if (node->level == 0) return std::nullopt;
     parent = node;
-    index = 0;
-  }
-}
-
-Tree::Missing Tree::descend_last(Node& from, size_t index, Path& path) const {
-  Node* parent = &from;
-  while (true) {
-    const Child& child = parent->children[index];
-    if (!child.node) {
-      path.depth = 0;
-      return MissingPage{child.address, parent, index};
-    }
-    Node* const node = child.node.get();
-    cache_.touch(*node);
-    path.steps[path.depth++] = {node, node->page.count() - 1};
-    if (node->level == 0) return std::nullopt;
-    parent = node;
-    index = node->children.size() - 1;
+    index = edge == Edge::kFirst ? 0 : node->children.size() - 1;
   }
 }
 
@@ -149,7 +132,7 @@ Tree::Missing Tree::next(Path& path) const {
     Path::Step& step = path.steps[path.depth - 1];
     if (step.index + 1 < step.node->children.size()) {
       ++step.index;
-      return descend_first(*step.node, step.index, path);
+      return descend_to(Edge::kFirst, *step.node, step.index, path);
     }
     --path.depth;
   }
@@ -167,7 +150,7 @@ Tree::Missing Tree::previous(Path& path) const {
     Path::Step& step = path.steps[path.depth - 1];
     if (step.index > 0) {
       --step.index;
-      return descend_last(*step.node, step.index, path);
+      return descend_to(Edge::kLast, *step.node, step.index, path);
     }
     --path.depth;
   }

@@ -203,8 +203,9 @@ class Tree {
   // `last`: where such a walk may have ended before; it becomes where this one does.
   Page::Position descend_to_change(ByteView key, Path& path, Path& last);
   void forget_last_paths() { last_.depth = last_in_place_.depth = 0; }
-  Missing descend_first(Node& parent, size_t index, Path& path) const;
-  Missing descend_last(Node& parent, size_t index, Path& path) const;
+  // From a child on to the first or last entry below it.
+  enum class Edge : uint8_t { kFirst, kLast };
+  Missing descend_to(Edge edge, Node& parent, size_t index, Path& path) const;
   // Takes a node out of the tree that has no children in memory; false if it can't go now.
   bool let_go(Node& node);
   // The child's node, changeable: a copy if it was frozen.

@@ -168,7 +168,9 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
     if (executor().now() < pending.deadline) continue;
     if (!pending.was_sent) {
       co_return Status(Code::kUnavailable,
-                       "the engine can't be reached; the request wasn't sent. " + std::string(trouble_.message()));
+                       "the engine at " + server_ + " can't be reached: " +
+                           (trouble_.is_ok() ? "no connection yet" : std::string(trouble_.message())) +
+                           "; the request wasn't sent");
     }
     co_return Status(Code::kTimedOut,
                      "no answer from the engine at " + server_ + ": whether the request was done isn't known");

@@ -142,6 +142,49 @@ TEST(NetworkChannel, StoppingAnswersWhatIsInProgress) {
   scheduler.run(client.process, client.channel->close());
 }
 
+// A request, whose answer is never read.
+Task<Status> ask_and_turn_away(Network* network, std::unique_ptr<Stream>* stream, uint64_t life) {
+  CO_TRY_ASSIGN(*stream, co_await network->connect(kServerAddress, 5s));
+  for (uint64_t id = 1; id <= 32; ++id) {
+    wire::Buffer message;
+    wire::begin_message(message);
+    wire::Encoder encoder(message, wire::kProtocolVersion);
+    encoder(wire::ObjectFetchRequest());
+    wire::Header header;
+    header.opcode = static_cast<uint16_t>(wire::Opcode::kObjectFetch);
+    header.flags = wire::kFlagMayRepeat;
+    header.client_id = 77;
+    header.server_life = life;
+    header.request_id = id;
+    header.acknowledged_below = 1;
+    header.reply_bulk_room = kMiB;
+    wire::seal_message(header, message);
+    const ByteView piece = message.view();
+    CO_TRY(co_await (*stream)->write(std::span(&piece, 1)));
+  }
+  co_return ok();
+}
+
+TEST(NetworkChannel, StoppingDoesntWaitForAClientThatTakesNoAnswer) {
+  SimScheduler scheduler(11);
+  SimNetwork network(scheduler);
+  ServerProcess server(scheduler, network);
+  ClientProcess client(scheduler, network);
+  ASSERT_TRUE(scheduler.run(client.process, hello(client.channel.get())).is_ok());
+  std::unique_ptr<Stream> stream;
+  const Status asked =
+      scheduler.run(client.process, ask_and_turn_away(&client.around.world.network, &stream, server.dispatcher.life()));
+  ASSERT_TRUE(asked.is_ok()) << asked.to_string();
+  scheduler.run_for(1s);
+  const Instant begin = scheduler.now();
+  scheduler.run(server.process, server.server->stop());
+  EXPECT_GE(scheduler.now() - begin, 4s) << "it waited for the answers to be taken";
+  EXPECT_LE(scheduler.now() - begin, 6s);
+  EXPECT_EQ(server.server->connection_count(), 0u);
+  stream.reset();
+  scheduler.run(client.process, client.channel->close());
+}
+
 // What a peer that isn't ours may send, byte by byte.
 Task<Status> send_bytes(Network* network, Bytes bytes, bool* was_closed) {
   CO_TRY_ASSIGN(const std::unique_ptr<Stream> stream, co_await network->connect(kServerAddress, 5s));

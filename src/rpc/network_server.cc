@@ -145,8 +145,9 @@ Task<void> NetworkServer::stop() {
   listener_->shut();
   co_await requests_.close();
   stopping_.cancel();
-  // Answers that are on their way get there, or their connection stalls.
-  while (std::ranges::any_of(peers_, [](const Peer* peer) { return !peer->outgoing.empty() || peer->writing; })) {
+  const auto has_answers = [](const Peer* peer) { return !peer->outgoing.empty() || peer->writing; };
+  const Instant deadline = world_.executor.now() + options_.stop_max;
+  while (std::ranges::any_of(peers_, has_answers) && world_.executor.now() < deadline) {
     co_await sleep_for(world_.executor, std::chrono::milliseconds(1));
   }
   for (Peer* const peer : peers_) peer->end();

@@ -203,7 +203,6 @@ class SimNetwork::End final : public Stream {
     Pipe& pipe = other().inbound;
     const SimExecutor& process = self().port->executor();
     network_.scheduler_.trace(process.index(), "network_send", self().node << 32 | other().node, bytes.size());
-    network_.sent_size_ += bytes.size();
     pipe.size += bytes.size();
     Instant arrival = network_.scheduler_.now() + network_.draw_delay(self().node, other().node);
     if (!pipe.on_the_way.empty()) arrival = std::max(arrival, pipe.on_the_way.back().arrival);
@@ -338,9 +337,7 @@ bool SimNetwork::is_cut(uint64_t from_node, uint64_t to_node) const {
 }
 
 const SimLink& SimNetwork::link(uint64_t from_node, uint64_t to_node) const {
-  if (from_node == to_node) return local_link_;
-  const auto found = links_.find({from_node, to_node});
-  return found == links_.end() ? default_link_ : found->second;
+  return from_node == to_node ? local_link_ : link_;
 }
 
 bool SimNetwork::node_is_up(uint64_t node) const { return !dark_.contains(node); }

@@ -15,17 +15,6 @@ namespace aeon::vos {
 
 namespace {
 
-class InspectedBlocks final : public BlockSource {
- public:
-  explicit InspectedBlocks(media::Inspector& media) : media_(media) {}
-  Task<Status> read_blocks(media::BlockRange blocks, MutableBytes out) override {
-    return media_.read_blocks(blocks, out);
-  }
-
- private:
-  media::Inspector& media_;
-};
-
 DamagedPlace store_damage(std::string place, Status status) {
   DamagedPlace damage;
   damage.what = DamagedPlace::What::kStore;
@@ -282,7 +271,7 @@ Task<Inspector::RecordWalk::Step> Inspector::RecordWalk::next() {
 Task<Status> Inspector::check(const StoredRecord& record, Bytes* content) {
   CO_TRY(record.status);
   if (!record.has_value()) co_return ok();
-  InspectedBlocks source(*media_);
+  BlocksOf<media::Inspector> source(*media_);
   ValuePlace place;
   place.size = record.bytes;
   place.inline_bytes = record.inline_bytes;

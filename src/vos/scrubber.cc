@@ -30,17 +30,6 @@ constexpr std::string_view kStateName = "store/scrub";
 
 std::string place_name(size_t index) { return "store/scrub/damage/" + std::to_string(index); }
 
-class OpenBlocks final : public BlockSource {
- public:
-  explicit OpenBlocks(media::KeyBlockStore& media) : media_(media) {}
-  Task<Status> read_blocks(media::BlockRange blocks, MutableBytes out) override {
-    return media_.read_blocks(blocks, out);
-  }
-
- private:
-  media::KeyBlockStore& media_;
-};
-
 bool is_damage(const Status& status) { return status.code() == Code::kCorrupt || status.code() == Code::kIo; }
 bool is_before(ByteView key, const Bytes& end) { return end.empty() || compare_bytes(key, end) < 0; }
 
@@ -151,7 +140,7 @@ Task<Status> Scrubber::check_record(Bytes key, Bytes value, ByteCount* bytes) {
   DamagedPlace place = place_of(record);
   if (record.status.is_ok()) {
     if (!record.has_value()) co_return ok();
-    OpenBlocks source(media_);
+    BlocksOf<media::KeyBlockStore> source(media_);
     ValuePlace where;
     where.size = record.bytes;
     where.inline_bytes = record.inline_bytes;

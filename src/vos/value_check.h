@@ -17,6 +17,19 @@ class BlockSource {
   ~BlockSource() = default;
 };
 
+// Those of an open store, or of an inspected one.
+template <typename Media>
+class BlocksOf final : public BlockSource {
+ public:
+  explicit BlocksOf(Media& media) : media_(media) {}
+  Task<Status> read_blocks(media::BlockRange blocks, MutableBytes out) override {
+    return media_.read_blocks(blocks, out);
+  }
+
+ private:
+  Media& media_;
+};
+
 // What to check: a ValueRecord's place and checksums.
 struct ValuePlace {
   ByteCount size = 0;

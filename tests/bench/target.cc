@@ -73,8 +73,8 @@ Target::Target(const std::string& directory, TargetOptions options, Start start)
       {.create = is_new, .read_only = false, .capacity = options.capacity != 0 ? options.capacity : kCapacity}));
   if (is_new) {
     media::FormatOptions format;
-    format.store = random_.uuid();
-    must(reactor_.run(media::KeyBlockStore::format(world_, *disk_, format)));
+    format.store = world_->random.uuid();
+    must(reactor_.run(media::KeyBlockStore::format(*world_, *disk_, format)));
   }
   open();
   if (is_new) must(reactor_.run(store_->create_container(container_)));
@@ -91,8 +91,8 @@ void Target::open() {
   const auto start = Clock::now();
   media::OpenOptions options;
   options.memory_budget = options_.memory_budget;
-  auto media = must(reactor_.run(media::KeyBlockStore::open(world_, *disk_, options)));
-  store_ = must(reactor_.run(vos::Store::open(world_, std::move(media))));
+  auto media = must(reactor_.run(media::KeyBlockStore::open(*world_, *disk_, options)));
+  store_ = must(reactor_.run(vos::Store::open(*world_, std::move(media))));
   opened_in_ms_ = 1e3 * seconds_since(start);
 }
 

@@ -54,7 +54,7 @@ class Target {
   Reactor& reactor() { return reactor_; }
   vos::Store& store() { return *store_; }
   Uuid container() const { return container_; }
-  Uuid new_id() { return random_.uuid(); }
+  Uuid new_id() { return world_->random.uuid(); }
   double opened_in_ms() const { return opened_in_ms_; }
 
  private:
@@ -63,11 +63,7 @@ class Target {
   std::string path_;
   TargetOptions options_;
   Reactor reactor_;
-  SystemClock clock_;
-  NoNetwork network_;
-  Random random_ = system_random();
-  Faults faults_;
-  World world_{reactor_, clock_, network_, random_, faults_};
+  LocalWorld world_{reactor_};
   Uuid container_ = Uuid::from_random(1, 2);
   double opened_in_ms_ = 0;
   std::unique_ptr<FileDisk> disk_;

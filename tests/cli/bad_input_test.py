@@ -205,6 +205,15 @@ class Copies(DaosTest):
         self.fails("fs", "copy", self.tree, "daos://default/c/tree", saying="--merge")
         self.assertEqual(self.ok("fs", "ls", "daos://default/c/tree").split(), ["kept"])
 
+    def test_a_container_whose_maker_was_killed_before_it_had_a_root(self):
+        self.ok("container", "create", "default", "half", "--properties", "layout_type:POSIX")
+        root = self.ok("container", "list-objects", "default", "half").split()[0]
+        for key in self.ok("kv", "list", "default", "half", root).split():
+            self.ok("kv", "delete", "default", "half", root, key)
+        self.fails("fs", "ls", "daos://default/half", saying="holds no files")
+        self.ok("fs", "copy", self.tree, "daos://default/half/tree")
+        self.assertEqual(self.ok("fs", "ls", "daos://default/half/tree").split(), ["file"])
+
     def test_a_snapshot_of_a_source_outside(self):
         self.fails("fs", "copy", "--snap", "s", self.tree, "daos://default/c", saying="daos://", code=2)
 

@@ -30,6 +30,7 @@ class NetworkServer {
     ByteCount request_memory_max = 128 * kMiB;
     Duration stall_max = std::chrono::seconds(30);
     Duration idle_max = std::chrono::minutes(10);
+    Duration stop_max = std::chrono::seconds(5);  // What stop() waits for answers to be taken.
   };
   struct Counters {
     uint64_t connections = 0;
@@ -44,7 +45,8 @@ class NetworkServer {
   ~NetworkServer();
 
   const std::string& address() const { return listener_->address(); }
-  // Takes nothing more, and returns when what was in progress is answered.
+  // Takes nothing more, and returns when what was in progress is answered, at most `stop_max` after it was done: a
+  // client that doesn't take its answer loses its connection.
   Task<void> stop();
   const Counters& counters() const { return counters_; }
   size_t connection_count() const { return peers_.size(); }

@@ -23,6 +23,24 @@ class NoNetwork final : public Network {
   static Status none() { return Status(Code::kUnavailable, "this process has no network"); }
 };
 
+// What a process has without a network: the system's clock and randomness, no faults.
+class LocalWorld {
+ public:
+  explicit LocalWorld(Executor& executor) : world_{executor, clock_, network_, random_, faults_} {}
+  LocalWorld(const LocalWorld&) = delete;
+  LocalWorld& operator=(const LocalWorld&) = delete;
+
+  World& operator*() { return world_; }
+  World* operator->() { return &world_; }
+
+ private:
+  SystemClock clock_;
+  NoNetwork network_;
+  Random random_ = system_random();
+  Faults faults_;
+  World world_;
+};
+
 // Memory that this process may count on: the machine's, or less where its control group sets a limit.
 ByteCount machine_memory();
 

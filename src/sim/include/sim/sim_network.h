@@ -54,9 +54,8 @@ class SimNetwork {
   // The network as `process`, on `node`, sees it.
   Network& port(SimExecutor& process, uint64_t node);
 
-  // All links between different nodes that have none of their own; within a node all is quick and sure.
-  void set_link(SimLink link) { default_link_ = link; }
-  void set_link(uint64_t from_node, uint64_t to_node, SimLink link) { links_[{from_node, to_node}] = link; }
+  // Of all links between different nodes; within a node all is quick and sure.
+  void set_link(SimLink link) { link_ = link; }
 
   // Partitions.
   void cut(uint64_t from_node, uint64_t to_node) { cuts_.insert({from_node, to_node}); }
@@ -66,9 +65,6 @@ class SimNetwork {
   void heal(uint64_t from_node, uint64_t to_node) { cuts_.erase({from_node, to_node}); }
   void heal_all();
   bool is_cut(uint64_t from_node, uint64_t to_node) const;
-
-  // Of bytes that were written.
-  ByteCount sent_size() const { return sent_size_; }
 
  private:
   class Port;
@@ -89,15 +85,13 @@ class SimNetwork {
 
   SimScheduler& scheduler_;
   Random random_;
-  SimLink default_link_;
+  SimLink link_;
   SimLink local_link_;
-  std::map<NodePair, SimLink> links_;
   std::set<NodePair> cuts_;
   std::set<uint64_t> dark_;  // Nodes that lost their power, until a process starts there.
   std::vector<std::set<uint64_t>> isolated_;
   std::map<std::string, SimListener*> listeners_;
   std::vector<std::unique_ptr<Port>> ports_;
-  ByteCount sent_size_ = 0;
   // Events outlive neither: those that find it gone do nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
