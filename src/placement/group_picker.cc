@@ -1,7 +1,6 @@
 #include "group_picker.h"
 
 #include <algorithm>
-#include <array>
 
 #include "hashing.h"
 
@@ -22,11 +21,13 @@ uint32_t GroupPicker::uses_of(uint32_t domain) const {
   return uses;
 }
 
-size_t GroupPicker::room_of(uint32_t domain) const {
+bool GroupPicker::has_room(uint32_t domain, uint32_t uses) const {
   const std::vector<TargetId>& below = view_.below[domain];
-  if (moment_ == 0 || !view_.has_out) return below.size();
-  return static_cast<size_t>(
-      std::count_if(below.begin(), below.end(), [&](TargetId target) { return view_.was_in_use(target, moment_); }));
+  if (moment_ == 0) return below.size() > uses;
+  if (view_.live[domain] > uses) return true;
+  if (view_.last_out[domain] <= moment_) return false;  // What is live now was all then too.
+  return static_cast<size_t>(std::count_if(below.begin(), below.end(),
+                                           [&](TargetId target) { return view_.was_in_use(target, moment_); })) > uses;
 }
 
 bool GroupPicker::is_least_used(uint32_t parent, uint32_t domain) const {
@@ -35,10 +36,10 @@ bool GroupPicker::is_least_used(uint32_t parent, uint32_t domain) const {
   const std::vector<uint32_t>& siblings = views_.children[parent];
   if (siblings.size() == 1) return true;
   if (view_.live_children[parent] > group_.size()) return false;  // So one isn't used at all.
-  if (room_of(domain) <= uses) return false;
+  if (!has_room(domain, uses)) return false;
   return std::none_of(siblings.begin(), siblings.end(), [&](uint32_t sibling) {
     const uint32_t uses_there = uses_of(sibling);
-    return uses_there < uses && room_of(sibling) > uses_there;
+    return uses_there < uses && has_room(sibling, uses_there);
   });
 }
 
@@ -76,25 +77,40 @@ TargetId GroupPicker::pick_from_ring(uint64_t key, size_t& place) const {
   return best_of_all(key);
 }
 
+struct GroupPicker::Best {
+  TargetId target = kNoTarget;
+  uint32_t uses = 0;
+  uint64_t chance = 0;
+};
+
 TargetId GroupPicker::best_of_all(uint64_t key) const {
-  // How often the group uses each domain on the path, then the object the target; the least is best, from the top down.
-  std::array<uint32_t, kDomainDepthMax + 1> best_uses{};
-  uint64_t best_chance = 0;
-  TargetId best = kNoTarget;
-  for (const TargetId target : view_.targets()) {
-    if (!view_.was_in_use(target, moment_) || is_in_group(target)) continue;
-    std::array<uint32_t, kDomainDepthMax + 1> uses{};
-    const std::span<const uint32_t> path = views_.path_of(target);
-    for (size_t level = 0; level < path.size(); ++level) uses[level] = uses_of(path[level]);
-    uses.back() = uses_ == nullptr ? 0 : uses_->of(target);
-    const uint64_t chance = mix(key, mix(target));
-    if (best == kNoTarget || uses < best_uses || (uses == best_uses && chance > best_chance)) {
-      best_uses = uses;
-      best_chance = chance;
-      best = target;
+  Best best;
+  find_best(0, key, best);
+  return best.target;
+}
+
+void GroupPicker::find_best(uint32_t domain, uint64_t key, Best& best) const {
+  const std::vector<uint32_t>& children = views_.children[domain];
+  if (children.empty()) {
+    for (const TargetId target : view_.below[domain]) {
+      const uint32_t uses = uses_ == nullptr ? 0 : uses_->of(target);
+      if (best.target != kNoTarget && uses > best.uses) continue;
+      if (!view_.was_in_use(target, moment_) || is_in_group(target)) continue;
+      const uint64_t chance = mix(key, mix(target));
+      if (best.target != kNoTarget && uses == best.uses && chance <= best.chance) continue;
+      best = {.target = target, .uses = uses, .chance = chance};
     }
+    return;
   }
-  return best;
+  uint32_t least = ~uint32_t{0};
+  for (const uint32_t child : children) {
+    const uint32_t uses = uses_of(child);
+    if (uses < least && has_room(child, uses)) least = uses;
+  }
+  for (const uint32_t child : children) {
+    const uint32_t uses = uses_of(child);
+    if (uses == least && has_room(child, uses)) find_best(child, key, best);
+  }
 }
 
 }  // namespace aeon::placement

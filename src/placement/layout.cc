@@ -1,6 +1,6 @@
 #include "placement/layout.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "group_picker.h"
 #include "hashing.h"
@@ -63,20 +63,27 @@ void place_all(const PlacementMap::Views& views, const MapView& view, uint64_t h
   }
 }
 
-// Puts the shards of one group that are on targets that are out elsewhere, in the order in which those went out.
+// Puts the shards of one group that are on targets that are out elsewhere, version by version as those went out.
 void replace_lost(const PlacementMap::Views& views, const MapView& view, uint64_t hash, uint32_t first_shard,
                   std::span<TargetId> group) {
   const auto out = [&](TargetId target) { return target == kNoTarget ? 0 : view.out[target]; };
+  std::vector<std::pair<uint32_t, TargetId>> lost;  // Shard and target.
   while (true) {
-    size_t first = group.size();
-    for (size_t i = 0; i < group.size(); ++i) {
-      if (out(group[i]) != 0 && (first == group.size() || out(group[i]) < out(group[first]))) first = i;
+    MapVersion moment = 0;
+    for (const TargetId target : group) {
+      if (out(target) != 0 && (moment == 0 || out(target) < moment)) moment = out(target);
     }
-    if (first == group.size()) return;
-    const TargetId lost = group[first];
-    const uint64_t key = mix(mix(hash, first_shard + first), ~uint64_t{lost});
-    group[first] = kNoTarget;
-    group[first] = GroupPicker(views, view, view.out[lost], group, nullptr).pick(key);
+    if (moment == 0) return;
+    lost.clear();
+    for (uint32_t i = 0; i < group.size(); ++i) {
+      if (out(group[i]) != moment) continue;
+      lost.emplace_back(i, group[i]);
+      group[i] = kNoTarget;
+    }
+    const GroupPicker picker(views, view, moment, group, nullptr);
+    for (const auto& [shard, target] : lost) {
+      group[shard] = picker.pick(mix(mix(hash, first_shard + shard), ~uint64_t{target}));
+    }
   }
 }
 

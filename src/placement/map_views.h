@@ -8,15 +8,13 @@
 
 namespace aeon::placement {
 
-// When a target went out, in the order in which lost shards are put elsewhere: the version, then the target. 0: before
-// any did.
-using Moment = uint64_t;
-
 // The targets as one view has them.
 struct MapView {
   std::vector<std::vector<TargetId>> below;  // By domain: those below it that count, in the order of joining.
+  std::vector<uint32_t> live;                // By domain: those below it that aren't out.
   std::vector<uint32_t> live_children;       // By domain: the domains right below it with a target that isn't out.
-  std::vector<Moment> out;                   // By target; 0 if it isn't.
+  std::vector<MapVersion> last_out;          // By domain: when the last target below it that is out went out.
+  std::vector<MapVersion> out;               // By target: when it went out; 0 if it isn't out.
   std::vector<uint8_t> is_lost;              // By target: nobody can read what it holds.
   std::vector<TargetId> ring;                // Of a ring map.
   TargetId only_target = kNoTarget;          // If but one counts; kNoTarget also if that is out or lost.
@@ -24,7 +22,8 @@ struct MapView {
   bool has_lost = false;
 
   const std::vector<TargetId>& targets() const { return below[0]; }
-  bool was_in_use(TargetId target, Moment moment) const { return out[target] == 0 || out[target] > moment; }
+  // Behind the changes of version `moment`; of version 0: before any target was out.
+  bool was_in_use(TargetId target, MapVersion moment) const { return out[target] == 0 || out[target] > moment; }
 };
 
 struct PlacementMap::Views {

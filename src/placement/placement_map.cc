@@ -75,7 +75,9 @@ std::vector<TargetId> ring_below(const PlacementMap::Views& views, const MapView
 MapView make_view(const PoolMap& map, const PlacementMap::Views& views, View which) {
   MapView view;
   view.below.resize(map.domains.size());
+  view.live.resize(map.domains.size());
   view.live_children.resize(map.domains.size());
+  view.last_out.resize(map.domains.size());
   view.out.resize(map.targets.size());
   view.is_lost.resize(map.targets.size());
   std::vector<TargetId> joined;
@@ -84,23 +86,24 @@ MapView make_view(const PoolMap& map, const PlacementMap::Views& views, View whi
     const Role role = role_of(target, which);
     if (!role.counts) continue;
     joined.push_back(id);
-    if (role.is_out) view.out[id] = Moment{target.out_since} << 32 | id;
+    if (role.is_out) view.out[id] = target.out_since;
     view.is_lost[id] = role.is_lost ? 1 : 0;
     view.has_out |= role.is_out;
     view.has_lost |= role.is_lost;
   }
   std::stable_sort(joined.begin(), joined.end(),
                    [&](TargetId a, TargetId b) { return map.targets[a].joined_in < map.targets[b].joined_in; });
-  std::vector<uint8_t> is_live(map.domains.size());
+  const auto add_below = [&](uint32_t domain, TargetId id) {
+    view.below[domain].push_back(id);
+    view.live[domain] += view.out[id] == 0 ? 1 : 0;
+    view.last_out[domain] = std::max(view.last_out[domain], view.out[id]);
+  };
   for (const TargetId id : joined) {
-    view.below[0].push_back(id);
-    for (const uint32_t domain : views.path_of(id)) {
-      view.below[domain].push_back(id);
-      if (view.out[id] == 0) is_live[domain] = 1;
-    }
+    add_below(0, id);
+    for (const uint32_t domain : views.path_of(id)) add_below(domain, id);
   }
   for (uint32_t domain = 1; domain < map.domains.size(); ++domain) {
-    view.live_children[map.domains[domain].parent] += is_live[domain];
+    view.live_children[map.domains[domain].parent] += view.live[domain] != 0 ? 1 : 0;
   }
   if (joined.size() == 1 && !view.has_out && !view.has_lost) view.only_target = joined.front();
   if (views.kind == MapKind::kRing) view.ring = ring_below(views, view, 0);
