@@ -1,5 +1,6 @@
 #include "placement/layout.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "group_picker.h"
@@ -29,7 +30,7 @@ Result<Shape> shape_of(ObjectId object, size_t target_count) {
     return Status(Code::kInvalidArgument, what() + "whose groups need " + std::to_string(group_size) +
                                               " targets, and the pool has " + std::to_string(target_count));
   }
-  Shape shape{.group_count = known->group_count, .group_size = group_size};
+  Shape shape{.group_count = std::min(known->group_count, kFixedGroupsMax), .group_size = group_size};
   if (known->group_count == kGroupsAll) {
     shape.group_count = static_cast<uint32_t>(target_count) / group_size;
     shape.covers_targets = true;

@@ -46,6 +46,11 @@ TEST(Layout, GroupsBeyondTheTargetsShareThemEvenly) {
   for (const int of_one : uses) EXPECT_TRUE(of_one == 10 || of_one == 11) << of_one;
 }
 
+TEST(Layout, HasABoundWhateverTheIdSays) {
+  EXPECT_EQ(ready(make_plain_map(3)).place(object_of("S60000", 9))->group_count, kFixedGroupsMax);
+  EXPECT_EQ(ready(make_plain_map(5000)).place(object_of("SX", 9))->group_count, 5000u);
+}
+
 TEST(Layout, WithXCoversAllTargetsOnce) {
   const PoolMap pool_map = racks_map(3, 4, 2);
   for (const MapKind kind : {MapKind::kJump, MapKind::kRing}) {
@@ -67,7 +72,7 @@ TEST(Layout, WhatCannotBePlacedIsRefusedSayingWhy) {
   EXPECT_NE(narrow.message().find("EC_4P2G1"), std::string_view::npos);
   EXPECT_NE(narrow.message().find("6 targets"), std::string_view::npos);
   EXPECT_EQ(map.place(make_object_id({}, 0, make_class(200, 1))).code(), Code::kInvalidArgument);
-  EXPECT_EQ(map.place(object_of("RP_2G60000", 1)).code(), Code::kInvalidArgument);
+  EXPECT_EQ(ready(make_plain_map(19)).place(object_of("EC_16P3G4000", 1)).code(), Code::kInvalidArgument);
   EXPECT_EQ(place(ObjectId{}, 0).code(), Code::kInvalidArgument);
   EXPECT_EQ(place(object_of("RP_2G1", 1), 4).code(), Code::kInvalidArgument);  // For I/O, which isn't there yet.
   EXPECT_EQ(PlacementMap::make(PoolMap()).code(), Code::kInvalidArgument);

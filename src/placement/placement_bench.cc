@@ -46,6 +46,9 @@ BENCHMARK_CAPTURE(four_targets, S1, "S1");
 BENCHMARK_CAPTURE(four_targets, S4, "S4");
 BENCHMARK_CAPTURE(four_targets, SX, "SX");
 
+void most_groups(benchmark::State& state) { place_objects(state, make_plain_map(4), "S60000"); }
+BENCHMARK(most_groups)->Unit(benchmark::kMicrosecond);
+
 void targets_1024(benchmark::State& state, const char* class_text) {
   place_objects(state, bench_map(16, 8, 8), class_text);
 }

@@ -91,8 +91,11 @@ MapView make_view(const PoolMap& map, const PlacementMap::Views& views, View whi
     view.has_out |= role.is_out;
     view.has_lost |= role.is_lost;
   }
-  std::stable_sort(joined.begin(), joined.end(),
-                   [&](TargetId a, TargetId b) { return map.targets[a].joined_in < map.targets[b].joined_in; });
+  std::sort(joined.begin(), joined.end(), [&](TargetId a, TargetId b) {
+    const MapVersion joined_a = map.targets[a].joined_in;
+    const MapVersion joined_b = map.targets[b].joined_in;
+    return joined_a != joined_b ? joined_a < joined_b : a < b;
+  });
   const auto add_below = [&](uint32_t domain, TargetId id) {
     view.below[domain].push_back(id);
     view.live[domain] += view.out[id] == 0 ? 1 : 0;

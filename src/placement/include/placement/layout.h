@@ -24,6 +24,8 @@ struct Layout {
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 
+// Bounds what a layout costs, whatever an id says: classes with a fixed, larger number of groups have this many.
+inline constexpr uint32_t kFixedGroupsMax = 4096;
 inline constexpr uint32_t kShardsMax = 65'536;  // Of one object.
 
 enum class View : uint8_t {
