@@ -85,7 +85,7 @@ TEST(DkeyGroup, WithXMovesOnlyToGroupsThatAreAdded) {
       ++moved;
       EXPECT_GE(after, 8u);
     }
-    EXPECT_NEAR(moved, 4000 * 2 / 10, 5 * 30);
+    EXPECT_NEAR(moved, 4000 * 2 / 10.0, 5 * 30);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -20,7 +21,10 @@ struct Layout {
   uint32_t group_size = 1;
   std::vector<TargetId> targets;  // Of shard i of group g at g * group_size + i; kNoTarget if nobody has it.
 
-  TargetId target(uint32_t group, uint32_t shard = 0) const { return targets[group * group_size + shard]; }
+  TargetId target(uint32_t group, uint32_t shard = 0) const { return targets[size_t{group} * group_size + shard]; }
+  std::span<const TargetId> group(uint32_t index) const {
+    return std::span(targets).subspan(size_t{index} * group_size, group_size);
+  }
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 
