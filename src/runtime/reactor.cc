@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <deque>
 #include <limits>
@@ -15,6 +16,8 @@
 #include "poller.h"
 #include "ring.h"
 #include "runtime/timer_queue.h"
+#include "spin_policy.h"
+#include "spin_source.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -25,6 +28,14 @@ namespace {
 
 constexpr size_t kResumesPerTurn = 256;
 constexpr int kTurnsInARow = 64;
+// Sources that are watched at the same time; each costs a load of memory in every turn.
+constexpr size_t kWatchedMax = 64;
+constexpr int kLooksPerTimeCheck = 4;
+constexpr Duration kYieldEvery = std::chrono::microseconds(5);
+// Giving way to others takes less than a microsecond where there are none, and some microseconds to one who does a
+// short piece of work, such as the peer.
+constexpr Duration kYieldMax = std::chrono::microseconds(40);
+constexpr int64_t kNapMaxNs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 Instant monotonic_now() {
@@ -53,6 +64,10 @@ struct Reactor::State {
   TimerQueue timers;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
   std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
+  SpinSource* first_watched = nullptr;
+  SpinSource* last_watched = nullptr;
+  size_t watched_count = 0;
+  SpinPolicy spinning;
   bool owns_wake_fd = false;
   std::thread background;
 };
@@ -101,6 +116,8 @@ Reactor::~Reactor() {
   CHECK(tasks_alive_.load() == 0);
   CHECK(blocked_ == nullptr);
   CHECK(state_->timers.empty());
+  CHECK(state_->first_watched == nullptr);
+  if (ring_ != nullptr) ring_->wait_for_orphans();
   if (state_->owns_wake_fd) close(state_->wake_fd);
 }
 
@@ -115,6 +132,7 @@ bool Reactor::try_enter() {
 
 // Makes sure that somebody will notice what is still to come: completions, and what cover_soon() looks at.
 void Reactor::cover_leftovers() {
+  park_sources();
   if (ring_ != nullptr) {
     ring_->submit();
     if (ring_->in_flight() != 0 && !ring_sleeper_.load(std::memory_order_seq_cst)) {
@@ -217,12 +235,101 @@ void Reactor::finish_calls() {
   }
 }
 
+// ---- Spinning -------------------------------------------------------------------------------------------------------
+
+void Reactor::watch(SpinSource& source) {
+  State& state = *state_;
+  DCHECK(!source.is_watched_);
+  if (state.watched_count >= kWatchedMax) {
+    SpinSource& oldest = *state.first_watched;
+    unwatch(oldest);
+    oldest.park();
+  }
+  source.is_watched_ = true;
+  source.previous_ = state.last_watched;
+  source.next_ = nullptr;
+  (state.last_watched != nullptr ? state.last_watched->next_ : state.first_watched) = &source;
+  state.last_watched = &source;
+  ++state.watched_count;
+}
+
+void Reactor::unwatch(SpinSource& source) {
+  State& state = *state_;
+  if (!source.is_watched_) return;
+  source.is_watched_ = false;
+  (source.previous_ != nullptr ? source.previous_->next_ : state.first_watched) = source.next_;
+  (source.next_ != nullptr ? source.next_->previous_ : state.last_watched) = source.previous_;
+  --state.watched_count;
+}
+
+bool Reactor::look_at_sources() {
+  bool any = false;
+  for (SpinSource* source = state_->first_watched; source != nullptr;) {
+    SpinSource* const next = source->next_;  // It may leave the list.
+    any |= source->look();
+    source = next;
+  }
+  return any;
+}
+
+// Nobody looks from now on: each asks to be woken by other means. What came meanwhile is ready afterwards.
+void Reactor::park_sources() {
+  while (SpinSource* const source = state_->first_watched) {
+    unwatch(*source);
+    source->park();
+  }
+}
+
+// As runner who has nothing to do: looks at the sources for a while, if that has paid lately. True if there is
+// something to do.
+bool Reactor::spin() {
+  State& state = *state_;
+  if (state.first_watched == nullptr || !state.ready.empty() || options_.spin <= Duration(0)) return false;
+  if (ring_ != nullptr) {
+    // The kernel's own threads need a core to finish what a device does.
+    if (ring_->has_device_work()) return false;
+    ring_->submit();
+  }
+  Instant now = monotonic_now();
+  if (!state.spinning.is_worthwhile(now)) return false;
+  const Instant until = now + options_.spin;
+  Instant yield_at = now + kYieldEvery;
+  while (now < until) {
+    for (int i = 0; i < kLooksPerTimeCheck; ++i) {
+      if (look_at_sources()) {
+        state.spinning.paid();
+        return true;
+      }
+      if (inbox_.load(std::memory_order_relaxed) != nullptr) return true;
+      if (ring_ != nullptr && ring_->has_completions()) return true;
+      pause_briefly();
+    }
+    now = monotonic_now();
+    if (!state.timers.empty() && state.timers.next_deadline() <= now) return true;
+    if (now < yield_at) continue;
+    if (state.poller != nullptr && state.poller->waiting() != 0 && state.poller->reap()) return true;
+    sched_yield();
+    const Instant back = monotonic_now();
+    if (back - now > kYieldMax) {
+      state.spinning.others_waited(back);
+      return look_at_sources();
+    }
+    now = back;
+    yield_at = now + kYieldEvery;
+  }
+  state.spinning.wasted();
+  return false;
+}
+
+// ---- Turns and callers ----------------------------------------------------------------------------------------------
+
 // One round: what came in, what completed, what is due, what is ready. False if there was nothing.
 bool Reactor::turn() {
   bool any = inbox_.load(std::memory_order_relaxed) != nullptr;
   start_inbound();
   if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
   if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
+  if (state_->first_watched != nullptr) any |= look_at_sources();
   if (!state_->timers.empty()) {
     now_ = monotonic_now();
     while (Timer* timer = state_->timers.take_due(now_)) {
@@ -272,7 +379,12 @@ void Reactor::run_call(Call& call) {
         leave();
         return;
       }
-      if (sleep_in_ring(call)) continue;
+      if (!state_->ready.empty()) {
+        // Others' work, but this thread has nothing better to do.
+        if (ring_ != nullptr) ring_->submit();
+        continue;
+      }
+      if (spin() || sleep_in_ring(call)) continue;
       leave();
       may_take_over = false;  // There is nothing to wait for in the ring, so don't enter again just to see that.
     }
@@ -283,7 +395,10 @@ void Reactor::run_call(Call& call) {
 
 // As runner: sleeps until a completion if nobody else does and one is on its way. Runner again when it returns true.
 bool Reactor::sleep_in_ring(Call& call) {
-  if (ring_ == nullptr || ring_->in_flight() == 0 || !state_->ready.empty()) return false;
+  if (ring_ == nullptr || !state_->ready.empty()) return false;
+  park_sources();
+  if (!state_->ready.empty()) return true;
+  if (ring_->in_flight() == 0) return false;
   if (ring_sleeper_.exchange(true, std::memory_order_seq_cst)) return false;
   call.in_ring = true;
   const unsigned to_submit = ring_->publish();
@@ -340,11 +455,16 @@ void Reactor::background() {
     [[maybe_unused]] const ssize_t got = read(state_->wake_fd, &count, sizeof count);
     if (stopping_.load()) return;
     // It was woken because something must be run, so it doesn't go back to sleep before it has. Who runs now leaves
-    // soon.
-    const timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
-    while (!try_enter()) nanosleep(&nap, nullptr);
+    // soon, or goes on because there is always more to do.
+    timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
+    while (!try_enter()) {
+      nanosleep(&nap, nullptr);
+      nap.tv_nsec = std::min<int64_t>(nap.tv_nsec * 2, kNapMaxNs);
+    }
     now_ = monotonic_now();
-    while (turn()) {}
+    do {
+      while (turn()) {}
+    } while (spin());
     background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(), std::memory_order_relaxed);
     leave();
   }
