@@ -32,8 +32,9 @@ constexpr int kTurnsInARow = 64;
 constexpr size_t kWatchedMax = 64;
 constexpr int kLooksPerTimeCheck = 4;
 constexpr Duration kYieldEvery = std::chrono::microseconds(5);
-// Giving way to others takes less than a microsecond where there are none, and some microseconds to one who does a
-// short piece of work, such as the peer.
+// Giving way to others takes less where there are none...
+constexpr Duration kYieldMin = std::chrono::nanoseconds(700);
+// ... and less than this where one does a short piece of work, such as the peer.
 constexpr Duration kYieldMax = std::chrono::microseconds(40);
 constexpr int64_t kNapMaxNs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -59,14 +60,21 @@ void futex_wake(std::atomic<uint32_t>* word) { syscall(SYS_futex, word, FUTEX_WA
 
 }  // namespace
 
+struct Reactor::SourceList {
+  void push(SpinSource& source, SpinSource::Place place);
+  void remove(SpinSource& source);
+  SpinSource* first = nullptr;
+  SpinSource* last = nullptr;
+  size_t count = 0;
+};
+
 struct Reactor::State {
   std::deque<std::coroutine_handle<>> ready;
   TimerQueue timers;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
   std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
-  SpinSource* first_watched = nullptr;
-  SpinSource* last_watched = nullptr;
-  size_t watched_count = 0;
+  SourceList watched;  // Looked at in every turn.
+  SourceList left;     // Parked by the last runner that did, and of use to it.
   SpinPolicy spinning;
   bool owns_wake_fd = false;
   std::thread background;
@@ -116,7 +124,7 @@ Reactor::~Reactor() {
   CHECK(tasks_alive_.load() == 0);
   CHECK(blocked_ == nullptr);
   CHECK(state_->timers.empty());
-  CHECK(state_->first_watched == nullptr);
+  CHECK(state_->watched.first == nullptr && state_->left.first == nullptr);
   if (ring_ != nullptr) ring_->wait_for_orphans();
   if (state_->owns_wake_fd) close(state_->wake_fd);
 }
@@ -237,46 +245,66 @@ void Reactor::finish_calls() {
 
 // ---- Spinning -------------------------------------------------------------------------------------------------------
 
+void Reactor::SourceList::push(SpinSource& source, SpinSource::Place place) {
+  source.place_ = place;
+  source.previous_ = last;
+  source.next_ = nullptr;
+  (last != nullptr ? last->next_ : first) = &source;
+  last = &source;
+  ++count;
+}
+
+void Reactor::SourceList::remove(SpinSource& source) {
+  source.place_ = SpinSource::Place::kNowhere;
+  (source.previous_ != nullptr ? source.previous_->next_ : first) = source.next_;
+  (source.next_ != nullptr ? source.next_->previous_ : last) = source.previous_;
+  --count;
+}
+
 void Reactor::watch(SpinSource& source) {
-  State& state = *state_;
-  DCHECK(!source.is_watched_);
-  if (state.watched_count >= kWatchedMax) {
-    SpinSource& oldest = *state.first_watched;
-    unwatch(oldest);
+  unwatch(source);
+  if (state_->watched.count >= kWatchedMax) {
+    SpinSource& oldest = *state_->watched.first;
+    state_->watched.remove(oldest);
     oldest.park();
   }
-  source.is_watched_ = true;
-  source.previous_ = state.last_watched;
-  source.next_ = nullptr;
-  (state.last_watched != nullptr ? state.last_watched->next_ : state.first_watched) = &source;
-  state.last_watched = &source;
-  ++state.watched_count;
+  source.has_news_ = true;
+  state_->watched.push(source, SpinSource::Place::kWatched);
 }
 
 void Reactor::unwatch(SpinSource& source) {
-  State& state = *state_;
-  if (!source.is_watched_) return;
-  source.is_watched_ = false;
-  (source.previous_ != nullptr ? source.previous_->next_ : state.first_watched) = source.next_;
-  (source.next_ != nullptr ? source.next_->previous_ : state.last_watched) = source.previous_;
-  --state.watched_count;
+  if (source.place_ == SpinSource::Place::kWatched) state_->watched.remove(source);
+  if (source.place_ == SpinSource::Place::kLeft) state_->left.remove(source);
 }
 
 bool Reactor::look_at_sources() {
   bool any = false;
-  for (SpinSource* source = state_->first_watched; source != nullptr;) {
+  for (SpinSource* source = state_->watched.first; source != nullptr;) {
     SpinSource* const next = source->next_;  // It may leave the list.
-    any |= source->look();
+    if (source->look()) any = source->has_news_ = true;
     source = next;
   }
   return any;
 }
 
-// Nobody looks from now on: each asks to be woken by other means. What came meanwhile is ready afterwards.
+// Nobody looks from now on: each asks to be woken by other means. What came meanwhile is ready afterwards. The next
+// runner who spins looks again at those that were of use: a caller who leaves isn't the only one who waits.
 void Reactor::park_sources() {
-  while (SpinSource* const source = state_->first_watched) {
-    unwatch(*source);
+  if (state_->watched.first == nullptr) return;
+  while (SpinSource* const source = state_->left.first) state_->left.remove(*source);
+  while (SpinSource* const source = state_->watched.first) {
+    state_->watched.remove(*source);
+    if (source->has_news_) state_->left.push(*source, SpinSource::Place::kLeft);
     source->park();
+  }
+}
+
+void Reactor::watch_left_sources() {
+  while (SpinSource* const source = state_->left.first) {
+    state_->left.remove(*source);
+    source->has_news_ = false;
+    source->unpark();
+    state_->watched.push(*source, SpinSource::Place::kWatched);
   }
 }
 
@@ -284,7 +312,7 @@ void Reactor::park_sources() {
 // something to do.
 bool Reactor::spin() {
   State& state = *state_;
-  if (state.first_watched == nullptr || !state.ready.empty() || options_.spin <= Duration(0)) return false;
+  if (options_.spin <= Duration(0) || (state.watched.first == nullptr && state.left.first == nullptr)) return false;
   if (ring_ != nullptr) {
     // The kernel's own threads need a core to finish what a device does.
     if (ring_->has_device_work()) return false;
@@ -292,8 +320,10 @@ bool Reactor::spin() {
   }
   Instant now = monotonic_now();
   if (!state.spinning.is_worthwhile(now)) return false;
+  watch_left_sources();
   const Instant until = now + options_.spin;
-  Instant yield_at = now + kYieldEvery;
+  // On one core with the peer it is its turn now.
+  Instant yield_at = state.spinning.peer_shares_core() ? now : now + kYieldEvery;
   while (now < until) {
     for (int i = 0; i < kLooksPerTimeCheck; ++i) {
       if (look_at_sources()) {
@@ -314,6 +344,12 @@ bool Reactor::spin() {
       state.spinning.others_waited(back);
       return look_at_sources();
     }
+    const bool has_come = look_at_sources();
+    state.spinning.set_peer_shares_core(has_come && back - now > kYieldMin);
+    if (has_come) {
+      state.spinning.paid();
+      return true;
+    }
     now = back;
     yield_at = now + kYieldEvery;
   }
@@ -329,7 +365,7 @@ bool Reactor::turn() {
   start_inbound();
   if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
   if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
-  if (state_->first_watched != nullptr) any |= look_at_sources();
+  if (state_->watched.first != nullptr) any |= look_at_sources();
   if (!state_->timers.empty()) {
     now_ = monotonic_now();
     while (Timer* timer = state_->timers.take_due(now_)) {

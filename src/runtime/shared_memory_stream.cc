@@ -206,7 +206,10 @@ void SharedMemoryStream::park() {
   if (!reader_) incoming_.say_awake();
   if (!writer_) outgoing_.say_awake();
   is_parked_ = reader_ || writer_;
-  if (is_parked_) line_->listen();
+  if (is_parked_)
+    line_->listen();
+  else
+    reactor_.unwatch(*this);
 }
 
 void SharedMemoryStream::unpark() {

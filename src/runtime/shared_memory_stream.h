@@ -33,7 +33,7 @@ class SharedMemoryStream final : public Stream, private SpinSource {
 
   bool look() override;
   void park() override;
-  void unpark();
+  void unpark() override;
   void begin_to_wait();
   void wake(std::coroutine_handle<>& waiter);
   void wake_all();

@@ -483,7 +483,10 @@ class RawClient {
   }
   std::string receive(size_t size) {
     std::string text(size, '\0');
-    const ssize_t got = ::recv(descriptor_, text.data(), size, MSG_WAITALL);
+    ssize_t got = -1;
+    do {
+      got = ::recv(descriptor_, text.data(), size, MSG_WAITALL);
+    } while (got < 0 && errno == EINTR);  // The kernel interrupts threads that have used a ring.
     text.resize(got < 0 ? 0 : static_cast<size_t>(got));
     return text;
   }

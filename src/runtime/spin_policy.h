@@ -19,6 +19,9 @@ class SpinPolicy {
   }
   void paid() { score_ = std::min(score_ + 2, kScoreMax); }
   void wasted() { score_ = std::max(score_ - 1, 0); }
+  // Whether what is waited for came when this gave way, so that giving way at once is best.
+  bool peer_shares_core() const { return peer_shares_core_; }
+  void set_peer_shares_core(bool shares) { peer_shares_core_ = shares; }
   void others_waited(Instant now) {
     score_ /= 2;
     not_before_ = now + kPause;
@@ -31,6 +34,7 @@ class SpinPolicy {
 
   int score_ = kScoreMax / 2;
   unsigned skipped_ = 0;
+  bool peer_shares_core_ = false;
   Instant not_before_{};
 };
 

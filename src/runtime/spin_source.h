@@ -16,16 +16,20 @@ class SpinSource {
   virtual bool look() = 0;
   // It isn't watched any more. Arranges to be woken, and then looks once more, so that what came before isn't missed.
   virtual void park() = 0;
+  // It is watched again, and needs no waking.
+  virtual void unpark() = 0;
 
  protected:
   ~SpinSource() = default;
-  bool is_watched() const { return is_watched_; }
+  bool is_watched() const { return place_ == Place::kWatched; }
 
  private:
   friend class Reactor;
+  enum class Place { kNowhere, kWatched, kLeft };
   SpinSource* next_ = nullptr;
   SpinSource* previous_ = nullptr;
-  bool is_watched_ = false;
+  Place place_ = Place::kNowhere;
+  bool has_news_ = false;  // Since it is watched, or it was new then.
 };
 
 }  // namespace aeon

@@ -106,6 +106,7 @@ class Reactor final : public Executor {
     Call* next_blocked = nullptr;
   };
   struct Detached;
+  struct SourceList;
   struct State;
 
   void run_call(Call& call);
@@ -116,6 +117,7 @@ class Reactor final : public Executor {
   bool turn();
   bool look_at_sources();
   void park_sources();
+  void watch_left_sources();
   bool spin();
   void turn_until_quiet(const Call* own);
   void release_and_recheck();
