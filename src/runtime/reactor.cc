@@ -31,6 +31,8 @@ constexpr int kTurnsInARow = 64;
 // Sources that are watched at the same time; each costs a load of memory in every turn.
 constexpr size_t kWatchedMax = 64;
 constexpr int kLooksPerTimeCheck = 4;
+// What a peer needs to wake up. Two who both sleep at once would never find each other awake without it.
+constexpr Duration kWakingTime = std::chrono::microseconds(100);
 constexpr Duration kYieldEvery = std::chrono::microseconds(5);
 // Giving way to others takes less where there are none...
 constexpr Duration kYieldMin = std::chrono::nanoseconds(700);
@@ -76,6 +78,7 @@ struct Reactor::State {
   SourceList watched;  // Looked at in every turn.
   SourceList left;     // Parked by the last runner that did, and of use to it.
   SpinPolicy spinning;
+  bool has_woken_peer = false;  // Since the runner spun last.
   bool owns_wake_fd = false;
   std::thread background;
 };
@@ -319,9 +322,10 @@ bool Reactor::spin() {
     ring_->submit();
   }
   Instant now = monotonic_now();
-  if (!state.spinning.is_worthwhile(now)) return false;
+  if (!state.spinning.is_worthwhile(now) || state.spinning.should_sleep_to_move()) return false;
   watch_left_sources();
-  const Instant until = now + options_.spin;
+  const bool peer_is_waking = std::exchange(state.has_woken_peer, false);
+  const Instant until = now + options_.spin + (peer_is_waking ? kWakingTime : Duration(0));
   // On one core with the peer it is its turn now.
   Instant yield_at = state.spinning.peer_shares_core() ? now : now + kYieldEvery;
   while (now < until) {
@@ -334,14 +338,18 @@ bool Reactor::spin() {
       if (ring_ != nullptr && ring_->has_completions()) return true;
       pause_briefly();
     }
-    now = monotonic_now();
+    const Instant looked_at = std::exchange(now, monotonic_now());
     if (!state.timers.empty() && state.timers.next_deadline() <= now) return true;
+    if (now - looked_at > kYieldMax) {
+      state.spinning.others_ran(now, now - looked_at);
+      return look_at_sources();
+    }
     if (now < yield_at) continue;
     if (state.poller != nullptr && state.poller->waiting() != 0 && state.poller->reap()) return true;
     sched_yield();
     const Instant back = monotonic_now();
     if (back - now > kYieldMax) {
-      state.spinning.others_waited(back);
+      state.spinning.others_ran(back, back - now);
       return look_at_sources();
     }
     const bool has_come = look_at_sources();
@@ -527,6 +535,7 @@ bool Reactor::poll() {
   return any;
 }
 
+void Reactor::has_woken_peer() { state_->has_woken_peer = true; }
 Poller* Reactor::poller() { return state_->poller.get(); }
 void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(ready); }
 void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }

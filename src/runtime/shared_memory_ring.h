@@ -74,7 +74,8 @@ class SharedRingProducer {
   }
   void end() { control_.has_ended.store(1, std::memory_order_seq_cst); }
 
-  // Sleeps until there is room: look again after this. The consumer wakes for a quarter of the ring.
+  // Sleeps until there is room: look again after this. The consumer wakes for half of the ring, so who sleeps for want
+  // of more may sleep for ever.
   void say_sleeping() { control_.producer_sleeps.store(1, std::memory_order_seq_cst); }
   void say_awake() { control_.producer_sleeps.store(0, std::memory_order_relaxed); }
 
@@ -115,9 +116,7 @@ class SharedRingConsumer {
   }
   // After a take(): true if the producer sleeps and there is room enough to be worth waking it. If there isn't, there
   // is more to take, and the last such take() makes room.
-  bool must_wake_producer() {
-    return left_ <= capacity() - capacity() / 4 && internal::take_sleep(control_.producer_sleeps);
-  }
+  bool must_wake_producer() { return left_ <= capacity() / 2 && internal::take_sleep(control_.producer_sleeps); }
 
   void say_sleeping() { control_.consumer_sleeps.store(1, std::memory_order_seq_cst); }
   void say_awake() { control_.consumer_sleeps.store(0, std::memory_order_relaxed); }

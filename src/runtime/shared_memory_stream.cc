@@ -36,6 +36,7 @@ class SharedMemoryStream::Line final : public RingCompletion {
     reactor().ring()->prepared(sqe, this);
   }
   void wake_peer() {
+    reactor().has_woken_peer();
     // A full socket has enough to wake it. A broken one is heard when this listens.
     const char byte = 0;
     [[maybe_unused]] const ssize_t sent = ::send(socket_.descriptor(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);

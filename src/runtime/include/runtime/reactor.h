@@ -84,6 +84,8 @@ class Reactor final : public Executor {
   // runner stops. Only from what runs on the reactor. A source is watched once at a time, and not when it is destroyed.
   void watch(SpinSource& source);
   void unwatch(SpinSource& source);
+  // A peer, whose answer will be in such memory, had to be woken: it takes longer.
+  void has_woken_peer();
 
   // Tasks started by spawn() or submit() that haven't ended.
   size_t tasks_alive() const { return tasks_alive_.load(std::memory_order_relaxed); }
