@@ -269,6 +269,26 @@ TEST_P(SharedMemoryStreamTest, ASleepingSideIsWokenWheneverTheMessageComes) {
   }
 }
 
+// The next message comes just when the other side, which never spins, goes to sleep.
+Task<Status> talk_at_once(Stream* stream, int count) {
+  Random random(9);
+  for (int i = 0; i < count; ++i) {
+    CO_TRY(co_await talk(stream, "x"));
+    for (const auto until = std::chrono::steady_clock::now() + Duration(random.below(1500));
+         std::chrono::steady_clock::now() < until;) {}
+  }
+  co_return ok();
+}
+
+TEST_P(SharedMemoryStreamTest, ASideThatIsGoingToSleepLooksOnceMore) {
+  EchoServer server(ring(), {}, Duration(0));
+  End client(ring());
+  StreamPointer stream = client.connect(test_path());
+  const Status status = client.reactor.run(talk_at_once(stream.get(), 20'000));
+  EXPECT_TRUE(status.is_ok()) << status.to_string();
+  client.drop(std::move(stream));
+}
+
 Task<void> talk_often(Stream* stream, int count, Status* status) {
   for (int i = 0; i < count && status->is_ok(); ++i) *status = co_await talk(stream, std::string(100, 'x'));
 }
