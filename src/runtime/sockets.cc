@@ -142,6 +142,8 @@ bool is_left_over(const SocketAddress& address) {
 
 }  // namespace
 
+Status check_socket_address(const std::string& address) { return parse_socket_address(address).status(); }
+
 Sockets::Sockets(Reactor& reactor, Options options) : reactor_(reactor), options_(options) {
   CHECK(SharedMemory::is_ring_size(options_.shared_memory_ring_size));
   const char* const wanted = std::getenv("AEON_SHARED_MEMORY");
