@@ -217,6 +217,8 @@ void Reactor::finish_calls() {
   }
 }
 
+Instant Reactor::exact_now() const { return monotonic_now(); }
+
 // One round: what came in, what completed, what is due, what is ready. False if there was nothing.
 bool Reactor::turn() {
   bool any = inbox_.load(std::memory_order_relaxed) != nullptr;
