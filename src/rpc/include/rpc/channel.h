@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "rpc/bulk.h"
+#include "rpc/trace.h"
 #include "runtime/executor.h"
 #include "runtime/task.h"
 #include "wire/messages.h"
@@ -30,7 +31,7 @@ struct Bulk {
 
 // One request and its answer; lives in the caller's frame.
 struct Exchange {
-  wire::Header header;        // Opcode and deadline by the caller, the rest by the channel.
+  wire::Header header;        // Opcode and deadline by the caller, perhaps a trace id; the rest by the channel.
   wire::Buffer request;       // Room for the header, then the payload.
   Bulk bulk;
   bool may_repeat = false;
@@ -58,14 +59,15 @@ Result<Reply> open_reply(const Exchange& exchange) {
   return wire::decode_reply<Reply>(payload, exchange.header.version);
 }
 
-// `channel` and the bulk's memory must stay until the task has ended.
+// `channel` and the bulk's memory must stay until the task has ended. `trace_id`: see trace.h.
 template <typename Request>
 Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bulk bulk = Bulk(),
-                                           Duration timeout = kDefaultTimeout) {
+                                           Duration timeout = kDefaultTimeout, uint64_t trace_id = 0) {
   Exchange exchange;
   exchange.header.opcode = static_cast<uint16_t>(Request::kOpcode);
   exchange.header.version = channel.version();
   exchange.header.deadline_ns = static_cast<uint64_t>(timeout.count());
+  exchange.header.trace_id = trace_id;
   exchange.bulk = bulk;
   exchange.may_repeat = Request::kMayRepeat;
   wire::begin_message(exchange.request);
