@@ -15,6 +15,7 @@
 #include "poller.h"
 #include "ring.h"
 #include "runtime/timer_queue.h"
+#include "tick_clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -26,12 +27,6 @@ namespace {
 constexpr size_t kResumesPerTurn = 256;
 constexpr int kTurnsInARow = 64;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -51,6 +46,7 @@ void futex_wake(std::atomic<uint32_t>* word) { syscall(SYS_futex, word, FUTEX_WA
 struct Reactor::State {
   std::deque<std::coroutine_handle<>> ready;
   TimerQueue timers;
+  TickClock clock;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
   std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
   bool owns_wake_fd = false;
@@ -217,7 +213,7 @@ void Reactor::finish_calls() {
   }
 }
 
-Instant Reactor::exact_now() const { return monotonic_now(); }
+Instant Reactor::exact_now() const { return state_->clock.now(); }
 
 // One round: what came in, what completed, what is due, what is ready. False if there was nothing.
 bool Reactor::turn() {
@@ -226,7 +222,7 @@ bool Reactor::turn() {
   if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
   if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
   if (!state_->timers.empty()) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     while (Timer* timer = state_->timers.take_due(now_)) {
       timer->on_fire();
       any = true;
@@ -245,7 +241,7 @@ bool Reactor::turn() {
 
 // Runs until nothing is left to do now, or until `own` is done: a caller doesn't do others' work for long.
 void Reactor::turn_until_quiet(const Call* own) {
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   for (int i = 0; i < kTurnsInARow && turn(); ++i) {
     if (own != nullptr && own->state.load(std::memory_order_relaxed) == Call::kDone) return;
   }
@@ -254,7 +250,7 @@ void Reactor::turn_until_quiet(const Call* own) {
 void Reactor::run_call(Call& call) {
   bool running = try_enter();
   if (running) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     call.start.resume();
     if (call.start.done()) {
       leave();
@@ -345,7 +341,7 @@ void Reactor::background() {
     // soon.
     const timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
     while (!try_enter()) nanosleep(&nap, nullptr);
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     while (turn()) {}
     background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(), std::memory_order_relaxed);
     leave();
@@ -367,7 +363,7 @@ void Reactor::submit(Task<void> work) {
 
 bool Reactor::poll() {
   if (!try_enter()) return false;
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   const bool any = turn();
   leave();
   return any;
