@@ -24,7 +24,7 @@
 #   VERSION … SOVERSION … HEADERS_FROM <folder>): the shared library lib/lib<name>.so, installed with its
 #   headers; its target is lib<name>. The archives of the modules in WHOLE go in whole.
 # add_gtest(<name> SOURCES … DEPENDS … LIBS … [SLOW]): a test executable outside a module, for tests/.
-# add_python_test(<name> SCRIPT … PROGRAMS … [SLOW]): runs a Python script with the paths of the programs.
+# add_python_test(<name> SCRIPT … PROGRAMS … OPTIONS … [SLOW]): runs a Python script with the paths of the programs.
 # add_bench_program(<name> SOURCES … DEPENDS … LIBS …): an executable in bench/, for scripts tools/bench_*.
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
@@ -275,11 +275,12 @@ function(add_gtest name)
 endfunction()
 
 function(add_python_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 T "SLOW" "SCRIPT" "PROGRAMS")
+  cmake_parse_arguments(PARSE_ARGV 1 T "SLOW" "SCRIPT" "PROGRAMS;OPTIONS")
   _aeon_require_no_rest("add_python_test(${name})" ${T_UNPARSED_ARGUMENTS})
   if(AEON_TESTS)
     list(TRANSFORM T_PROGRAMS REPLACE "(.+)" "$<TARGET_FILE:program_\\1>")
-    add_test(NAME ${name} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT} ${T_PROGRAMS})
+    add_test(NAME ${name} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${T_SCRIPT} ${T_PROGRAMS}
+      ${T_OPTIONS})
     _aeon_test_properties(${name} ${T_SLOW})
   endif()
 endfunction()

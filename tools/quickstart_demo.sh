@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a real directory tree: store it, list it, keep a snapshot, delete a part, copy the snapshot back out and
-# compare it with the source, beside `cp -a` of the same tree.
+# The main job on a real directory tree: store it, list it, keep a snapshot, delete a part, copy the snapshot back out, also
+# through a server, and compare it with the source, beside `cp -a` of the same tree.
 #
 #   tools/quickstart_demo.sh [--dir DIR] [--work DIR] [--keep]
 #
@@ -32,6 +32,7 @@ done
 daos=${AEON_BIN:-$here/../build/release/bin}/daos
 [[ -x $daos ]] || fail "$daos isn't there; run ./dev build release programs"
 daos=$(readlink -f "$daos")
+aeon=$(dirname "$daos")/aeon
 for program in rsync find cp; do
   command -v "$program" >/dev/null || fail "$program is not installed; run ./dev deps"
 done
@@ -43,6 +44,7 @@ else
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/aeon-quickstart-XXXXXX")
 fi
 cleanup() {
+  "$aeon" down "$work/store" --force >/dev/null 2>&1 || true
   if $keep; then
     echo "Kept in $work."
   else
@@ -84,7 +86,7 @@ bytes=$(find "$tree" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%
 megabytes=$((bytes / 1000000))
 [[ $files -gt 0 ]] || fail "$tree holds no files"
 free=$(df -Pm "$work" | awk 'NR == 2 { print $4 }')
-needed=$((megabytes * 4 + 512))  # The system, the copy out, and two by cp.
+needed=$((megabytes * 5 + 512))  # The system, two copies out, and two by cp.
 (( free > needed )) || fail "$work has $free MB free and this needs about $needed; name another place with --work"
 echo "$tree: $files files, $directories directories, $links symbolic links, $megabytes MB"
 
@@ -169,10 +171,25 @@ fi
 echo "$files files, $directories directories, $links symbolic links: all the same."
 "$daos" container check default home
 
+say "the same directory, served to other processes"
+echo "\$ aeon up"
+"$aeon" up
+echo "\$ daos filesystem copy --snap before $home/tree $work/served"
+copy_served_and_sync() { "$daos" filesystem copy --snap before "$home/tree" "$work/served" && sync -f "$work/served"; }
+elapsed copy_served copy_served_and_sync
+diff -r --no-dereference "$tree" "$work/served" >"$differences" 2>&1 || fail "what was served differs: $(head -n 1 "$differences")"
+diff <(describe "$tree") <(describe "$work/served") >"$differences" || fail "what was served differs: $(head -n 1 "$differences")"
+echo "$files files by way of the server: all the same."
+"$aeon" status
+echo "\$ aeon down"
+"$aeon" down
+"$daos" filesystem ls "$inside" >/dev/null || fail "the directory didn't come back"
+
 say "how fast, beside cp -a of the same tree followed by sync"
 printf 'into the container   %s\n' "$(rate "$copy_in")"
 printf '  cp -a and sync     %s\n' "$(rate "$cp_in")"
 printf 'out of the container %s\n' "$(rate "$copy_out")"
+printf '  the same, served   %s\n' "$(rate "$copy_served")"
 printf '  cp -a and sync     %s\n' "$(rate "$cp_out")"
 
 say "what to type next"
@@ -180,6 +197,7 @@ cat <<END
 export AEON_SYSTEM=local:\$HOME/store PATH=$(dirname "$daos"):\$PATH
 daos filesystem copy ~/some/directory daos://default/mine
 daos filesystem ls -l daos://default/mine
+aeon up                            # and any number of processes may use it; 'aeon down' ends that
 source <(daos completion bash)     # commands, options and names complete with TAB
 daos --help
 END

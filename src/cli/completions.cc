@@ -6,11 +6,11 @@
 namespace aeon::cli {
 namespace {
 
-const Option* find_option(const Verb* verb, std::string_view word) {
+const Option* find_option(const Program& program, const Verb* verb, std::string_view word) {
   const auto is_it = [&](const Option& option) {
     return word == option.name || word == option.short_name || (!option.alias.empty() && word == option.alias);
   };
-  for (const Option& option : global_options()) {
+  for (const Option& option : program.options) {
     if (is_it(option)) return &option;
   }
   if (verb == nullptr) return nullptr;
@@ -30,7 +30,7 @@ struct Typed {
   bool is_wrong = false;
 };
 
-Typed read_words(std::span<const std::string> words) {
+Typed read_words(const Program& program, std::span<const std::string> words) {
   Typed typed;
   for (const std::string& word : words) {
     if (typed.open_option != nullptr) {
@@ -38,16 +38,16 @@ Typed read_words(std::span<const std::string> words) {
       typed.open_option = nullptr;
     } else if (word.starts_with('-')) {
       if (word.starts_with("--local=")) typed.local = word.substr(8);
-      const Option* option = find_option(typed.verb, word);
+      const Option* option = find_option(program, typed.verb, word);
       if (option != nullptr && !option->value.empty()) typed.open_option = option;
     } else if (typed.verb != nullptr) {
       typed.arguments.push_back(word);
     } else if (typed.group != nullptr) {
-      typed.verb = find_verb(typed.group->name, word);
+      typed.verb = program.find_verb(typed.group->name, word);
       typed.is_wrong |= typed.verb == nullptr;
     } else {
-      typed.group = find_group(word);
-      if (typed.group == nullptr) typed.verb = find_verb("", word);
+      typed.group = program.find_group(word);
+      if (typed.group == nullptr) typed.verb = program.find_verb("", word);
       typed.is_wrong |= typed.group == nullptr && typed.verb == nullptr;
     }
   }
@@ -56,10 +56,10 @@ Typed read_words(std::span<const std::string> words) {
 
 // Names from the system, if it can be asked; a completion never complains.
 std::vector<std::string> names(const Typed& typed, const std::string& pool) {
-  Output output(Output::Style::kJson);
+  Output output(daos_program().name, Output::Style::kJson);
   GivenValues given;
   if (!typed.local.empty()) given.options["--local"] = typed.local;
-  Invocation invocation(*find_verb("pool", "list"), given, output);
+  Invocation invocation(daos_program(), *daos_program().find_verb("pool", "list"), given, output);
   std::vector<std::string> found;
   const auto system = invocation.system();
   if (!system.is_ok()) return found;
@@ -118,7 +118,7 @@ std::vector<std::string> values(const Typed& typed, Completes completes, const s
   return {};
 }
 
-std::vector<std::string> candidates(const Typed& typed, const std::string& word) {
+std::vector<std::string> candidates(const Program& program, const Typed& typed, const std::string& word) {
   std::vector<std::string> found;
   if (typed.is_wrong) return found;
   if (typed.open_option != nullptr) {
@@ -128,7 +128,7 @@ std::vector<std::string> candidates(const Typed& typed, const std::string& word)
     if (typed.verb != nullptr) {
       for (const Option& option : typed.verb->options) found.emplace_back(option.name);
     }
-    for (const Option& option : global_options()) found.emplace_back(option.name);
+    for (const Option& option : program.options) found.emplace_back(option.name);
     return found;
   }
   if (typed.verb != nullptr) {
@@ -136,21 +136,21 @@ std::vector<std::string> candidates(const Typed& typed, const std::string& word)
     const Argument& argument = typed.verb->arguments[typed.arguments.size()];
     return values(typed, argument.completes, argument.choices, word);
   }
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : program.verbs) {
     if (verb.group == (typed.group != nullptr ? typed.group->name : "")) found.emplace_back(verb.name);
   }
   if (typed.group == nullptr) {
-    for (const Group& group : groups()) found.emplace_back(group.name);
+    for (const Group& group : program.groups) found.emplace_back(group.name);
   }
   return found;
 }
 
 }  // namespace
 
-std::vector<std::string> completions(std::span<const std::string> words) {
+std::vector<std::string> completions(const Program& program, std::span<const std::string> words) {
   const std::string word = words.empty() ? std::string() : words.back();
-  const Typed typed = read_words(words.empty() ? words : words.first(words.size() - 1));
-  std::vector<std::string> found = candidates(typed, word);
+  const Typed typed = read_words(program, words.empty() ? words : words.first(words.size() - 1));
+  std::vector<std::string> found = candidates(program, typed, word);
   std::erase_if(
       found, [&](const std::string& candidate) { return candidate != kCompleteFiles && !candidate.starts_with(word); });
   std::sort(found.begin(), found.end());

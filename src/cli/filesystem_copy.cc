@@ -22,8 +22,8 @@ Result<std::string> one_of(Invocation& invocation, std::string_view argument, st
                   fmt::format("{} and {} say the same thing; give one of them", argument, option));
   }
   if (!invocation.has(argument) && !invocation.has(option)) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{} is missing; usage: {}", argument, invocation.verb().synopsis()));
+    return Status(Code::kInvalidArgument, fmt::format("{} is missing; usage: {}", argument,
+                                                      invocation.verb().synopsis(invocation.program().name)));
   }
   const std::string path = invocation.text(invocation.has(argument) ? argument : option);
   if (path.empty()) return Status(Code::kInvalidArgument, fmt::format("{} is empty; name a path", argument));

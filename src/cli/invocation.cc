@@ -39,6 +39,12 @@ Result<client::System*> Invocation::system(IfMissing if_missing) {
   return system_.get();
 }
 
+Result<client::System*> Invocation::system_at(const std::string& address) {
+  has_used_system_ = true;
+  TRY_ASSIGN(system_, local::open_system(address, false));
+  return system_.get();
+}
+
 Result<std::shared_ptr<client::Pool>> Invocation::pool(client::Access access, IfMissing if_missing) {
   TRY(system(if_missing));
   return run(system_->connect_pool(text("POOL"), access));
@@ -54,7 +60,9 @@ Result<std::shared_ptr<client::Container>> Invocation::container(const std::stri
   TRY(system(if_missing));
   const auto pool_access = access == client::Access::kReadOnly ? access : client::Access::kReadWrite;
   TRY_ASSIGN(const std::shared_ptr<client::Pool> pool, run(system_->connect_pool(pool_name, pool_access)));
-  return run(pool->open_container(container_name, access));
+  TRY_ASSIGN(std::shared_ptr<client::Container> container, run(pool->open_container(container_name, access)));
+  if (access != client::Access::kReadOnly) flush_at_end(container);
+  return container;
 }
 
 Result<Epoch> Invocation::read_epoch(client::Container& container) {
@@ -76,9 +84,17 @@ Result<Epoch> Invocation::read_epoch(client::Container& container) {
 
 Status Invocation::close() {
   if (!system_) return ok();
+  Status first = ok();
+  for (const auto& container : std::exchange(written_, {})) {
+    Status flushed = run(container->flush());
+    if (first.is_ok()) first = std::move(flushed);
+  }
   const auto system = std::move(system_);
-  auto* local = dynamic_cast<local::LocalSystem*>(system.get());
-  return local != nullptr ? local->close() : ok();
+  if (auto* local = dynamic_cast<local::LocalSystem*>(system.get())) {
+    Status closed = local->close();
+    if (first.is_ok()) first = std::move(closed);
+  }
+  return first;
 }
 
 Result<client::SnapshotInfo> find_snapshot(Invocation& invocation, client::Container& container,

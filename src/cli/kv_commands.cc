@@ -59,7 +59,6 @@ Status put(Invocation& invocation) {
                                              printable(invocation.text("KEY"))));
   }
   TRY(status);
-  TRY(invocation.run(opened.container->flush()));
   put_bytes(invocation.output().response(), "key", invocation.text("KEY"));
   invocation.output().response()["size_bytes"] = value.size();
   invocation.output().remark("Stored {}.", size_text(value.size()));
@@ -106,7 +105,6 @@ Status remove(Invocation& invocation) {
   TRY_ASSIGN(OpenKeyValue opened, open_object(invocation, client::Access::kReadWrite));
   const Status status = invocation.run(opened.object->remove(invocation.text("KEY"), kPunchIfExists));
   if (!status.is_ok()) return no_key(invocation, status);
-  TRY(invocation.run(opened.container->flush()));
   put_bytes(invocation.output().response(), "key", invocation.text("KEY"));
   invocation.output().remark("Deleted.");
   return ok();

@@ -3,28 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace aeon::cli {
 namespace {
 
 constexpr size_t kWidth = 100;
-
-struct Example {
-  std::string_view command;
-  std::string_view says;
-};
-constexpr Example kExamples[] = {
-    {"export AEON_SYSTEM=local:$HOME/store", "Work on a local system, made on first use, without a daemon."},
-    {"daos container create default home --type POSIX", "Make a container for files."},
-    {"daos filesystem copy ~/documents daos://default/home/documents", "Copy a directory tree into it."},
-    {"daos container create-snap default home --snap monday", "Keep how it is now."},
-    {"daos filesystem copy --snap monday daos://default/home/documents ~/restored", "Copy back what was kept."},
-    {"daos container check default home", "Read everything and verify its checksums."},
-};
-
-constexpr std::string_view kAddresses =
-    "A path in a container is written daos://POOL/CONTAINER/PATH; pool and container by label or uuid. "
-    "Sizes may have a unit: 64K, 10M, 2G (powers of 1024). Epochs are numbers, hexadecimal after 0x.";
 
 struct ExitCode {
   int code;
@@ -123,9 +107,9 @@ std::string roff_options(const std::vector<Option>& options) {
   return text;
 }
 
-std::string roff_verb(const Verb& verb) {
-  std::string text = fmt::format(".SS \"daos {}\"\n\\fBdaos {}\\fR [\\fIOPTION\\fR]...", roff(verb.full_name()),
-                                 roff(verb.full_name()));
+std::string roff_verb(const Program& program, const Verb& verb) {
+  const std::string name_text = fmt::format("{} {}", program.name, roff(verb.full_name()));
+  std::string text = fmt::format(".SS \"{}\"\n\\fB{}\\fR [\\fIOPTION\\fR]...", name_text, name_text);
   for (const Argument& argument : verb.arguments) {
     const std::string name = fmt::format("\\fI{}\\fR", roff(argument.name));
     text += argument.is_optional ? " [" + name + "]" : " " + name;
@@ -142,39 +126,37 @@ std::string roff_verb(const Verb& verb) {
 
 }  // namespace
 
-std::string program_help() {
+std::string program_help(const Program& program) {
   std::string text =
-      "daos: pools, containers, objects and files of an Aeon system\n\n"
-      "usage: daos COMMAND [OPTION]... [ARGUMENT]...\n";
-  for (const Group& group : groups()) {
+      fmt::format("{0}: {1}\n\nusage: {0} COMMAND [OPTION]... [ARGUMENT]...\n", program.name, program.summary);
+  for (const Group& group : program.groups) {
     text += fmt::format("\n{}{}: {}\n", group.name,
                         group.aliases.empty() ? "" : fmt::format(" ({})", join(group.aliases, ", ")), group.summary);
-    for (const Verb& verb : verbs()) {
+    for (const Verb& verb : program.verbs) {
       if (verb.group == group.name) text += row(verb.full_name(), verb.summary, 30);
     }
   }
-  text += "\nthe program itself\n";
-  for (const Verb& verb : verbs()) {
+  text += program.groups.empty() ? "\ncommands\n" : "\nthe program itself\n";
+  for (const Verb& verb : program.verbs) {
     if (verb.group.empty()) text += row(verb.name, verb.summary, 30);
   }
-  text += "\noptions of every command\n" + option_rows(global_options());
-  text += "\n" + wrap(kAddresses, 0, 0);
-  text += "\n'daos COMMAND --help' says more about one; 'man daos' has all of it.\n";
-  return text;
+  text += "\noptions of every command\n" + option_rows(program.options);
+  text += "\n" + wrap(program.notes, 0, 0);
+  return text + fmt::format("\n'{0} COMMAND --help' says more about one; 'man {0}' has all of it.\n", program.name);
 }
 
-std::string group_help(const Group& group) {
-  std::string text = fmt::format("daos {}: {}\n", group.name, group.summary);
-  if (!group.aliases.empty()) text += fmt::format("also: daos {}\n", join(group.aliases, ", daos "));
+std::string group_help(const Program& program, const Group& group) {
+  std::string text = fmt::format("{} {}: {}\n", program.name, group.name, group.summary);
+  for (const std::string_view alias : group.aliases) text += fmt::format("also: {} {}\n", program.name, alias);
   text += "\n";
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : program.verbs) {
     if (verb.group == group.name) text += row(verb.full_name(), verb.summary, 30);
   }
-  return text + fmt::format("\n'daos {} COMMAND --help' says more about one.\n", group.name);
+  return text + fmt::format("\n'{} {} COMMAND --help' says more about one.\n", program.name, group.name);
 }
 
-std::string verb_help(const Verb& verb) {
-  std::string text = fmt::format("{}: {}\n\nusage: {}\n", verb.full_name(), verb.summary, verb.synopsis());
+std::string verb_help(const Program& program, const Verb& verb) {
+  std::string text = fmt::format("{}: {}\n\nusage: {}\n", verb.full_name(), verb.summary, verb.synopsis(program.name));
   if (!verb.aliases.empty()) text += fmt::format("also: {}\n", join(verb.aliases, ", "));
   if (!verb.description.empty()) text += "\n" + wrap(verb.description, 0, 0);
   if (!verb.arguments.empty()) text += "\n";
@@ -182,22 +164,25 @@ std::string verb_help(const Verb& verb) {
     text += row(argument.name, help_with_choices(argument.help, argument.choices), 30);
   }
   if (!verb.options.empty()) text += "\noptions\n" + option_rows(verb.options);
-  return text + "\noptions of every command\n" + option_rows(global_options());
+  return text + "\noptions of every command\n" + option_rows(program.options);
 }
 
-std::string man_page(std::string_view version) {
+std::string man_page(const Program& program, std::string_view version) {
+  std::string upper(program.name);
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   std::string text = fmt::format(
-      ".TH DAOS 1 \"\" \"Aeon {}\" \"User Commands\"\n"
-      ".SH NAME\ndaos \\- pools, containers, objects and files of an Aeon system\n"
-      ".SH SYNOPSIS\n\\fBdaos\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n"
+      ".TH {} 1 \"\" \"Aeon {}\" \"User Commands\"\n"
+      ".SH NAME\n{} \\- {}\n"
+      ".SH SYNOPSIS\n\\fB{}\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n"
       ".SH DESCRIPTION\n{}\n.SH OPTIONS\nEvery command takes these, before or after its name.\n{}.SH COMMANDS\n",
-      roff(version), roff(kAddresses), roff_options(global_options()));
-  for (const Group& group : groups()) {
+      upper, roff(version), program.name, roff(program.summary), program.name, roff(program.notes),
+      roff_options(program.options));
+  for (const Group& group : program.groups) {
     if (!group.aliases.empty()) {
       text += fmt::format("\\fB{}\\fR may be written \\fB{}\\fR.\n", roff(group.name), roff(join(group.aliases, ", ")));
     }
   }
-  for (const Verb& verb : verbs()) text += roff_verb(verb);
+  for (const Verb& verb : program.verbs) text += roff_verb(program, verb);
   text += ".SH EXIT STATUS\n";
   for (const ExitCode& exit : kExitCodes) text += fmt::format(".TP\n{}\n{}\n", exit.code, roff(exit.meaning));
   text += fmt::format(
@@ -206,17 +191,21 @@ std::string man_page(std::string_view version) {
            "\"code\" and a \"message\"; \"response\" has what was asked for. Sizes are exact numbers of bytes, and "
            "epochs strings. Bytes that aren't printable UTF-8 are escaped as \\xNN, with the bytes themselves in a "
            "field whose name ends in _hex."));
-  text +=
-      ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
-      roff("The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR.") +
-      "\n.SH EXAMPLES\n";
-  for (const Example& example : kExamples) {
+  text += ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
+          roff(
+              "The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR, "
+              "also while 'aeon up' serves it; unix:PATH and tcp:HOST:PORT are where one is served.") +
+          "\n.SH EXAMPLES\n";
+  for (const Example& example : program.examples) {
     text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(example.command), roff(example.says));
   }
   return text;
 }
 
-std::string completion_script(std::string_view shell) {
+namespace {
+
+// For `daos`; other programs have their name in its place.
+std::string_view script_of(std::string_view shell) {
   if (shell == "bash") {
     return R"shell(# Completion of daos for bash: put this into /etc/bash_completion.d/daos, or source it.
 _daos() {
@@ -269,6 +258,20 @@ complete -c daos -f -a '(__daos_complete)'
 )shell";
   }
   return {};
+}
+
+}  // namespace
+
+std::string completion_script(const Program& program, std::string_view shell) {
+  constexpr std::string_view kName = "daos", kScheme = "://";
+  std::string script(script_of(shell));
+  for (size_t at = 0; (at = script.find(kName, at)) != std::string::npos;) {
+    if (script.compare(at + kName.size(), kScheme.size(), kScheme) != 0) {
+      script.replace(at, kName.size(), program.name);
+    }
+    at += program.name.size();
+  }
+  return script;
 }
 
 }  // namespace aeon::cli

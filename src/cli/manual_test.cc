@@ -12,11 +12,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
 
-std::vector<std::string> complete(std::vector<std::string> words) { return completions(words); }
+std::vector<std::string> complete(std::vector<std::string> words) { return completions(daos_program(), words); }
 
 TEST(Verbs, HaveNamesAndAliasesThatMeanOneThing) {
   std::set<std::string> names;
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : daos_program().verbs) {
     std::vector<std::string_view> all = verb.aliases;
     all.push_back(verb.name);
     for (const std::string_view name : all) {
@@ -26,9 +26,9 @@ TEST(Verbs, HaveNamesAndAliasesThatMeanOneThing) {
 }
 
 TEST(Verbs, HaveOptionsThatMeanOneThing) {
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : daos_program().verbs) {
     std::set<std::string_view> names;
-    for (const auto* options : {&verb.options, &global_options()}) {
+    for (const auto* options : {&verb.options, &daos_program().options}) {
       for (const Option& option : *options) {
         for (const std::string_view name : {option.name, option.short_name, option.alias}) {
           if (name.empty()) continue;
@@ -40,7 +40,7 @@ TEST(Verbs, HaveOptionsThatMeanOneThing) {
 }
 
 TEST(Verbs, TakeOptionalArgumentsOnlyBehindTheOthers) {
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : daos_program().verbs) {
     bool optional_seen = false;
     for (const Argument& argument : verb.arguments) {
       EXPECT_FALSE(optional_seen && !argument.is_optional) << verb.full_name();
@@ -51,9 +51,9 @@ TEST(Verbs, TakeOptionalArgumentsOnlyBehindTheOthers) {
 
 TEST(ManPage, HasEveryVerbOptionAndAlias) {
   // As a reader sees it.
-  std::string page = man_page("1.0");
+  std::string page = man_page(daos_program(), "1.0");
   for (size_t at; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
-  for (const Verb& verb : verbs()) {
+  for (const Verb& verb : daos_program().verbs) {
     EXPECT_THAT(page, HasSubstr(".SS \"daos " + verb.full_name() + "\""));
     for (const Option& option : verb.options)
       EXPECT_THAT(page, HasSubstr(std::string(option.name))) << verb.full_name();
@@ -62,7 +62,7 @@ TEST(ManPage, HasEveryVerbOptionAndAlias) {
 }
 
 TEST(ManPage, StartsNoLineWithAnAccidentalRequest) {
-  const std::string page = man_page("1.0");
+  const std::string page = man_page(daos_program(), "1.0");
   const std::set<std::string> requests = {".TH", ".SH", ".SS", ".TP", ".PP"};
   for (size_t at = 0; at < page.size();) {
     const size_t end = page.find('\n', at);
@@ -103,8 +103,8 @@ TEST(Completion, OffersNothingBehindAnUnknownCommandOrTheLastArgument) {
 
 TEST(CompletionScript, IsThereForThreeShells) {
   for (const char* shell : {"bash", "zsh", "fish"})
-    EXPECT_THAT(completion_script(shell), HasSubstr("__complete")) << shell;
-  EXPECT_EQ(completion_script("tcsh"), "");
+    EXPECT_THAT(completion_script(daos_program(), shell), HasSubstr("__complete")) << shell;
+  EXPECT_EQ(completion_script(daos_program(), "tcsh"), "");
 }
 
 }  // namespace

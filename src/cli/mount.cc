@@ -32,6 +32,7 @@ Result<std::shared_ptr<dfs::FileSystem>> mount(Invocation& invocation, const Dao
   std::shared_ptr<client::Container> container;
   if (purpose == MountFor::kWritingNew) {
     TRY_ASSIGN(container, open_or_create(invocation, address));
+    invocation.flush_at_end(container);
   } else {
     options.read_only = purpose == MountFor::kReading;
     const auto access = options.read_only ? client::Access::kReadOnly : client::Access::kReadWrite;

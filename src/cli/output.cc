@@ -84,7 +84,7 @@ int Output::finish(std::string_view what, const Status& status) {
   for (char& c : message) {
     if (c == '\n' || c == '\r') c = ' ';
   }
-  fmt::print(stderr, "daos: {}{}{}\n", what, what.empty() ? "" : ": ", message);
+  fmt::print(stderr, "{}: {}{}{}\n", program_, what, what.empty() ? "" : ": ", message);
   return 1;
 }
 

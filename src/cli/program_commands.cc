@@ -8,13 +8,13 @@ constexpr std::string_view kVersion = AEON_VERSION;
 
 Status version(Invocation& invocation) {
   invocation.output().response()["version"] = kVersion;
-  invocation.output().line("daos (Aeon) {}", kVersion);
+  invocation.output().line("{} (Aeon) {}", invocation.program().name, kVersion);
   return ok();
 }
 
 Status completion(Invocation& invocation) {
   const std::string shell = invocation.text("SHELL");
-  const std::string script = completion_script(shell);
+  const std::string script = completion_script(invocation.program(), shell);
   if (script.empty()) {
     return Status(Code::kInvalidArgument,
                   fmt::format("no completion for shell '{}'; there is bash, zsh and fish", printable(shell)));
@@ -25,7 +25,7 @@ Status completion(Invocation& invocation) {
 }
 
 Status manual(Invocation& invocation) {
-  const std::string page = man_page(kVersion);
+  const std::string page = man_page(invocation.program(), kVersion);
   invocation.output().response()["page"] = page;
   if (!invocation.output().is_json()) invocation.output().write_raw(page);
   return ok();
@@ -48,8 +48,8 @@ std::vector<Verb> program_verbs() {
        .aliases = {},
        .summary = "what makes a shell complete commands, options and names",
        .description =
-           "For bash: daos completion bash > /etc/bash_completion.d/daos. It completes the names of pools and "
-           "containers too.",
+           "For bash, put what 'completion bash' prints into a file in /etc/bash_completion.d. Names of pools and "
+           "containers are completed too.",
        .arguments = {{.name = "SHELL",
                       .help = "which shell",
                       .completes = Completes::kChoice,

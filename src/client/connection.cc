@@ -13,10 +13,10 @@ constexpr const char* kRelease = "0.1.0";
 Connection::Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner)
     : owner_(std::move(owner)), link_(std::make_shared<Link>(std::move(channel))), start_(std::move(start)) {}
 
-Task<Status> Connection::hello() {
+Task<Status> Connection::hello(Duration timeout) {
   wire::HelloRequest request;
   request.release = kRelease;
-  CO_TRY_ASSIGN(const wire::HelloReply reply, co_await rpc::call(channel(), std::move(request)));
+  CO_TRY_ASSIGN(const wire::HelloReply reply, co_await rpc::call(channel(), std::move(request), rpc::Bulk(), timeout));
   CO_TRY(wire::check_version(reply.version, "engine"));
   channel().set_version(reply.version);
   system_name_ = reply.system;
@@ -37,8 +37,9 @@ Task<Result<std::shared_ptr<Pool>>> Connection::connect_pool(std::string pool, A
   wire::PoolConnectRequest request;
   request.pool = std::move(pool);
   request.access = to_wire(access);
+  const uint64_t life = channel().server_life();
   CO_TRY_ASSIGN(const wire::PoolConnectReply reply, co_await rpc::call(channel(), std::move(request)));
-  co_return std::make_shared<PoolHandle>(self, reply.handle, from_wire(reply.pool), access);
+  co_return std::make_shared<PoolHandle>(self, life, reply.handle, from_wire(reply.pool), access);
 }
 
 // ---- Closing --------------------------------------------------------------------------------------------------------

@@ -10,11 +10,45 @@ ContainerInfo from_wire(const wire::ContainerInfo& info);
 inline wire::Access to_wire(Access access) { return static_cast<wire::Access>(access); }
 static_assert(static_cast<int>(Access::kExclusive) == static_cast<int>(wire::Access::kExclusive));
 
+// The number by which an engine knows a handle, until it restarts.
+class HandleNumber {
+ public:
+  // `life` is the engine's as last heard of before the number was asked for.
+  HandleNumber(rpc::Channel& channel, uint64_t life, uint64_t number)
+      : channel_(channel), life_(life), turn_(channel.executor(), 1), number_(number) {}
+
+  uint64_t number() const { return number_; }
+
+  // `stale` was refused: gets another number by `handle.open_again()`, unless somebody has meanwhile. kStaleHandle: the
+  // engine is the same as before, so the handle is gone for good.
+  template <typename Handle>
+  Task<Status> renew(Handle& handle, uint64_t stale) {
+    co_await turn_.acquire();
+    const Permit permit(turn_, 1);
+    if (number_ != stale) co_return ok();
+    const uint64_t life = channel_.server_life();
+    if (life == life_) co_return Status(Code::kStaleHandle, "the handle was closed");
+    CO_TRY_ASSIGN(number_, co_await handle.open_again());
+    life_ = life;
+    co_return ok();
+  }
+
+ private:
+  rpc::Channel& channel_;
+  uint64_t life_;  // Of the engine that gave the number.
+  Semaphore turn_;
+  uint64_t number_;
+};
+
 class PoolHandle final : public Pool, public std::enable_shared_from_this<PoolHandle> {
  public:
-  PoolHandle(std::shared_ptr<Connection> connection, uint64_t handle, PoolInfo info, Access access)
-      : connection_(std::move(connection)), handle_(handle), id_(info.id), access_(access) {}
-  ~PoolHandle() override { connection_->close_pool(handle_); }
+  PoolHandle(std::shared_ptr<Connection> connection, uint64_t life, uint64_t handle, const PoolInfo& info,
+             Access access)
+      : connection_(std::move(connection)),
+        handle_(connection_->channel(), life, handle),
+        id_(info.id),
+        access_(access) {}
+  ~PoolHandle() override { connection_->close_pool(handle_.number()); }
 
   Uuid id() const override { return id_; }
   Access access() const override { return access_; }
@@ -28,20 +62,23 @@ class PoolHandle final : public Pool, public std::enable_shared_from_this<PoolHa
   Task<Status> change_attributes(std::map<std::string, std::optional<Bytes>> changes) override;
 
   Connection& connection() { return *connection_; }
-  uint64_t handle() const { return handle_; }
+  rpc::Channel& channel() { return connection_->channel(); }
+  HandleNumber& handle() { return handle_; }
+  // Connects again to an engine that restarted; see HandleNumber.
+  Task<Result<uint64_t>> open_again();
 
  private:
   const std::shared_ptr<Connection> connection_;
-  const uint64_t handle_;
+  HandleNumber handle_;
   const Uuid id_;
   const Access access_;
 };
 
 class ContainerHandle final : public Container, public std::enable_shared_from_this<ContainerHandle> {
  public:
-  ContainerHandle(std::shared_ptr<PoolHandle> pool, uint64_t handle, Uuid id, Access access, bool verifies)
-      : pool_(std::move(pool)), handle_(handle), id_(id), access_(access), verifies_(verifies) {}
-  ~ContainerHandle() override { pool_->connection().close_container(handle_); }
+  ContainerHandle(std::shared_ptr<PoolHandle> pool, uint64_t life, uint64_t handle, Uuid id, Access access,
+                  const wire::Properties& properties);
+  ~ContainerHandle() override { pool_->connection().close_container(handle_.number()); }
 
   Uuid id() const override { return id_; }
   Access access() const override { return access_; }
@@ -89,30 +126,62 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Task<Result<Epoch>> query_max_epoch_at(ObjectId object, Epoch epoch, bool in_transaction);
 
   rpc::Channel& channel() { return pool_->connection().channel(); }
-  uint64_t handle() const { return handle_; }
+  HandleNumber& handle() { return handle_; }
+  Task<Result<uint64_t>> open_again();
   // Whether what is fetched is verified here.
   bool verifies() const { return verifies_; }
+  // Something was written, and is durable only when it is flushed.
+  void note_written() {
+    if (is_flushed_later_ && unflushed_life_ == 0) unflushed_life_ = channel().server_life();
+  }
+  // kIo: an engine restarted before what it took was flushed. Nothing may be written behind the gap, as if it weren't
+  // there, until a flush has told the caller.
+  Status check_nothing_lost() const;
 
  private:
+  static Task<Status> send_flush(std::shared_ptr<ContainerHandle> self);
+
   const std::shared_ptr<PoolHandle> pool_;
-  const uint64_t handle_;
+  HandleNumber handle_;
   const Uuid id_;
   const Access access_;
   const bool verifies_;
+  const bool is_flushed_later_;  // durability=flush.
+  uint64_t unflushed_life_ = 0;  // Of the engine that took the first write since the last flush; 0: there is none.
 };
 
-// One request; the handle `self` stays open until its end. `take` makes of the reply what the caller wants.
+// Sends a request of a handle, which stays open until its end; with the handle's number put in. An engine that
+// restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done.
+template <typename Handle, typename Request>
+Task<Result<typename Request::Reply>> ask(std::shared_ptr<Handle> self, Request request, rpc::Bulk bulk = rpc::Bulk()) {
+  for (bool is_first = true;; is_first = false) {
+    if constexpr (requires { request.writes; }) CO_TRY(self->check_nothing_lost());
+    const uint64_t number = self->handle().number();
+    if constexpr (requires { request.handle; }) {
+      request.handle = number;
+    } else {
+      request.pool = number;
+    }
+    rpc::Exchange exchange;
+    CO_TRY(rpc::prepare(exchange, self->channel(), request, bulk));
+    CO_TRY(co_await self->channel().exchange(exchange));
+    auto reply = rpc::open_reply<typename Request::Reply>(exchange);
+    if (reply.code() != Code::kStaleHandle || !is_first) co_return reply;
+    const Status renewed = co_await self->handle().renew(*self, number);
+    if (renewed.code() == Code::kStaleHandle) co_return reply;  // It is what it seems.
+    CO_TRY(renewed);
+  }
+}
+// `take` makes of the reply what the caller wants.
 template <typename T, typename Handle, typename Request, typename Take>
-Task<Result<T>> ask_for(std::shared_ptr<Handle> self, rpc::Channel& channel, Request request, Take take) {
-  Result<typename Request::Reply> reply = co_await rpc::call(channel, std::move(request));
-  static_cast<void>(self);
+Task<Result<T>> ask_for(std::shared_ptr<Handle> self, Request request, Take take) {
+  Result<typename Request::Reply> reply = co_await ask(std::move(self), std::move(request));
   if (!reply.is_ok()) co_return reply.status();
   co_return take(std::move(*reply));
 }
 template <typename Handle, typename Request>
-Task<Status> tell(std::shared_ptr<Handle> self, rpc::Channel& channel, Request request) {
-  const Result<wire::EmptyReply> reply = co_await rpc::call(channel, std::move(request));
-  static_cast<void>(self);
+Task<Status> tell(std::shared_ptr<Handle> self, Request request) {
+  const Result<wire::EmptyReply> reply = co_await ask(std::move(self), std::move(request));
   co_return reply.status();
 }
 

@@ -13,11 +13,11 @@ Task<Result<Epoch>> send_writes(std::shared_ptr<ContainerHandle> self, std::vect
     for (const AkeyUpdate& update : write.akeys) pieces.insert(pieces.end(), update.data.begin(), update.data.end());
   }
   wire::ObjectWriteRequest request;
-  request.handle = self->handle();
   request.epoch = epoch;
   request.writes = std::move(writes);
   const rpc::Bulk bulk{.send = pieces, .receive = {}};
-  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await rpc::call(self->channel(), std::move(request), bulk));
+  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await ask(self, std::move(request), bulk));
+  self->note_written();
   co_return reply.epoch;
 }
 
@@ -26,7 +26,6 @@ Task<Result<std::vector<FetchedAkey>>> send_fetch(std::shared_ptr<ContainerHandl
                                                   bool in_transaction) {
   wire::ObjectFetchRequest request;
   request.in_transaction = in_transaction;
-  request.handle = self->handle();
   request.object = object;
   request.dkey = std::move(dkey);
   request.conditions = conditions;
@@ -42,7 +41,7 @@ Task<Result<std::vector<FetchedAkey>>> send_fetch(std::shared_ptr<ContainerHandl
     room.insert(room.end(), akey.out.begin(), akey.out.end());
   }
   const rpc::Bulk bulk{.send = {}, .receive = room};
-  CO_TRY_ASSIGN(wire::ObjectFetchReply reply, co_await rpc::call(self->channel(), std::move(request), bulk));
+  CO_TRY_ASSIGN(wire::ObjectFetchReply reply, co_await ask(self, std::move(request), bulk));
   if (reply.akeys.size() != akeys.size()) {
     co_return Status(Code::kCorrupt, "the engine answered for another number of akeys than were asked for");
   }

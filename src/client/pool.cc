@@ -28,24 +28,15 @@ ContainerInfo from_wire(const wire::ContainerInfo& info) {
 
 namespace {
 
-constexpr uint32_t kChecksumOff = 0;
 constexpr uint32_t kContainersPerPage = 1024;
-
-bool has_checksums_on(const wire::Properties& properties) {
-  const auto found = properties.find(kPropChecksum);
-  if (found == properties.end()) return true;
-  const auto* const kind = std::get_if<uint64_t>(&found->second);
-  return kind == nullptr || *kind != kChecksumOff;
-}
 
 Task<Result<std::vector<ContainerInfo>>> list_all(std::shared_ptr<PoolHandle> self) {
   co_await self->connection().settle();
   std::vector<ContainerInfo> containers;
   wire::ContainerListRequest request;
-  request.pool = self->handle();
   request.count_max = kContainersPerPage;
   while (true) {
-    CO_TRY_ASSIGN(const wire::ContainerListReply page, co_await rpc::call(self->connection().channel(), request));
+    CO_TRY_ASSIGN(const wire::ContainerListReply page, co_await ask(self, request));
     for (const wire::ContainerInfo& container : page.containers) containers.push_back(from_wire(container));
     if (page.is_end || page.containers.empty()) co_return containers;
     request.after = page.containers.back().id;
@@ -55,30 +46,35 @@ Task<Result<std::vector<ContainerInfo>>> list_all(std::shared_ptr<PoolHandle> se
 Task<Result<std::shared_ptr<Container>>> open(std::shared_ptr<PoolHandle> self, std::string container, Access access) {
   co_await self->connection().settle();  // The handle that would be in the way may be one just dropped.
   wire::ContainerOpenRequest request;
-  request.pool = self->handle();
   request.container = std::move(container);
   request.access = to_wire(access);
-  CO_TRY_ASSIGN(const wire::ContainerOpenReply reply,
-                co_await rpc::call(self->connection().channel(), std::move(request)));
-  co_return std::make_shared<ContainerHandle>(self, reply.handle, reply.id, access, has_checksums_on(reply.properties));
+  const uint64_t life = self->channel().server_life();
+  CO_TRY_ASSIGN(const wire::ContainerOpenReply reply, co_await ask(self, std::move(request)));
+  co_return std::make_shared<ContainerHandle>(self, life, reply.handle, reply.id, access, reply.properties);
 }
 
 Task<Status> destroy(std::shared_ptr<PoolHandle> self, std::string container, bool force) {
   co_await self->connection().settle();
   wire::ContainerDestroyRequest request;
-  request.pool = self->handle();
   request.container = std::move(container);
   request.force = force;
-  const auto reply = co_await rpc::call(self->connection().channel(), std::move(request));
+  const auto reply = co_await ask(self, std::move(request));
   co_return reply.status();
 }
 
 }  // namespace
 
+Task<Result<uint64_t>> PoolHandle::open_again() {
+  wire::PoolConnectRequest request;
+  request.pool = id_.to_string();
+  request.access = to_wire(access_);
+  CO_TRY_ASSIGN(const wire::PoolConnectReply reply, co_await rpc::call(channel(), std::move(request)));
+  co_return reply.handle;
+}
+
 Task<Result<PoolInfo>> PoolHandle::query() {
   wire::PoolQueryRequest request;
-  request.handle = handle_;
-  return ask_for<PoolInfo>(shared_from_this(), connection_->channel(), request, [](wire::PoolQueryReply reply) {
+  return ask_for<PoolInfo>(shared_from_this(), request, [](wire::PoolQueryReply reply) {
     PoolInfo info = from_wire(reply.pool);
     info.space = reply.space;
     return info;
@@ -89,23 +85,21 @@ Task<Result<std::vector<ContainerInfo>>> PoolHandle::list_containers() { return 
 
 Task<Result<Uuid>> PoolHandle::create_container(ContainerSpec spec) {
   wire::ContainerCreateRequest request;
-  request.pool = handle_;
   request.label = std::move(spec.label);
   request.id = spec.id;
   request.properties = std::move(spec.properties);
-  return ask_for<Uuid>(shared_from_this(), connection_->channel(), std::move(request),
+  return ask_for<Uuid>(shared_from_this(), std::move(request),
                        [](wire::ContainerCreateReply reply) { return reply.id; });
 }
 
 Task<Result<Uuid>> PoolHandle::clone_container(std::string base, Epoch epoch, ContainerSpec spec) {
   wire::ContainerCloneRequest request;
-  request.pool = handle_;
   request.base = std::move(base);
   request.epoch = epoch;
   request.label = std::move(spec.label);
   request.id = spec.id;
   request.properties = std::move(spec.properties);
-  return ask_for<Uuid>(shared_from_this(), connection_->channel(), std::move(request),
+  return ask_for<Uuid>(shared_from_this(), std::move(request),
                        [](wire::ContainerCreateReply reply) { return reply.id; });
 }
 
@@ -119,16 +113,14 @@ Task<Status> PoolHandle::destroy_container(std::string container, bool force) {
 
 Task<Result<std::map<std::string, Bytes>>> PoolHandle::attributes() {
   wire::PoolAttributesRequest request;
-  request.handle = handle_;
-  return ask_for<wire::Attributes>(shared_from_this(), connection_->channel(), request,
+  return ask_for<wire::Attributes>(shared_from_this(), request,
                                    [](wire::AttributesReply reply) { return std::move(reply.attributes); });
 }
 
 Task<Status> PoolHandle::change_attributes(std::map<std::string, std::optional<Bytes>> changes) {
   wire::PoolChangeAttributesRequest request;
-  request.handle = handle_;
   request.changes = std::move(changes);
-  return tell(shared_from_this(), connection_->channel(), std::move(request));
+  return tell(shared_from_this(), std::move(request));
 }
 
 }  // namespace aeon::client

@@ -224,19 +224,19 @@ Task<Result<Epoch>> TransactionState::send_commit(std::shared_ptr<TransactionSta
     for (const AkeyUpdate& update : write.akeys) pieces.insert(pieces.end(), update.data.begin(), update.data.end());
   }
   wire::TransactionCommitRequest request;
-  request.handle = self->container_->handle();
   // The store gives out each epoch once.
   request.transaction = Uuid::from_random(self->epoch().value, self->epoch().value);
   request.read_epoch = self->epoch();
   request.reads.assign(self->reads_.begin(), self->reads_.end());
   request.writes = self->writes_;
   const rpc::Bulk bulk{.send = pieces, .receive = {}};
-  const Result<wire::EpochReply> reply = co_await rpc::call(self->container_->channel(), std::move(request), bulk);
+  const Result<wire::EpochReply> reply = co_await ask(self->container_, std::move(request), bulk);
   // Whether it was done isn't known: asking again tells.
   const bool may_ask_again = reply.code() == Code::kTimedOut || reply.code() == Code::kUnavailable ||
                              reply.code() == Code::kBusy || reply.code() == Code::kCanceled;
   self->phase_ = may_ask_again ? Phase::kOpen : Phase::kEnded;
   if (!reply.is_ok()) co_return reply.status();
+  self->container_->note_written();
   self->forget();
   co_return reply->epoch;
 }
@@ -248,8 +248,7 @@ Task<Status> TransactionState::begin_again(std::shared_ptr<TransactionState> sel
   self->phase_ = Phase::kEnded;
   self->forget();
   wire::TransactionBeginRequest request;
-  request.handle = self->container_->handle();
-  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await rpc::call(self->container_->channel(), request));
+  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await ask(self->container_, request));
   self->epoch_.store(reply.epoch.value, std::memory_order_relaxed);
   self->phase_ = Phase::kOpen;
   co_return ok();
@@ -267,8 +266,7 @@ namespace {
 
 Task<Result<std::shared_ptr<Transaction>>> begin(std::shared_ptr<ContainerHandle> container) {
   wire::TransactionBeginRequest request;
-  request.handle = container->handle();
-  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await rpc::call(container->channel(), request));
+  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await ask(container, request));
   co_return std::shared_ptr<Transaction>(std::make_shared<TransactionState>(std::move(container), reply.epoch));
 }
 Task<Result<std::shared_ptr<Transaction>>> no_transactions() {

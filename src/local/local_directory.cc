@@ -60,10 +60,10 @@ Task<Status> make_pool(World& world, Disk& disk, pool::PoolSpec pool) {
 Status check_empty(const Directory& directory) {
   TRY_ASSIGN(const std::vector<std::string> names, directory.list());
   const bool was_begun = directory.has_file(kCreatingFile);
+  if (directory.has_file(kSystemFile)) return Status(Code::kExists, directory.path() + " holds a system already");
   for (const std::string& name : names) {
     if (name == kLockFile || name == kCreatingFile || name == std::string(kCreatingFile) + ".new") continue;
     if (was_begun && (name == kTargetFile || name == std::string(kSystemFile) + ".new")) continue;
-    if (name == kSystemFile) return Status(Code::kExists, directory.path() + " holds a system already");
     if (name == kTargetFile) {
       return Status(Code::kNotEmpty, directory.path() +
                                          " holds the data of a system whose file 'system' is missing; "

@@ -295,11 +295,20 @@ TEST_F(LocalSystemTest, ADirectoryThatCantBeWrittenIsAnError) {
 
 TEST(OpenSystem, SaysHowToNameOne) {
   unsetenv("AEON_SYSTEM");
-  for (const std::string name : {"", "local:", "tcp:somewhere", "/data"}) {
+  for (const std::string name : {"", "local:", "/data"}) {
     const auto system = open_system(name, false);
     EXPECT_EQ(system.code(), Code::kInvalidArgument) << name;
     EXPECT_TRUE(mentions(system.status(), "AEON_SYSTEM=local:")) << name;
   }
+}
+
+TEST(OpenSystem, SaysWhatIsWrongWithAnAddressAndThatNobodyListens) {
+  const auto wrong = open_system("tcp:somewhere", false);
+  EXPECT_EQ(wrong.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(mentions(wrong.status(), "tcp:HOST:PORT")) << wrong.status().to_string();
+  const auto absent = open_system("unix:/nowhere/at/all", false);
+  EXPECT_EQ(absent.code(), Code::kUnavailable);
+  EXPECT_TRUE(mentions(absent.status(), "nobody listens")) << absent.status().to_string();
 }
 
 TEST_F(LocalSystemTest, TheEnvironmentNamesTheSystem) {

@@ -104,7 +104,7 @@ void fault_everywhere(SimDisk::Script fault) {
       [fault](uint64_t seed) {
         bool was_hit = true;
         uint64_t operation = 0;
-        for (; was_hit && !::testing::Test::HasFailure(); ++operation) {
+        for (; was_hit && !::testing::Test::HasFailure(); operation += kCaseStep) {
           SCOPED_TRACE("operation " + std::to_string(operation));
           fault_at_operation(seed, fault, operation, was_hit);
         }
@@ -121,7 +121,7 @@ TEST(StoreCrash, AtEveryWriteKeepsWhatWasAcknowledgedAndNothingHalf) {
   for_each_seed(
       [](uint64_t seed) {
         bool reached_end = false;
-        for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
+        for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); write += kCaseStep) {
           SCOPED_TRACE("write " + std::to_string(write));
           crash_at_write(seed, write, 0, {}, reached_end);
         }
@@ -135,7 +135,7 @@ TEST(StoreCrash, AtEveryWriteOfEachOfThreeDevicesKeepsWhatWasAcknowledged) {
       [](uint64_t seed) {
         for (size_t index = 0; index < 3; ++index) {
           bool reached_end = false;
-          for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
+          for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); write += kCaseStep) {
             SCOPED_TRACE("disk " + std::to_string(index) + ", write " + std::to_string(write));
             crash_at_write(seed, write, seed % 2 == 0 ? 0 : kHardlyAnyMemory, {index, 2}, reached_end);
           }
@@ -149,7 +149,7 @@ TEST(StoreCrash, AtEveryWriteWithHardlyAnyMemoryKeepsWhatWasAcknowledged) {
   for_each_seed(
       [](uint64_t seed) {
         bool reached_end = false;
-        for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); ++write) {
+        for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); write += kCaseStep) {
           SCOPED_TRACE("write " + std::to_string(write));
           crash_at_write(seed, write, kHardlyAnyMemory, {}, reached_end);
         }

@@ -118,14 +118,4 @@ Status check_usable(ObjectId object, uint32_t target_count) {
                                             ", and this system keeps no redundancy; use a class without it (S1, SX)");
 }
 
-Result<Layout> place(ObjectId object, uint32_t target_count) {
-  if (target_count == 0) return Status(Code::kInvalidArgument, "a system without targets holds no objects");
-  TRY(check_usable(object, target_count));
-  const std::optional<ObjectClass> known = find_class(class_of(object));
-  Layout layout;
-  layout.group_count = known.has_value() ? std::min(known->group_count, target_count) : 1;
-  for (uint32_t group = 0; group < layout.group_count; ++group) layout.targets.push_back(group);
-  return layout;
-}
-
 }  // namespace aeon::placement

@@ -41,22 +41,14 @@ TEST(ObjectClass, TravelsInTheObjectsId) {
   EXPECT_EQ(object.lo, 9u);
 }
 
-TEST(Placement, SpreadsOverAsManyTargetsAsThereAre) {
-  const ObjectId wide = make_object_id({}, 0, kSX);
-  EXPECT_EQ(place(wide, 1)->targets, std::vector<uint32_t>({0}));
-  EXPECT_EQ(place(wide, 3)->targets.size(), 3u);
-  EXPECT_EQ(place(make_object_id({}, 0, kS1), 3)->targets.size(), 1u);
-  EXPECT_EQ(place(ObjectId{.hi = 0, .lo = 1}, 1)->targets, std::vector<uint32_t>({0}));
-}
-
-TEST(Placement, RedundancyIsRefusedSayingWhatToDo) {
-  const auto refused = place(make_object_id({}, 0, *class_by_name("RP_3G1")), 1);
+TEST(ObjectClass, WithRedundancyIsRefusedSayingWhatToDo) {
+  const Status refused = check_usable(make_object_id({}, 0, *class_by_name("RP_3G1")), 1);
   EXPECT_EQ(refused.code(), Code::kInvalidArgument);
-  EXPECT_NE(refused.status().message().find("RP_3G1"), std::string_view::npos);
-  EXPECT_NE(refused.status().message().find("3 targets"), std::string_view::npos);
-  EXPECT_NE(refused.status().message().find("SX"), std::string_view::npos);
-  EXPECT_EQ(place(make_object_id({}, 0, make_class(200, 1)), 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(place(ObjectId{}, 0).code(), Code::kInvalidArgument);
+  EXPECT_NE(refused.message().find("RP_3G1"), std::string_view::npos);
+  EXPECT_NE(refused.message().find("3 targets"), std::string_view::npos);
+  EXPECT_NE(refused.message().find("SX"), std::string_view::npos);
+  EXPECT_EQ(check_usable(make_object_id({}, 0, make_class(200, 1)), 1).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(check_usable(make_object_id({}, 0, kSX), 1).is_ok());
 }
 
 }  // namespace

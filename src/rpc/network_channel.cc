@@ -67,7 +67,7 @@ class NetworkChannel::Pending final : private Timer {
   bool is_held() const { return holders_ != 0; }
 
   Instant deadline{};
-  bool was_sent = false;
+  uint32_t sends = 0;
 
  private:
   void on_fire() override {
@@ -125,6 +125,7 @@ Task<void> NetworkChannel::close() {
 // ---- Calls ----------------------------------------------------------------------------------------------------------
 
 Task<Status> NetworkChannel::exchange(Exchange& exchange) {
+  if (closing_.is_canceled()) co_return Status(Code::kUnavailable, "the connection to the engine was closed");
   if (!std::exchange(is_started_, true)) gate_.spawn(keep_connected());
   // By numbers, not by count: what the server must remember reaches from the oldest unanswered request to the newest.
   while (!pending_.empty() && next_request_id_ - pending_.begin()->first >= options_.window) {
@@ -162,14 +163,16 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
       // From the server that the request is for by now: an answer to an earlier copy, still underway.
       if (pending.answered_life() == exchange.header.server_life) continue;
       server_life_ = pending.answered_life();
-      if (exchange.header.server_life != 0 && !exchange.may_repeat) {
+      // Sent only once, and refused over that connection: no other engine has seen it.
+      if (pending.sends > 1 && exchange.header.server_life != 0 && !exchange.may_repeat) {
         co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
       }
+      exchange.header.server_life = 0;
       queue(pending);  // Anew, to the engine as it is now.
       continue;
     }
     if (executor().now() < pending.deadline) continue;
-    if (!pending.was_sent) {
+    if (pending.sends == 0) {
       co_return Status(Code::kUnavailable,
                        "the engine at " + server_ + " can't be reached: " +
                            (trouble_.is_ok() ? "no connection yet" : std::string(trouble_.message())) +
@@ -271,7 +274,7 @@ void NetworkChannel::seal(Pending& pending) {
   if (header.bulk_size != 0) header.flags |= wire::kFlagBulkFollows;
   header.deadline_ns = static_cast<uint64_t>(std::max(Duration(1), pending.deadline - executor().now()).count());
   wire::seal_message(header, pending.exchange().request);
-  ++(std::exchange(pending.was_sent, true) ? counters_.resent : counters_.sent);
+  ++(pending.sends++ == 0 ? counters_.sent : counters_.resent);
 }
 
 Task<void> NetworkChannel::write_requests(Link& link) {

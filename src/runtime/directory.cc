@@ -112,8 +112,11 @@ Status Directory::lock(const std::string& holder) {
     return Status(Code::kBusy, path_ + " is in use by " + who + "; stop it first, or use another directory");
   }
   lock_descriptor_ = descriptor;
-  if (::ftruncate(descriptor, 0) != 0) return failed("can't write the lock of " + path_, errno);
-  return write_all(descriptor, as_bytes(holder + "\n"), "the lock of " + path_);
+  // Whoever looks meanwhile sees a whole first line.
+  const std::string line = holder + "\n";
+  TRY(write_all(descriptor, as_bytes(line), "the lock of " + path_));
+  if (::ftruncate(descriptor, static_cast<off_t>(line.size())) == 0) return ok();
+  return failed("can't write the lock of " + path_, errno);
 }
 
 std::optional<std::string> Directory::share() {

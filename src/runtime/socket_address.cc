@@ -1,8 +1,10 @@
 #include "socket_address.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <memory>
@@ -22,13 +24,23 @@ Result<SocketAddress> parse_unix(const std::string& text) {
   address.path = text.substr(kUnix.size());
   auto* name = reinterpret_cast<sockaddr_un*>(&address.storage);
   if (address.path.empty()) return not_an_address(text, "write unix:PATH");
-  if (address.path.size() >= sizeof name->sun_path) {
-    return not_an_address(text,
-                          "the path of a socket has at most " + std::to_string(sizeof name->sun_path - 1) + " bytes");
+  std::string path = address.path;
+  if (path.size() >= sizeof name->sun_path) {  // Then by way of its directory.
+    const size_t slash = path.rfind('/');
+    const int folder = slash == std::string::npos ? -1 : ::open(path.substr(0, slash).c_str(), O_PATH | O_CLOEXEC);
+    if (folder >= 0) {
+      address.folder = std::shared_ptr<const int>(new int(folder), [](const int* descriptor) {
+        ::close(*descriptor);
+        delete descriptor;
+      });
+      path = "/proc/self/fd/" + std::to_string(folder) + path.substr(slash);
+    }
   }
+  if (path.size() >= sizeof name->sun_path)
+    return not_an_address(text, "its name is too long, or its directory isn't there");
   name->sun_family = AF_UNIX;
-  std::memcpy(name->sun_path, address.path.c_str(), address.path.size() + 1);
-  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.path.size() + 1);
+  std::memcpy(name->sun_path, path.c_str(), path.size() + 1);
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
   return address;
 }
 

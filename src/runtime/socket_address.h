@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <memory>
 #include <string>
 
 #include "base/status.h"
@@ -13,6 +14,7 @@ struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
   std::string path;  // Of a Unix socket; else empty.
+  std::shared_ptr<const int> folder;  // Held open where the path is too long for the kernel, which goes by it.
 
   int family() const { return storage.ss_family; }
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }

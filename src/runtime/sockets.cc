@@ -305,6 +305,8 @@ bool is_left_over(const SocketAddress& address) {
 
 }  // namespace
 
+Status check_socket_address(const std::string& address) { return parse_socket_address(address).status(); }
+
 Task<Result<std::unique_ptr<Stream>>> Sockets::connect(std::string address, Duration timeout) {
   CO_TRY_ASSIGN(const SocketAddress to, parse_socket_address(address));
   const int descriptor = ::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

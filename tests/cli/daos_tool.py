@@ -9,7 +9,12 @@ import tempfile
 import unittest
 
 DAOS = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else shutil.which("daos")
+AEON = os.path.join(os.path.dirname(DAOS or ""), "aeon")
 TIMEOUT_S = 120
+# The same tests with an engine of its own for each system.
+IS_SERVED = "--served" in sys.argv
+if IS_SERVED:
+    sys.argv.remove("--served")
 
 
 class DaosTest(unittest.TestCase):
@@ -19,10 +24,37 @@ class DaosTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="daos-test-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.store = os.path.join(self.folder, "store")
+        if IS_SERVED:
+            self.serve()
+
+    def aeon(self, *words, check=True, env=None):
+        done = subprocess.run([AEON, *words], env={**self.plain_environment(), **(env or {})}, capture_output=True,
+                              text=True, timeout=TIMEOUT_S, check=False)
+        if check:
+            self.assertEqual(done.returncode, 0, f"aeon {' '.join(words)}: {done.stderr}{done.stdout}")
+        return done
+
+    def serve(self):
+        """Starts an engine for the store; it is stopped at the end of the test."""
+        self.aeon("up", self.store)
+        self.addCleanup(self.aeon, "down", "--force", self.store, check=False)
+
+    def create_system(self, *options):
+        """In place of the one that tests get by themselves."""
+        if IS_SERVED:
+            self.aeon("down", self.store)
+            shutil.rmtree(self.store)
+        self.ok("system", "create", self.store, *options)
+        if IS_SERVED:
+            self.serve()
+
+    @staticmethod
+    def plain_environment():
+        return {key: value for key, value in os.environ.items() if not key.startswith("AEON_")}
 
     def daos(self, *words, store=None, stdin=None, env=None, text=True, cwd=None):
         """The completed process, whatever its exit code."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("AEON_")}
+        environment = self.plain_environment()
         environment.update(env if env is not None else {"AEON_SYSTEM": "local:" + (store or self.store)})
         return subprocess.run([DAOS, *words], input=stdin, env=environment, cwd=cwd, capture_output=True, text=text,
                               timeout=TIMEOUT_S, check=False)

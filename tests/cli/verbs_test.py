@@ -110,7 +110,7 @@ class Containers(DaosTest):
 
 class Pools(DaosTest):
     def test_list_and_query_agree(self):
-        self.ok("system", "create", self.store)
+        self.create_system()
         pools = self.response("pool", "list")["pools"]
         self.assertEqual([pool["label"] for pool in pools], ["default"])
         queried = self.response("pool", "query", "default")
@@ -124,7 +124,7 @@ class Pools(DaosTest):
         self.assertEqual(self.response("pool", "query", "default")["containers"], 2)
 
     def test_a_system_may_be_made_with_a_capacity_and_a_label(self):
-        self.ok("system", "create", self.store, "--capacity", "256M", "--pool", "tank")
+        self.create_system("--capacity", "256M", "--pool", "tank")
         pool = self.response("pool", "list")["pools"][0]
         self.assertEqual(pool["label"], "tank")
         self.assertLessEqual(pool["total_bytes"], 256 << 20)

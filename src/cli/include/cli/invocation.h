@@ -11,7 +11,7 @@
 
 #include "base/units.h"
 #include "cli/output.h"
-#include "cli/verb.h"
+#include "cli/program.h"
 #include "client/client.h"
 
 namespace aeon::cli {
@@ -25,9 +25,10 @@ enum class IfMissing { kFail, kCreate };
 
 class Invocation {
  public:
-  Invocation(const Verb& verb, GivenValues given, Output& output)
-      : verb_(verb), given_(std::move(given)), output_(output) {}
+  Invocation(const Program& program, const Verb& verb, GivenValues given, Output& output)
+      : program_(program), verb_(verb), given_(std::move(given)), output_(output) {}
 
+  const Program& program() const { return program_; }
   const Verb& verb() const { return verb_; }
   Output& output() { return output_; }
 
@@ -38,6 +39,8 @@ class Invocation {
 
   // The system that --local or AEON_SYSTEM names, opened on first use.
   Result<client::System*> system(IfMissing if_missing = IfMissing::kFail);
+  // Instead, the one that is served at an address.
+  Result<client::System*> system_at(const std::string& address);
   Result<std::shared_ptr<client::Pool>> pool(client::Access access, IfMissing if_missing = IfMissing::kFail);
   // Of the arguments POOL and CONTAINER.
   Result<std::shared_ptr<client::Container>> container(client::Access access);
@@ -57,14 +60,19 @@ class Invocation {
   // For verbs that look at its files themselves.
   void note_system_use() { has_used_system_ = true; }
 
+  // Flushes this container when the verb has ended; done for those that container() opened for writing.
+  void flush_at_end(std::shared_ptr<client::Container> container) { written_.push_back(std::move(container)); }
+
   // Lets go of the system. What was written is durable when it succeeds.
   Status close();
 
  private:
+  const Program& program_;
   const Verb& verb_;
   GivenValues given_;
   Output& output_;
   std::shared_ptr<client::System> system_;
+  std::vector<std::shared_ptr<client::Container>> written_;
   bool has_used_system_ = false;
 };
 

@@ -25,7 +25,8 @@ using Json = nlohmann::ordered_json;
 class Output {
  public:
   enum class Style { kLines, kQuietLines, kJson };
-  explicit Output(Style style) : style_(style) {}
+  // `program` is the name that complaints begin with.
+  Output(std::string_view program, Style style) : program_(program), style_(style) {}
 
   Style style() const { return style_; }
   bool is_json() const { return style_ == Style::kJson; }
@@ -50,13 +51,14 @@ class Output {
 
   Json& response() { return response_; }
 
-  // Prints the JSON object or, on standard error, the line `daos: <what>: <message>`; then the exit code. An answer
-  // that couldn't be written is a failure too.
+  // Prints the JSON object or, on standard error, the line `<program>: <what>: <message>`; then the exit code. An
+  // answer that couldn't be written is a failure too.
   int finish(std::string_view what, const Status& status);
 
  private:
   void write_line(std::string text);
 
+  const std::string_view program_;
   Style style_;
   Json response_;
 };

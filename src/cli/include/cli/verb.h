@@ -1,4 +1,4 @@
-// What the `daos` program can do, as data: parser, --help, man page and shell completion all follow this description.
+// What a program can do, as data: parser, --help, man page and shell completion all follow this description.
 #pragma once
 
 #include <string>
@@ -50,19 +50,10 @@ struct Verb {
 
   std::string full_name() const;  // "container create"
   // "daos container create [OPTION]... POOL [LABEL]"
-  std::string synopsis() const;
+  std::string synopsis(std::string_view program) const;
 };
 
-const std::vector<Group>& groups();
-const std::vector<Verb>& verbs();
-// Options that every verb takes.
-const std::vector<Option>& global_options();
-
-// By name or alias; null if there is none.
-const Group* find_group(std::string_view name);
-const Verb* find_verb(std::string_view group, std::string_view name);
-
-// The verbs of one group each, joined by verbs().
+// The verbs of one group each.
 std::vector<Verb> system_verbs();
 std::vector<Verb> pool_verbs();
 std::vector<Verb> container_verbs();
@@ -70,7 +61,8 @@ std::vector<Verb> object_verbs();
 std::vector<Verb> kv_verbs();
 std::vector<Verb> filesystem_verbs();
 std::vector<Verb> debug_verbs();
-std::vector<Verb> program_verbs();
+std::vector<Verb> program_verbs();  // Of every program.
+std::vector<Verb> serving_verbs();  // Of `aeon`.
 
 // Arguments and options that many verbs share.
 Argument pool_argument();

@@ -26,7 +26,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner);
 
   // Agrees on the protocol version. First of all calls.
-  Task<Status> hello();
+  Task<Status> hello(Duration timeout = rpc::kDefaultTimeout);
   const std::string& system_name() const { return system_name_; }
 
   Task<Result<std::vector<PoolInfo>>> list_pools();

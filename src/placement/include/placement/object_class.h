@@ -48,14 +48,8 @@ std::vector<std::string> class_names();
 ClassId class_of(ObjectId object);
 ObjectId make_object_id(ObjectId user, uint8_t type, ClassId id);
 
-// Where an object's shards are.
-struct Layout {
-  uint32_t group_count = 1;
-  std::vector<uint32_t> targets;  // Of shard i of group g at g * group_size + i.
-};
-// kInvalidArgument says why the object's class can't be used in a system of `target_count` targets.
-Result<Layout> place(ObjectId object, uint32_t target_count);
-// The same without making the layout.
+// kInvalidArgument says why the object's class can't be used for I/O in a system of `target_count` targets: those with
+// redundancy have layouts, and nothing that keeps them yet.
 Status check_usable(ObjectId object, uint32_t target_count);
 
 }  // namespace aeon::placement

@@ -47,6 +47,8 @@ class Channel {
   void set_version(uint16_t version) { version_ = version; }
 
   virtual Task<Status> exchange(Exchange& exchange) = 0;
+  // Another number after each restart of the server, as last heard of; 0 before anything was.
+  virtual uint64_t server_life() const = 0;
 
  private:
   uint16_t version_ = wire::kProtocolVersion;
@@ -59,22 +61,30 @@ Result<Reply> open_reply(const Exchange& exchange) {
   return wire::decode_reply<Reply>(payload, exchange.header.version);
 }
 
-// `channel` and the bulk's memory must stay until the task has ended. `trace_id`: see trace.h.
+// Puts a request into an empty exchange. kTooBig.
 template <typename Request>
-Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bulk bulk = Bulk(),
-                                           Duration timeout = kDefaultTimeout, uint64_t trace_id = 0) {
-  Exchange exchange;
+Status prepare(Exchange& exchange, const Channel& channel, const Request& request, Bulk bulk = Bulk(),
+               Duration timeout = kDefaultTimeout) {
   exchange.header.opcode = static_cast<uint16_t>(Request::kOpcode);
   exchange.header.version = channel.version();
   exchange.header.deadline_ns = static_cast<uint64_t>(timeout.count());
-  exchange.header.trace_id = trace_id;
   exchange.bulk = bulk;
   exchange.may_repeat = Request::kMayRepeat;
   wire::begin_message(exchange.request);
   wire::encode(request, channel.version(), exchange.request);
   if (exchange.request.size() - wire::kHeaderSize > wire::kPayloadSizeMax) {
-    co_return Status(Code::kTooBig, "a request of more than 64 MiB besides its data; split it");
+    return Status(Code::kTooBig, "a request of more than 64 MiB besides its data; split it");
   }
+  return ok();
+}
+
+// `channel` and the bulk's memory must stay until the task has ended. `trace_id`: see trace.h.
+template <typename Request>
+Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bulk bulk = Bulk(),
+                                           Duration timeout = kDefaultTimeout, uint64_t trace_id = 0) {
+  Exchange exchange;
+  CO_TRY(prepare(exchange, channel, request, bulk, timeout));
+  exchange.header.trace_id = trace_id;
   CO_TRY(co_await channel.exchange(exchange));
   co_return open_reply<typename Request::Reply>(exchange);
 }

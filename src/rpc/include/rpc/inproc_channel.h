@@ -13,6 +13,7 @@ class InprocChannel final : public Channel {
 
   Executor& executor() override { return executor_; }
   Task<Status> exchange(Exchange& exchange) override;
+  uint64_t server_life() const override { return 1; }  // It ends with this process.
   // The dispatcher goes away: calls from now on are kUnavailable. None may be in progress.
   void disconnect() { dispatcher_ = nullptr; }
 

@@ -3,8 +3,8 @@
 // Requests are numbered, and sent in order over one connection. If that breaks, or the server is silent for too long
 // while answers are due, the channel connects again, with growing pauses, and sends again what isn't answered; the
 // server recognises it and answers without doing it twice (network_server.h). A server that restarted has forgotten
-// what it did: requests that may be repeated are sent to it anew, others end with kTimedOut saying that it isn't known
-// whether they were done.
+// what it did: requests that may be repeated, and those that no other has seen, are sent to it anew; others end with
+// kTimedOut saying that it isn't known whether they were done.
 //
 // The caller's data isn't copied: it is written to and from its own memory.
 #pragma once
@@ -46,7 +46,8 @@ class NetworkChannel final : public Channel {
 
   Executor& executor() override { return world_.executor; }
   Task<Status> exchange(Exchange& exchange) override;
-  // Ends the connection. No call may be in progress, and none may follow.
+  uint64_t server_life() const override { return server_life_; }
+  // Ends the connection. No call may be in progress; later ones are kUnavailable.
   Task<void> close();
   const Counters& counters() const { return counters_; }
 

@@ -14,6 +14,9 @@
 
 namespace aeon {
 
+// kInvalidArgument says what is wrong with an address; hosts are looked up.
+Status check_socket_address(const std::string& address);
+
 class Sockets final : public Network {
  public:
   explicit Sockets(Reactor& reactor) : reactor_(reactor) {}

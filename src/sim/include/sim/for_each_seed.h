@@ -19,6 +19,13 @@
 
 namespace aeon {
 
+// Sanitized builds take some ten times as long: there, tests that go through all cases of something go in steps.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr uint64_t kCaseStep = 6;
+#else
+inline constexpr uint64_t kCaseStep = 1;
+#endif
+
 namespace internal {
 
 struct SeedRange {

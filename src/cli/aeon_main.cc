@@ -1,0 +1,5 @@
+// The `aeon` program.
+
+#include "cli/program.h"
+
+int main(int argc, char** argv) { return aeon::cli::run_program(aeon::cli::aeon_program(), argc, argv); }

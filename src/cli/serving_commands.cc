@@ -1,0 +1,217 @@
+// The verbs of `aeon`: a system's directory is served by a process of its own, and taken back.
+#include <unistd.h>
+
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/invocation.h"
+#include "local/directory_server.h"
+#include "local/local_system.h"
+#include "runtime/process.h"
+
+namespace aeon::cli {
+namespace {
+
+constexpr Duration kReadyTimeout = std::chrono::minutes(5);  // A long log to replay, on a slow disk.
+constexpr Duration kStopTimeout = std::chrono::minutes(1);
+constexpr const char* kLogFile = "engine.log";
+constexpr std::string_view kErrorWord = "error ";
+
+// DIR, --local, or AEON_SYSTEM.
+Result<std::string> named_directory(Invocation& invocation) {
+  if (invocation.has("DIR")) return invocation.text("DIR");
+  const std::string local = invocation.text("--local");
+  return local::directory_of_system(local.empty() ? std::string() : "local:" + local);
+}
+
+// As the shell of another directory would write it.
+std::string absolute(const std::string& directory) {
+  char path[PATH_MAX];
+  return ::realpath(directory.c_str(), path) != nullptr ? std::string(path) : directory;
+}
+
+std::vector<std::string> engine_command(Invocation& invocation, const std::string& directory) {
+  std::vector<std::string> words = {program_folder() + "/daos_engine", absolute(directory)};
+  for (const std::string& address : invocation.texts("--listen")) words.push_back("--listen=" + address);
+  return words;
+}
+
+// Makes a system where there is none.
+Result<bool> make_if_missing(Invocation& invocation, const std::string& directory) {
+  const Status created = local::LocalSystem::create(directory, {});
+  if (created.is_ok()) {
+    invocation.output().remark("Made a new system in {}.", absolute(directory));
+    return true;
+  }
+  // What is there may be a system; if it isn't, the engine says so.
+  if (created.code() == Code::kExists || created.code() == Code::kBusy) return false;
+  return created;
+}
+
+// "12 message", from the engine that was just started.
+Status reported_error(const std::string& text) {
+  const size_t blank = std::min(text.find(' '), text.size());
+  const Result<uint64_t> code = parse_number(text.substr(0, blank), "code");
+  if (!code.is_ok() || *code == 0 || *code > static_cast<uint64_t>(Code::kInProgress)) {
+    return Status(Code::kUnavailable, text);
+  }
+  return Status(static_cast<Code>(*code), text.substr(std::min(blank + 1, text.size())));
+}
+
+Result<int64_t> start_engine(Invocation& invocation, const std::string& directory) {
+  const std::string log = directory + "/" + kLogFile;
+  TRY_ASSIGN(Daemon engine, Daemon::start(engine_command(invocation, directory), log));
+  TRY_ASSIGN(const std::string report, engine.read_report(kReadyTimeout));
+  if (report.starts_with(kErrorWord)) return reported_error(report.substr(kErrorWord.size()));
+  if (report.empty()) return Status(Code::kUnavailable, fmt::format("the engine ended at once; {} may say why", log));
+  return engine.pid();
+}
+
+void show_server(Invocation& invocation, const std::string& directory, const local::ServerInfo& server) {
+  Json& response = invocation.output().response();
+  response["directory"] = absolute(directory);
+  response["process"] = server.process;
+  response["addresses"] = Json::array({server.socket});
+  for (const std::string& address : server.addresses) response["addresses"].push_back(address);
+}
+
+Status up(Invocation& invocation) {
+  invocation.note_system_use();
+  TRY_ASSIGN(const std::string directory, named_directory(invocation));
+  Output& output = invocation.output();
+  Result<local::ServerInfo> server = local::find_server(directory);
+  if (server.is_ok()) {
+    show_server(invocation, directory, *server);
+    output.remark("Process {} serves {} already.", server->process, absolute(directory));
+    return ok();
+  }
+  if (server.code() == Code::kBusy) return server.status();
+  const auto begun = std::chrono::steady_clock::now();
+  TRY(make_if_missing(invocation, directory).status());
+  if (invocation.has("--foreground")) {
+    std::vector<std::string> words = engine_command(invocation, directory);
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    ::execv(pointers[0], pointers.data());
+    return Status(Code::kNotFound, fmt::format("can't run {}: {}", words[0], std::strerror(errno)));
+  }
+  TRY_ASSIGN(const int64_t process, start_engine(invocation, directory));
+  const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
+  TRY_ASSIGN(server, local::find_server(directory));
+  show_server(invocation, directory, *server);
+  output.response()["ready_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  output.remark("Process {} serves {}; it was ready in {}.", process, absolute(directory), duration_text(took));
+  for (const std::string& address : server->addresses) output.remark("It listens at {} too.", address);
+  output.remark("");
+  output.remark("  export AEON_SYSTEM=local:{}   # as without a server", absolute(directory));
+  output.remark("  daos pool list");
+  output.remark("  aeon status                   # how it goes");
+  output.remark("  aeon down                     # take it back");
+  return ok();
+}
+
+Status status(Invocation& invocation) {
+  invocation.note_system_use();
+  TRY_ASSIGN(const std::string directory, named_directory(invocation));
+  TRY_ASSIGN(const local::ServerInfo server, local::find_server(directory));
+  show_server(invocation, directory, server);
+  TRY_ASSIGN(client::System * system, invocation.system_at(server.socket));
+  TRY_ASSIGN(const std::vector<client::PoolInfo> pools, invocation.run(system->list_pools()));
+  Output& output = invocation.output();
+  output.response()["system"] = system->name();
+  output.response()["pools"] = Json::array();
+  output.line("Directory   {}", absolute(directory));
+  output.line("System      {}", system->name());
+  output.line("Served by   process {}", server.process);
+  output.line("Addresses   {}", server.socket);
+  for (const std::string& address : server.addresses) output.line("            {}", address);
+  for (const client::PoolInfo& pool : pools) {
+    Json& object = output.response()["pools"].emplace_back();
+    object["uuid"] = pool.id.to_string();
+    object["label"] = pool.label;
+    object["targets"] = pool.target_count;
+    object["capacity"] = pool.capacity;
+    object["free"] = pool.free;
+    object["containers"] = pool.container_count;
+    output.line("Pool        {}: {}, {} free", pool.label.empty() ? pool.id.to_string() : printable(pool.label),
+                count_text(pool.container_count, "container", "containers"), size_text(pool.free));
+  }
+  return ok();
+}
+
+Status down(Invocation& invocation) {
+  invocation.note_system_use();
+  TRY_ASSIGN(const std::string directory, named_directory(invocation));
+  Output& output = invocation.output();
+  const Result<local::ServerInfo> server = local::find_server(directory);
+  output.response()["directory"] = absolute(directory);
+  output.response()["was_served"] = server.is_ok();
+  if (server.code() == Code::kNotFound) {
+    // Only if it is a system's; somebody else's directory is a mistake.
+    TRY(local::check_is_system(directory));
+    output.remark("Nobody serves {}.", absolute(directory));
+    return ok();
+  }
+  TRY(server.status());
+  const bool by_force = invocation.has("--force");
+  TRY(signal_process(server->process, by_force));
+  const Status ended = wait_for_end(server->process, kStopTimeout);
+  if (ended.code() == Code::kTimedOut) {
+    return Status(Code::kTimedOut, fmt::format("process {} hasn't stopped yet; 'aeon down --force' ends it, and the "
+                                               "next to open the directory recovers from its log",
+                                               server->process));
+  }
+  TRY(ended);
+  output.remark("Process {} has stopped; {} is free.", server->process, absolute(directory));
+  return ok();
+}
+
+Argument directory_argument() {
+  return {.name = "DIR", .help = "the system's directory", .is_optional = true, .completes = Completes::kFile};
+}
+
+}  // namespace
+
+std::vector<Verb> serving_verbs() {
+  return {
+      {.group = "",
+       .name = "up",
+       .aliases = {},
+       .summary = "serve the system in a directory to other processes",
+       .description =
+           "Starts an engine in the background, which holds the directory until 'aeon down'; a directory without a "
+           "system gets a new one. Programs go on naming it local:DIR. What the engine has to say is in engine.log "
+           "there.",
+       .arguments = {directory_argument()},
+       .options = {{.name = "--listen",
+                    .value = "ADDRESS",
+                    .help = "be reachable there too, not only by the socket in DIR: tcp:HOST:PORT (port 0: any); "
+                            "without encryption or identities, so for trusted networks",
+                    .is_repeatable = true},
+                   {.name = "--foreground", .value = "", .help = "run the engine here, until it is interrupted"}},
+       .run = up},
+      {.group = "",
+       .name = "status",
+       .aliases = {},
+       .summary = "who serves a directory, and what it holds",
+       .description = "Fails if nobody does.",
+       .arguments = {directory_argument()},
+       .options = {},
+       .run = status},
+      {.group = "",
+       .name = "down",
+       .aliases = {},
+       .summary = "stop serving a directory",
+       .description = "What is in progress is answered and everything is durable when it returns.",
+       .arguments = {directory_argument()},
+       .options = {{.name = "--force",
+                    .value = "",
+                    .help = "end the engine at once; what it acknowledged is in its log"}},
+       .run = down},
+  };
+}
+
+}  // namespace aeon::cli

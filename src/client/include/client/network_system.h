@@ -1,0 +1,22 @@
+// A system that an engine serves at an address: "unix:PATH" or "tcp:HOST:PORT".
+//
+// All calls share one connection, which is made again when it breaks (rpc/network_channel.h): a call waits for an
+// engine that is away up to its deadline. Threads may share a system; a child process by fork() must not use it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "client/client.h"
+
+namespace aeon::client {
+
+class NetworkSystem {
+ public:
+  // kUnavailable: nobody listens there, or gives no answer within `timeout`; kProtocolMismatch names both versions.
+  // Blocking.
+  static Result<std::shared_ptr<System>> connect(const std::string& address,
+                                                 Duration timeout = std::chrono::seconds(5));
+};
+
+}  // namespace aeon::client

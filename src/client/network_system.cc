@@ -1,0 +1,67 @@
+#include "client/network_system.h"
+
+#include "client/connection.h"
+#include "rpc/network_channel.h"
+#include "runtime/reactor.h"
+#include "runtime/sockets.h"
+#include "runtime/system.h"
+
+namespace aeon::client {
+namespace {
+
+class Connected final : public System {
+ public:
+  explicit Connected(const std::string& address)
+      : core_(std::make_shared<Core>(address)),
+        connection_(std::make_shared<Connection>(
+            std::shared_ptr<rpc::Channel>(core_, &core_->channel),
+            [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
+  ~Connected() override { core_->reactor.run(stop()); }
+
+  Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
+
+  std::string name() const override { return connection_->system_name(); }
+  Executor& executor() override { return core_->reactor; }
+  Task<Result<std::vector<PoolInfo>>> list_pools() override { return connection_->list_pools(); }
+  Task<Result<std::shared_ptr<Pool>>> connect_pool(std::string pool, Access access) override {
+    return connection_->connect_pool(std::move(pool), access);
+  }
+  void submit(Task<void> task) override { core_->reactor.submit(std::move(task)); }
+  bool poll() override { return core_->reactor.poll(); }
+
+ protected:
+  void run_blocking(Task<void> task) override { core_->reactor.run(std::move(task)); }
+
+ private:
+  // What handles keep.
+  struct Core {
+    explicit Core(const std::string& address) : channel(world, address, rpc::NetworkChannel::Options()) {}
+    Reactor reactor;
+    SystemClock clock;
+    Sockets network{reactor};
+    Random random = system_random();
+    Faults faults;
+    World world{reactor, clock, network, random, faults};
+    rpc::NetworkChannel channel;
+  };
+
+  Task<void> stop() {
+    co_await connection_->settle();
+    connection_->close();
+    co_await core_->channel.close();
+  }
+
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, Duration timeout) {
+  TRY(check_socket_address(address));
+  auto system = std::make_shared<Connected>(address);
+  TRY(system->hello(timeout));
+  return std::shared_ptr<System>(std::move(system));
+}
+
+}  // namespace aeon::client

@@ -1,0 +1,115 @@
+#include "local/directory_server.h"
+
+#include "base/log.h"
+#include "held_system.h"
+#include "local_directory.h"
+#include "rpc/network_server.h"
+#include "runtime/process.h"
+#include "runtime/sockets.h"
+#include "runtime/sync.h"
+#include "runtime/system.h"
+#include "serving_note.h"
+
+namespace aeon::local {
+namespace {
+
+class Server final : public DirectoryServer {
+ public:
+  // run() closes what start() opened.
+  Status start(const std::string& directory, const ServeOptions& options) {
+    TRY_ASSIGN(system_, HeldSystem::open(reactor_, world_, directory, options.open));
+    const Status listening = listen(options.listen);
+    if (listening.is_ok()) return ok();
+    const Status closed = reactor_.run(close());
+    static_cast<void>(closed);  // What went wrong first is what matters.
+    return listening;
+  }
+
+  const std::string& system_name() const override { return system_->superblock().system_name; }
+  std::vector<std::string> addresses() const override {
+    std::vector<std::string> all;
+    for (const auto& server : servers_) all.push_back(server->address());
+    return all;
+  }
+
+  Status run() override { return reactor_.run(serve()); }
+  void stop() override { reactor_.submit(begin_stop()); }
+
+ private:
+  Status listen(const std::vector<std::string>& addresses) {
+    TRY(add_server(socket_of(system_->path())));
+    ServingNote note;
+    note.process = static_cast<int64_t>(process_id());
+    for (const std::string& address : addresses) {
+      TRY(add_server(address));
+      note.addresses.push_back(servers_.back()->address());
+    }
+    return write_serving_note(system_->directory(), note);
+  }
+
+  Status add_server(const std::string& address) {
+    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address)));
+    servers_.push_back(std::move(server));
+    return ok();
+  }
+  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address) {
+    co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(),
+                                         rpc::NetworkServer::Options());
+  }
+
+  Task<void> begin_stop() {
+    is_stopping_ = true;
+    changed_.notify_all();
+    co_return;
+  }
+
+  Task<Status> serve() {
+    while (!is_stopping_) co_await changed_.wait();
+    co_return co_await close();
+  }
+
+  Task<Status> close() {
+    for (const auto& server : servers_) co_await server->stop();
+    servers_.clear();
+    const Status removed = remove_serving_note(system_->directory());
+    if (!removed.is_ok()) log::warn("serving_note_stays", {{"status", removed}});
+    co_return co_await system_->close();
+  }
+
+  Reactor reactor_;
+  SystemClock clock_;
+  Sockets network_{reactor_};
+  Random random_ = system_random();
+  Faults faults_;
+  World world_{reactor_, clock_, network_, random_, faults_};
+  Signal changed_{reactor_};
+  bool is_stopping_ = false;
+  std::unique_ptr<HeldSystem> system_;
+  std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DirectoryServer>> DirectoryServer::open(const std::string& directory, ServeOptions options) {
+  auto server = std::make_unique<Server>();
+  TRY(server->start(directory, options));
+  return std::unique_ptr<DirectoryServer>(std::move(server));
+}
+
+Result<ServerInfo> find_server(const std::string& directory) {
+  TRY_ASSIGN(Directory looked_at, Directory::open(directory, false));
+  const std::optional<std::string> holder = looked_at.share();
+  if (!holder) return Status(Code::kNotFound, "nobody serves " + directory + "; 'aeon up " + directory + "' does");
+  Result<ServingNote> note = read_serving_note(looked_at);
+  // A note left by one that was killed says nothing about who has it now.
+  if (!note.is_ok() || !holder->starts_with("process " + std::to_string(note->process) + " "))
+    return Status(Code::kBusy, directory + " is in use by " + *holder + ", which doesn't serve it");
+  return ServerInfo{.process = note->process, .socket = socket_of(directory), .addresses = std::move(note->addresses)};
+}
+
+Status check_is_system(const std::string& directory) {
+  TRY_ASSIGN(const Directory looked_at, Directory::open(directory, false));
+  return read_superblock(looked_at).status();
+}
+
+}  // namespace aeon::local

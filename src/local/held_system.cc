@@ -1,0 +1,176 @@
+#include "held_system.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "devices.h"
+#include "local_directory.h"
+#include "runtime/system.h"
+#include "serving_note.h"
+
+namespace aeon::local {
+namespace {
+
+constexpr const char* kDegradedVariable = "AEON_DEGRADED";
+constexpr const char* kMemoryVariable = "AEON_MEMORY_BUDGET";
+
+// "64MiB", "2G", "1048576". Nothing else is understood.
+std::optional<ByteCount> parse_bytes(std::string_view text) {
+  ByteCount number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  ByteCount factor = 0;
+  if (unit.empty() || unit == "B") factor = 1;
+  if (unit == "K" || unit == "KiB") factor = kKiB;
+  if (unit == "M" || unit == "MiB") factor = kMiB;
+  if (unit == "G" || unit == "GiB") factor = kGiB;
+  if (factor == 0 || number > ~ByteCount{0} / factor) return std::nullopt;
+  return number * factor;
+}
+
+// 0: the store's default.
+Result<ByteCount> choose_memory_budget(ByteCount wanted) {
+  const char* const variable = std::getenv(kMemoryVariable);
+  if (wanted == 0 && variable != nullptr && *variable != '\0') {
+    const std::optional<ByteCount> parsed = parse_bytes(variable);
+    if (!parsed || *parsed == 0) {
+      return Status(Code::kInvalidArgument,
+                    std::string(kMemoryVariable) + "='" + variable + "' is no size; write 512MiB, for instance");
+    }
+    wanted = *parsed;
+  }
+  if (wanted != 0 && wanted < media::kMemoryBudgetMin) {
+    return Status(Code::kInvalidArgument,
+                  "a memory budget of " + std::to_string(wanted) + " bytes is too small; the least is 32MiB");
+  }
+  return wanted;
+}
+
+// The same for those who change nothing.
+Result<Directory> share(const std::string& path) {
+  TRY_ASSIGN(Directory directory, Directory::open(path, false));
+  const std::optional<std::string> holder = directory.share();
+  if (!holder.has_value()) return directory;
+  return Status(Code::kBusy, path + " is in use by " + *holder + "; stop it first, or look at a copy");
+}
+
+}  // namespace
+
+Result<Directory> hold_directory(const std::string& path, bool create) {
+  Result<Directory> directory = Directory::open(path, create);
+  if (directory.code() == Code::kNotFound && !create) {
+    return Status(Code::kNotFound,
+                  "there is no directory " + path + "; create a system there, or name one that exists");
+  }
+  if (!directory.is_ok()) return directory;
+  if (!directory->has_file(kSystemFile)) {
+    // Before the lock, which is a file too: somebody else's directory stays as it is.
+    const Status found = read_superblock(*directory).status();
+    if (!create || found.code() != Code::kNotFound) return found;
+    TRY(check_empty(*directory));
+  }
+  TRY(directory->lock(holder_text(SystemClock().wall_ns())));
+  return directory;
+}
+
+Result<std::unique_ptr<HeldSystem>> HeldSystem::open(Reactor& reactor, World& world, const std::string& directory,
+                                                     const OpenOptions& options) {
+  if (options.read_only && options.create_if_missing) {
+    return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
+  }
+  OpenOptions chosen = options;
+  TRY_ASSIGN(chosen.memory_budget, choose_memory_budget(options.memory_budget));
+  const char* const degraded = std::getenv(kDegradedVariable);
+  if (degraded != nullptr && std::string_view(degraded) == "1") chosen.allow_missing_devices = true;
+
+  TRY_ASSIGN(Directory held,
+             options.read_only ? share(directory) : hold_directory(directory, options.create_if_missing));
+  Result<Superblock> superblock = read_superblock(held);
+  if (superblock.code() == Code::kNotFound && options.create_if_missing) {
+    TRY(create_system(held, options.create));
+    superblock = read_superblock(held);
+  }
+  if (!superblock.is_ok()) return superblock.status();
+  if (!options.read_only) {
+    // A system that was finished just before its maker was killed; a server that was.
+    if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
+    TRY(remove_serving_note(held));
+  }
+  std::unique_ptr<HeldSystem> system(new HeldSystem(reactor, world, std::move(held), std::move(*superblock), chosen));
+  Status started = system->open_disk();
+  if (started.is_ok()) started = reactor.run(system->start_engine());
+  if (started.is_ok()) return system;
+  const Status closed = reactor.run(system->close());
+  static_cast<void>(closed);  // What went wrong first is what matters.
+  return started.within("can't open " + directory);
+}
+
+Status HeldSystem::open_disk() {
+  const TargetEntry& target = superblock_.targets[0];
+  if (target.devices.empty()) {
+    const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
+    TRY_ASSIGN(disk_, StoreDisk::open_file(reactor_, directory_.path_of(target.file), capacity, options_.read_only));
+  } else {
+    TRY_ASSIGN(disk_, open_devices());
+  }
+  return ok();
+}
+
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices() {
+  const TargetEntry& target = superblock_.targets[0];
+  StoreDiskOptions options;
+  options.read_only = options_.read_only;
+  options.exclusive = true;
+  options.allow_missing = options_.allow_missing_devices;
+  options.store = target.store;
+  Result<std::unique_ptr<StoreDisk>> opened =
+      StoreDisk::open_devices(world_, reactor_, device_paths(directory_, target), options);
+  if (opened.code() != Code::kUnavailable || options.allow_missing) return opened;
+  return Status(Code::kUnavailable, std::string(opened.status().message()) +
+                                        "; connect it, or say where the devices are with 'daos system set-devices', "
+                                        "or set AEON_DEGRADED=1 to work without data devices that are missing");
+}
+
+Task<Status> HeldSystem::start_engine() {
+  media::OpenOptions open;
+  open.read_only = options_.read_only;
+  open.memory_budget = options_.memory_budget;
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
+                co_await media::KeyBlockStore::open(world_, disk_->disk(), open));
+  if (media->uuid() != superblock_.targets[0].store) {
+    co_return Status(Code::kInvalidArgument, std::string(disk_->disk().name()) +
+                                                 " belongs to another system; put back the "
+                                                 "file that belongs to this one");
+  }
+  vos::StoreOptions store_options;
+  store_options.scrub.bytes_per_second = options_.scrub_bytes_per_second;
+  std::vector<std::unique_ptr<vos::Store>> stores(1);
+  CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media), store_options));
+  engine::Engine::Options options;
+  options.system_name = superblock_.system_name;
+  options.free_outside = [this] { return free_outside(); };
+  engine_ = std::make_unique<engine::Engine>(world_, std::move(stores), std::move(options));
+  co_return co_await engine_->start();
+}
+
+Task<Status> HeldSystem::close() {
+  Status stopped = ok();
+  if (engine_ != nullptr) stopped = co_await engine_->stop();
+  // When containers were opened, for instance: nobody asked to keep that.
+  if (options_.read_only && stopped.code() == Code::kReadOnly) stopped = ok();
+  engine_.reset();
+  disk_.reset();
+  // Another may open it from now on.
+  const Directory released = std::move(directory_);
+  co_return stopped;
+}
+
+ByteCount HeldSystem::free_outside() const {
+  if (disk_->devices() != nullptr) return room_to_grow(*disk_->devices());
+  const Result<ByteCount> free = directory_.free_space();
+  return free.is_ok() ? *free : 0;
+}
+
+}  // namespace aeon::local

@@ -1,0 +1,31 @@
+// The file `serving` in a system's directory: who serves it, and where else than at the socket in it.
+//
+//   aeon serving 1
+//   process 4711
+//   address tcp:127.0.0.1:10001
+//
+// It counts only while the directory is held by somebody: a server that was killed leaves it behind.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/directory.h"
+
+namespace aeon::local {
+
+struct ServingNote {
+  int64_t process = 0;
+  std::vector<std::string> addresses;  // Beside the socket.
+};
+
+Status write_serving_note(Directory& directory, const ServingNote& note);
+// kNotFound if there is none; kCorrupt.
+Result<ServingNote> read_serving_note(const Directory& directory);
+Status remove_serving_note(Directory& directory);
+
+// Where a directory's server listens.
+std::string socket_of(const std::string& directory);
+
+}  // namespace aeon::local

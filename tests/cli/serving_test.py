@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""A directory is served to many processes, and goes back and forth between that and embedded mode."""
+
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from daos_tool import AEON, DAOS, DaosTest, listing, main
+
+
+class Serving(DaosTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.aeon, "down", "--force", self.store, check=False)
+
+    def up(self, *options):
+        return json.loads(self.aeon("up", self.store, "--json", *options).stdout)["response"]
+
+    def process(self):
+        return json.loads(self.aeon("status", self.store, "--json").stdout)["response"]["process"]
+
+    def kill(self):
+        process = self.process()
+        os.kill(process, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while os.path.exists(f"/proc/{process}"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def refuses(self, *words, saying):
+        done = self.aeon(*words, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("aeon: "), done.stderr)
+        self.assertIn(saying, done.stderr)
+
+    def test_what_is_written_embedded_is_read_served_and_the_other_way_round(self):
+        tree = self.write_file("tree/deep/file", os.urandom(300_000))
+        root = os.path.join(self.folder, "tree")
+        self.ok("fs", "copy", root, "daos://default/c/embedded")
+        up = self.up()
+        self.assertLess(up["ready_ms"], 10_000)
+        self.ok("fs", "copy", "daos://default/c/embedded", os.path.join(self.folder, "one"))
+        self.ok("fs", "copy", root, "daos://default/c/served")
+        self.aeon("down", self.store)
+        self.ok("fs", "copy", "daos://default/c/served", os.path.join(self.folder, "two"))
+        for copy in ["one", "two"]:
+            self.assertEqual(listing(os.path.join(self.folder, copy)), listing(root))
+        self.assertEqual(self.read_file(os.path.join(self.folder, "two", "deep", "file")), self.read_file(tree))
+        self.assertNotIn("serving", os.listdir(self.store))
+
+    def test_many_processes_use_it_at_once(self):
+        self.up()
+        self.ok("container", "create", "default", "c")
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            done = list(pool.map(lambda i: self.daos("kv", "put", "default", "c", "1.0", f"k{i}", f"v{i}"), range(64)))
+            self.assertEqual([each.stderr for each in done if each.returncode != 0], [])
+            values = list(pool.map(lambda i: self.ok("kv", "get", "default", "c", "1.0", f"k{i}"), range(64)))
+        self.assertEqual(values, [f"v{i}" for i in range(64)])
+
+    def test_up_twice_and_down_twice_are_no_errors(self):
+        first = self.up()
+        again = self.up()
+        self.assertEqual(again["process"], first["process"])
+        self.aeon("down", self.store)
+        self.assertIn("Nobody serves", self.aeon("down", self.store).stdout)
+        self.refuses("status", self.store, saying="aeon up")
+
+    def test_the_system_s_name_names_the_directory_too(self):
+        env = {"AEON_SYSTEM": "local:" + self.store}
+        self.aeon("up", env=env)
+        self.assertIn(self.store, self.aeon("status", env=env).stdout)
+        self.aeon("down", "--local", self.store)
+        self.assertEqual(self.aeon("status", env=env, check=False).returncode, 1)
+
+    def test_a_killed_engine_loses_nothing_acknowledged(self):
+        self.up()
+        self.ok("container", "create", "default", "c")
+        for i in range(20):
+            self.ok("kv", "put", "default", "c", "1.0", f"k{i}", f"v{i}")
+        self.kill()
+        self.refuses("status", self.store, saying="nobody serves")
+        self.assertEqual(self.ok("kv", "get", "default", "c", "1.0", "k7"), "v7")  # Embedded, from the log.
+        self.up()
+        self.kill()
+        self.up()
+        for i in range(20):
+            self.assertEqual(self.ok("kv", "get", "default", "c", "1.0", f"k{i}"), f"v{i}")
+
+    def test_a_copy_goes_on_when_the_engine_is_back(self):
+        self.write_file("tree/large", os.urandom(60_000_000))
+        for i in range(300):
+            self.write_file(f"tree/many/{i}", os.urandom(5000))
+        root, back = os.path.join(self.folder, "tree"), os.path.join(self.folder, "back")
+        self.up()
+        copy = subprocess.Popen([DAOS, "fs", "copy", root, "daos://default/c/tree"], stderr=subprocess.PIPE, text=True,
+                                stdout=subprocess.DEVNULL,
+                                env={**self.plain_environment(), "AEON_SYSTEM": "local:" + self.store})
+        time.sleep(0.1)
+        self.kill()
+        self.up()
+        _, complaint = copy.communicate(timeout=100)
+        if copy.returncode != 0:  # What it was doing just then may be unknown; then it says so, and goes on anew.
+            self.assertTrue(re.search("restarted|whether the request was done", complaint), complaint)
+            self.ok("fs", "copy", root, "daos://default/c/tree", "--merge")
+        self.ok("fs", "copy", "daos://default/c/tree", back)
+        self.assertEqual(listing(back), listing(root))
+
+    def test_a_directory_that_is_used_otherwise_is_not_served(self):
+        self.ok("container", "create", "default", "files", "--type", "POSIX")
+        self.write_file("big", os.urandom(200_000_000))
+        holder = subprocess.Popen([DAOS, "fs", "copy", os.path.join(self.folder, "big"), "daos://default/files/big"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env={**self.plain_environment(), "AEON_SYSTEM": "local:" + self.store})
+        def is_held():
+            with open(os.path.join(self.store, "lock"), encoding="ascii") as lock:
+                return lock.read().startswith(f"process {holder.pid} ")
+
+        while not is_held() and holder.poll() is None:
+            pass
+        holder.send_signal(signal.SIGSTOP)
+        self.refuses("up", self.store, saying=f"is in use by process {holder.pid}")
+        holder.send_signal(signal.SIGCONT)
+        self.assertEqual(holder.wait(timeout=100), 0)
+
+    def test_other_directories_are_left_alone(self):
+        self.write_file("mine/precious", "kept")
+        mine = os.path.join(self.folder, "mine")
+        self.refuses("up", mine, saying="precious")
+        self.refuses("down", mine, saying="system")
+        self.refuses("status", os.path.join(self.folder, "nowhere"), saying="nowhere")
+        self.assertEqual(os.listdir(mine), ["precious"])
+
+    def test_it_listens_where_it_is_told(self):
+        self.up("--listen", "tcp:127.0.0.1:0")
+        addresses = json.loads(self.aeon("status", self.store, "--json").stdout)["response"]["addresses"]
+        tcp = [address for address in addresses if address.startswith("tcp:127.0.0.1:")]
+        self.assertEqual(len(tcp), 1)
+        self.assertNotIn(":0", tcp[0][-2:])
+        self.ok("container", "create", "default", "c", env={"AEON_SYSTEM": tcp[0]})
+        self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
+
+    def test_an_address_in_use_is_told(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
+            self.refuses("up", self.store, "--listen", address, saying=address)
+        self.assertEqual(self.ok("container", "list", "default", "-q"), "")  # The directory is free again.
+
+    def test_a_long_path_is_no_obstacle(self):
+        self.store = os.path.join(self.folder, "x" * 120, "y" * 120)
+        os.makedirs(os.path.dirname(self.store))
+        self.addCleanup(self.aeon, "down", "--force", self.store, check=False)
+        self.up()
+        self.ok("container", "create", "default", "c")
+        self.assertIn("c", self.ok("container", "list", "default", "-q"))
+
+    def test_what_needs_the_files_themselves_says_who_has_them(self):
+        self.up()
+        self.fails("debug", "superblock", saying=f"process {self.process()}")
+
+    def test_an_idle_engine_uses_no_time(self):
+        process = self.up()["process"]
+        self.ok("container", "create", "default", "c")
+
+        def ticks():
+            with open(f"/proc/{process}/stat", encoding="ascii") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            return int(fields[11]) + int(fields[12])
+
+        time.sleep(1)
+        before = ticks()
+        time.sleep(3)
+        self.assertLessEqual(ticks() - before, 0.02 * 3 * os.sysconf("SC_CLK_TCK"))
+
+    def test_in_the_foreground_it_stops_when_interrupted(self):
+        engine = subprocess.Popen([AEON, "up", self.store, "--foreground"], stderr=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, env=self.plain_environment())
+        deadline = time.monotonic() + 30
+        while self.aeon("status", self.store, check=False).returncode != 0:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        self.ok("container", "create", "default", "c")
+        engine.send_signal(signal.SIGINT)
+        self.assertEqual(engine.wait(timeout=30), 0)
+        self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
+
+
+if __name__ == "__main__":
+    main()
