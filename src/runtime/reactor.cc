@@ -18,6 +18,7 @@
 #include "runtime/timer_queue.h"
 #include "spin_policy.h"
 #include "spin_source.h"
+#include "tick_clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -40,12 +41,6 @@ constexpr Duration kYieldMin = std::chrono::nanoseconds(700);
 constexpr Duration kYieldMax = std::chrono::microseconds(40);
 constexpr int64_t kNapMaxNs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -73,6 +68,7 @@ struct Reactor::SourceList {
 struct Reactor::State {
   std::deque<std::coroutine_handle<>> ready;
   TimerQueue timers;
+  TickClock clock;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
   std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
   SourceList watched;  // Looked at in every turn.
@@ -366,6 +362,7 @@ bool Reactor::spin() {
 }
 
 // ---- Turns and callers ----------------------------------------------------------------------------------------------
+Instant Reactor::exact_now() const { return state_->clock.now(); }
 
 // One round: what came in, what completed, what is due, what is ready. False if there was nothing.
 bool Reactor::turn() {
@@ -375,7 +372,7 @@ bool Reactor::turn() {
   if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
   if (state_->watched.first != nullptr) any |= look_at_sources();
   if (!state_->timers.empty()) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     while (Timer* timer = state_->timers.take_due(now_)) {
       timer->on_fire();
       any = true;
@@ -394,7 +391,7 @@ bool Reactor::turn() {
 
 // Runs until nothing is left to do now, or until `own` is done: a caller doesn't do others' work for long.
 void Reactor::turn_until_quiet(const Call* own) {
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   for (int i = 0; i < kTurnsInARow && turn(); ++i) {
     if (own != nullptr && own->state.load(std::memory_order_relaxed) == Call::kDone) return;
   }
@@ -403,7 +400,7 @@ void Reactor::turn_until_quiet(const Call* own) {
 void Reactor::run_call(Call& call) {
   bool running = try_enter();
   if (running) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     call.start.resume();
     if (call.start.done()) {
       leave();
@@ -505,7 +502,7 @@ void Reactor::background() {
       nanosleep(&nap, nullptr);
       nap.tv_nsec = std::min<int64_t>(nap.tv_nsec * 2, kNapMaxNs);
     }
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     do {
       while (turn()) {}
     } while (spin());
@@ -529,7 +526,7 @@ void Reactor::submit(Task<void> work) {
 
 bool Reactor::poll() {
   if (!try_enter()) return false;
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   const bool any = turn();
   leave();
   return any;

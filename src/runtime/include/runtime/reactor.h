@@ -72,6 +72,7 @@ class Reactor final : public Executor {
   void post(std::coroutine_handle<> ready) override;
   void spawn(Task<void> work) override;
   Instant now() const override { return now_; }
+  Instant exact_now() const override;
   void arm(Timer& timer, Instant deadline) override;
   void disarm(Timer& timer) override;
 
