@@ -8,6 +8,7 @@
 #include <string>
 
 #include "client/client.h"
+#include "wire/messages.h"
 
 namespace aeon::client {
 
@@ -17,6 +18,17 @@ class NetworkSystem {
   // Blocking.
   static Result<std::shared_ptr<System>> connect(const std::string& address,
                                                  Duration timeout = std::chrono::seconds(5));
+};
+
+// What the engine at an address says of itself, asked again and again over one connection.
+class EngineStatus {
+ public:
+  // As NetworkSystem::connect().
+  static Result<std::unique_ptr<EngineStatus>> connect(const std::string& address,
+                                                       Duration timeout = std::chrono::seconds(5));
+  virtual ~EngineStatus() = default;
+  // Blocking. kProtocolMismatch: the engine is too old to know.
+  virtual Result<wire::StatusReply> ask(uint32_t clients_max) = 0;
 };
 
 }  // namespace aeon::client
