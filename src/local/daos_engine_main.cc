@@ -31,6 +31,9 @@ int serve(const std::string& directory, ServeOptions options, int ready_descript
     addresses += address + "\n";
     log::info("engine_serves", {{"directory", directory}, {"address", address}});
   }
+  if (!(*server)->pages_address().empty()) {
+    log::info("engine_shows_metrics", {{"directory", directory}, {"address", (*server)->pages_address()}});
+  }
   report(ready_descriptor, addresses);
   Status served;
   {
@@ -54,6 +57,7 @@ int run(int argc, char** argv) {
   int ready_descriptor = -1;
   app.add_option("DIR", directory, "the system's directory")->required();
   app.add_option("--listen", options.listen, "an address beside the socket in DIR: tcp:HOST:PORT (port 0: any)");
+  app.add_option("--metrics", options.pages, "an address for /metrics and /healthz: tcp:127.0.0.1:9464 (port 0: any)");
   app.add_option("--ready-fd", ready_descriptor, "write the addresses to this descriptor when it serves, and close it");
   CLI11_PARSE(app, argc, argv);
   return serve(directory, std::move(options), ready_descriptor);

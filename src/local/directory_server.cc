@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "held_system.h"
 #include "local_directory.h"
+#include "metrics/http_server.h"
 #include "rpc/network_server.h"
 #include "runtime/process.h"
 #include "runtime/sockets.h"
@@ -18,7 +19,7 @@ class Server final : public DirectoryServer {
   // run() closes what start() opened.
   Status start(const std::string& directory, const ServeOptions& options) {
     TRY_ASSIGN(system_, HeldSystem::open(reactor_, world_, directory, options.open));
-    const Status listening = listen(options.listen);
+    const Status listening = listen(options);
     if (listening.is_ok()) return ok();
     const Status closed = reactor_.run(close());
     static_cast<void>(closed);  // What went wrong first is what matters.
@@ -32,15 +33,21 @@ class Server final : public DirectoryServer {
     return all;
   }
 
+  std::string pages_address() const override { return pages_ != nullptr ? pages_->address() : std::string(); }
+
   Status run() override { return reactor_.run(serve()); }
   void stop() override { reactor_.submit(begin_stop()); }
 
  private:
-  Status listen(const std::vector<std::string>& addresses) {
+  Status listen(const ServeOptions& options) {
+    if (!options.pages.empty()) {
+      TRY_ASSIGN(pages_, reactor_.run(start_pages(options.pages)));
+      system_->engine().observer().add_pages(*pages_);
+    }
     TRY(add_server(socket_of(system_->path())));
     ServingNote note;
     note.process = static_cast<int64_t>(process_id());
-    for (const std::string& address : addresses) {
+    for (const std::string& address : options.listen) {
       TRY(add_server(address));
       note.addresses.push_back(servers_.back()->address());
     }
@@ -49,12 +56,17 @@ class Server final : public DirectoryServer {
 
   Status add_server(const std::string& address) {
     TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address)));
+    system_->engine().observer().add(*server);
     servers_.push_back(std::move(server));
     return ok();
   }
   Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address) {
     co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(),
                                          rpc::NetworkServer::Options());
+  }
+
+  Task<Result<std::unique_ptr<metrics::HttpServer>>> start_pages(std::string address) {
+    co_return metrics::HttpServer::listen(world_, address, metrics::HttpServer::Options());
   }
 
   Task<void> begin_stop() {
@@ -69,7 +81,11 @@ class Server final : public DirectoryServer {
   }
 
   Task<Status> close() {
-    for (const auto& server : servers_) co_await server->stop();
+    for (const auto& server : servers_) {
+      co_await server->stop();
+      system_->engine().observer().remove(*server);
+    }
+    if (pages_ != nullptr) co_await pages_->stop();
     servers_.clear();
     const Status removed = remove_serving_note(system_->directory());
     if (!removed.is_ok()) log::warn("serving_note_stays", {{"status", removed}});
@@ -86,6 +102,7 @@ class Server final : public DirectoryServer {
   bool is_stopping_ = false;
   std::unique_ptr<HeldSystem> system_;
   std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
+  std::unique_ptr<metrics::HttpServer> pages_;
 };
 
 }  // namespace

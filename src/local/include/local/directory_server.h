@@ -18,6 +18,7 @@ namespace aeon::local {
 
 struct ServeOptions {
   std::vector<std::string> listen;  // Beside the socket in the directory: "tcp:127.0.0.1:0", …
+  std::string pages;  // Where /metrics and /healthz are: "tcp:127.0.0.1:9464". Empty: nowhere.
   OpenOptions open;
 };
 
@@ -30,6 +31,8 @@ class DirectoryServer {
   virtual const std::string& system_name() const = 0;
   // The socket in the directory first; ports that were left open are chosen.
   virtual std::vector<std::string> addresses() const = 0;
+  // Of the pages; empty if there are none.
+  virtual std::string pages_address() const = 0;
   // Serves on this thread until stop(); then answers what is in progress, and gives the directory back. Once.
   virtual Status run() = 0;
   // From any thread.
