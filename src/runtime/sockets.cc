@@ -193,6 +193,14 @@ class SocketStream final : public Stream {
     if (std::exchange(is_shut_, true)) return;
     ::shutdown(socket_.descriptor(), SHUT_RDWR);  // Wakes who waits.
   }
+  void shut_after(ByteView last) override {
+    if (!is_shut_ && !last.empty()) {
+      // Without room the peer sees an end in the middle, which is what happened.
+      [[maybe_unused]] const ssize_t sent =
+          ::send(socket_.descriptor(), last.data(), last.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    shut();
+  }
   const std::string& peer() const override { return peer_; }
 
  private:
@@ -306,6 +314,20 @@ bool is_left_over(const SocketAddress& address) {
 }  // namespace
 
 Status check_socket_address(const std::string& address) { return parse_socket_address(address).status(); }
+
+Result<bool> is_within_host(const std::string& address) {
+  TRY_ASSIGN(const SocketAddress parsed, parse_socket_address(address));
+  if (parsed.family() == AF_INET) {
+    const auto* const name = reinterpret_cast<const sockaddr_in*>(&parsed.storage);
+    return ntohl(name->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  if (parsed.family() == AF_INET6) {
+    const auto* const name = reinterpret_cast<const sockaddr_in6*>(&parsed.storage);
+    const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&name->sin6_addr);
+    return IN6_IS_ADDR_LOOPBACK(&name->sin6_addr) || (is_mapped && name->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+  }
+  return true;
+}
 
 Task<Result<std::unique_ptr<Stream>>> Sockets::connect(std::string address, Duration timeout) {
   CO_TRY_ASSIGN(const SocketAddress to, parse_socket_address(address));
