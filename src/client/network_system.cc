@@ -1,18 +1,21 @@
 #include "client/network_system.h"
 
+#include <optional>
+
 #include "client/connection.h"
 #include "rpc/network_channel.h"
 #include "runtime/reactor.h"
 #include "runtime/sockets.h"
 #include "runtime/system.h"
+#include "tls/tls_network.h"
 
 namespace aeon::client {
 namespace {
 
 class Connected final : public System {
  public:
-  explicit Connected(const std::string& address)
-      : core_(std::make_shared<Core>(address)),
+  Connected(const std::string& address, std::optional<tls::Identity> identity)
+      : core_(std::make_shared<Core>(address, std::move(identity))),
         connection_(std::make_shared<Connection>(
             std::shared_ptr<rpc::Channel>(core_, &core_->channel),
             [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
@@ -35,10 +38,14 @@ class Connected final : public System {
  private:
   // What handles keep.
   struct Core {
-    explicit Core(const std::string& address) : channel(world, address, rpc::NetworkChannel::Options()) {}
+    Core(const std::string& address, std::optional<tls::Identity> identity)
+        : channel(world, address, rpc::NetworkChannel::Options()) {
+      if (identity.has_value()) network.use(std::move(*identity));
+    }
     Reactor reactor;
     SystemClock clock;
-    Sockets network{reactor};
+    Sockets sockets{reactor};
+    tls::TlsNetwork network{reactor, clock, sockets};
     Random random = system_random();
     Faults faults;
     World world{reactor, clock, network, random, faults};
@@ -57,10 +64,15 @@ class Connected final : public System {
 
 }  // namespace
 
-Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, Duration timeout) {
-  TRY(check_socket_address(address));
-  auto system = std::make_shared<Connected>(address);
-  TRY(system->hello(timeout));
+Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, const ConnectOptions& options) {
+  TRY(tls::check_address(address));
+  TRY(tls::check_is_private(address, options.allow_insecure, "AEON_ALLOW_INSECURE=1"));
+  std::optional<tls::Identity> identity;
+  if (tls::is_tls_address(address) && !options.certificates.empty()) {
+    TRY_ASSIGN(identity, tls::Identity::load(options.certificates, tls::Role::kClient, SystemClock()));
+  }
+  auto system = std::make_shared<Connected>(address, std::move(identity));
+  TRY(system->hello(options.timeout));
   return std::shared_ptr<System>(std::move(system));
 }
 

@@ -15,7 +15,6 @@ namespace {
 constexpr int64_t kDay_s = 24 * 60 * 60;
 // Clocks of machines differ.
 constexpr int64_t kSkewMax_s = 60 * 60;
-constexpr int64_t kDaysMax = 36500;
 
 Status cant_make(const char* what) {
   return Status(Code::kIo, std::string("can't make ") + what + ": " + openssl_error());
@@ -197,8 +196,10 @@ Result<CertificateAndKey> Authority::issue(Role role, Period period) const {
 }
 
 Result<MadeCertificates> make_certificates(Directory& directory, const Clock& clock, CertificateOptions options) {
-  if (options.valid_days < 1 || options.valid_days > kDaysMax || options.ca_valid_days > kDaysMax) {
-    return Status(Code::kInvalidArgument, "certificates are valid for 1 to " + std::to_string(kDaysMax) + " days");
+  if (options.valid_days < 1 || options.valid_days > kCertificateDaysMax ||
+      options.ca_valid_days > kCertificateDaysMax) {
+    return Status(Code::kInvalidArgument,
+                  "certificates are valid for 1 to " + std::to_string(kCertificateDaysMax) + " days");
   }
   const auto now_s = static_cast<int64_t>(clock.wall_ns() / 1'000'000'000);
   Period period{.from_unix_s = now_s - kSkewMax_s, .until_unix_s = now_s + options.valid_days * kDay_s};

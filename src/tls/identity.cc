@@ -117,6 +117,8 @@ Result<Identity> Identity::load(const std::string& directory, Role role, const C
 
 Result<Identity> Identity::of(const std::string& ca_certificate, const CertificateAndKey& own, Role role,
                               const Clock& clock, const std::string& place) {
+  // Threads may still be using it when the process ends.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   const Names names{.ca = place + "/" + kCaCertificateFile,
                     .certificate = place + "/" + certificate_file(role),
                     .key = place + "/" + key_file(role)};

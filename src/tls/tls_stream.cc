@@ -147,7 +147,11 @@ Task<Status> TlsStream::negotiate() {
     const Status sent = co_await send();
     if (!failed.is_ok()) co_return break_off(failed);
     if (result == 1) co_return sent;
-    CO_TRY(co_await receive(kRoomIdle));
+    const Status received = co_await receive(kRoomIdle);
+    if (!received.is_ok()) {
+      const std::string why(received.message());
+      co_return Status(Code::kUnavailable, "no TLS with " + peer_ + ": " + why);
+    }
   }
 }
 

@@ -58,6 +58,7 @@ inline constexpr const char* kCaKeyFile = "ca.key";
 std::string certificate_file(Role role);  // "server.crt"
 std::string key_file(Role role);  // "server.key"
 
+inline constexpr int64_t kCertificateDaysMax = 36500;
 struct CertificateOptions {
   int64_t valid_days = 730;  // Of the server's and the client's.
   int64_t ca_valid_days = 3650;
