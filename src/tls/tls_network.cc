@@ -18,9 +18,9 @@ constexpr std::string_view kTls = "tls:", kTcp = "tcp:";
 constexpr Duration kLogPause = std::chrono::seconds(1);
 
 Status no_identity(const std::string& address) {
-  return Status(Code::kInvalidArgument, address +
-                                            " needs certificates: 'aeon certs DIR' makes them, and AEON_CERTS=DIR (for "
-                                            "an engine, 'aeon up --certs DIR') says where they are");
+  return Status(Code::kPermission, address +
+                                       " needs certificates: 'aeon certs DIR' makes them, and AEON_CERTS=DIR (for "
+                                       "an engine, 'aeon up --certs DIR') says where they are");
 }
 
 int64_t unix_seconds(const Clock& clock) { return static_cast<int64_t>(clock.wall_ns() / 1'000'000'000); }

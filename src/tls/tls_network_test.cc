@@ -203,7 +203,7 @@ TEST(TlsNetwork, WithoutCertificatesSaysWhatToDo) {
   Pair pair(1);
   TlsNetwork bare(pair.client, pair.client_clock, pair.meddling, kOverSim);
   pair.scheduler.run(pair.client, connect(&bare, &pair.here));
-  EXPECT_EQ(pair.here.connected.code(), Code::kInvalidArgument);
+  EXPECT_EQ(pair.here.connected.code(), Code::kPermission);
   EXPECT_NE(pair.here.connected.message().find("AEON_CERTS"), std::string_view::npos);
   EXPECT_EQ(pair.client_tls.listen("tls:1:9").code(), Code::kPermission);
 }

@@ -319,7 +319,7 @@ class Tls(Serving):
         port = self.address(up, "tcp:").rsplit(":", 1)[1]
         address = f"tcp:{self.own_address()}:{port}"
         self.refuses_quickly({"AEON_SYSTEM": address}, "AEON_ALLOW_INSECURE=1")
-        done = self.daos("pool", "list", env={"AEON_SYSTEM": address, "AEON_ALLOW_INSECURE": "1"})
+        done = self.daos("pool", "list", env={"AEON_SYSTEM": address, "AEON_ALLOW_INSECURE": "1", "AEON_LOG_LEVEL": "warn"})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("insecure_address", done.stderr)
         self.ok("pool", "list", env={"AEON_SYSTEM": f"tcp:127.0.0.1:{port}"})
