@@ -63,9 +63,9 @@ Status wrong_size(const AkeyUpdate& update) {
 }
 
 template <typename Piece>
-bool append_checksums(Walk<Piece>& walk, ByteCount size, std::vector<uint32_t>& checksums) {
+bool append_checksums(Walk<Piece>& walk, ByteCount size, ByteCount chunk, std::vector<uint32_t>& checksums) {
   for (ByteCount done = 0; done < size;) {
-    const ByteCount count = std::min<ByteCount>(kChecksumChunk, size - done);
+    const ByteCount count = std::min<ByteCount>(chunk, size - done);
     uint32_t crc = 0;
     if (!walk.checksum(count, crc)) return false;
     checksums.push_back(crc);
@@ -90,13 +90,14 @@ Status add_checksums_of(AkeyUpdate& update) {
   }
   if (size != given) return wrong_size(update);
   if (!update.checksums.empty() || size == 0) return ok();
+  const ByteCount chunk = checksum_chunk(update.record_size);
   Walk<ByteView> walk(update.data);
   bool is_whole = true;
   if (update.kind == ValueKind::kSingle) {
-    is_whole = append_checksums(walk, size, update.checksums);
+    is_whole = append_checksums(walk, size, chunk, update.checksums);
   } else {
     for (const Recx& recx : update.recxs) {
-      is_whole = is_whole && append_checksums(walk, recx.count * update.record_size, update.checksums);
+      is_whole = is_whole && append_checksums(walk, recx.count * update.record_size, chunk, update.checksums);
     }
   }
   return is_whole ? ok() : wrong_size(update);
@@ -116,6 +117,7 @@ Status verify_checksums(const AkeyFetch& fetch, const FetchedAkey& fetched) {
   // Segments come in the order of memory, so one walk sees them all.
   Walk<MutableBytes> walk(fetch.out);
   uint64_t position = 0;
+  const ByteCount chunk = checksum_chunk(fetched.record_size);
   std::vector<uint32_t> checksums;
   TRY(wire::for_each_segment(fetch.kind, fetch.recxs, fetched,
                              [&](const FetchedSegment& segment, uint64_t offset, uint64_t size) {
@@ -123,7 +125,7 @@ Status verify_checksums(const AkeyFetch& fetch, const FetchedAkey& fetched) {
                                checksums.clear();
                                walk.skip(offset - position);
                                position = offset + size;
-                               const bool is_whole = append_checksums(walk, size, checksums);
+                               const bool is_whole = append_checksums(walk, size, chunk, checksums);
                                if (!is_whole || checksums != segment.checksums) is_damaged = true;
                              }));
   if (!is_damaged) return ok();

@@ -18,9 +18,25 @@ TEST(Checksums, AreOneForEachChunkOfEachExtentWhateverThePieces) {
   update.data = {ByteView(data).first(3), ByteView(data).subspan(3, 0), ByteView(data).subspan(3)};
   ASSERT_TRUE(add_checksums(writes).is_ok());
   const ByteView all = data;
-  const std::vector<uint32_t> expected{crc32c(all.first(32'768)), crc32c(all.subspan(32'768, 40'000 - 32'768)),
-                                       crc32c(all.subspan(40'000, 32'768)), crc32c(all.subspan(72'768))};
+  std::vector<uint32_t> expected;
+  for (const ByteView extent : {all.first(40'000), all.subspan(40'000)}) {
+    for (size_t at = 0; at < extent.size(); at += 4096) {
+      expected.push_back(crc32c(extent.subspan(at, std::min<size_t>(4096, extent.size() - at))));
+    }
+  }
   EXPECT_EQ(update.checksums, expected);
+}
+
+TEST(Checksums, OfRecordsThatAreNeverCutAreCoarser) {
+  const Bytes data(2 * kMiB, std::byte{5});
+  std::vector<ObjectWrite> writes(1);
+  AkeyUpdate& update = writes[0].akeys.emplace_back();
+  update.kind = ValueKind::kArray;
+  update.record_size = 2 * kMiB;
+  update.recxs = {{.index = 7, .count = 1}};
+  update.data = {data};
+  ASSERT_TRUE(add_checksums(writes).is_ok());
+  EXPECT_EQ(update.checksums, std::vector<uint32_t>(64, crc32c(ByteView(data).first(32'768))));
 }
 
 TEST(Checksums, DataOfAnotherLengthThanTheExtentsIsInvalid) {

@@ -118,8 +118,8 @@ Task<FoundLabel> read_label(Disk* disk) {
     Status status = co_await disk->read(kDeviceLabelPlaces[copy] * kBlockSize, buffer.bytes());
     if (status.is_ok()) {
       Result<DeviceLabel> label = decode_device_label(buffer.bytes(), copy);
-      if (label.is_ok()) copies[copy] = std::move(label).value();
       status = label.status();
+      if (status.is_ok()) copies[copy] = std::move(label).value();
     }
     // "There is none" is for when neither copy says more.
     if (!status.is_ok() && (found.failure.is_ok() || found.failure.code() == Code::kNotFound)) found.failure = status;

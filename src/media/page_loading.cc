@@ -53,7 +53,7 @@ Task<Status> StoreCore::read_page(Ref core, PageAddress address) {
   if (!is_inside) co_return Status(Code::kCorrupt, place + ": beyond the disk");
   PageIdentity identity{.store_hash = core->hash, .address = address};
   const uint64_t inner_evictions = core->tree.inner_eviction_count();
-  const ByteCount bytes = 2 * address.count * kBlockSize;  // The buffer and the page.
+  const ByteCount bytes = ByteCount{2} * address.count * kBlockSize;  // The buffer and the page.
   core->make_room(bytes);
   if (core->world.faults.sometimes("evict_early")) core->make_room(core->budget_ / 2);
   core->transient_bytes_ += bytes;

@@ -95,6 +95,27 @@ TEST(StoreDamage, OneSuperblockIsEnough) {
   }
 }
 
+// Or a write of one that goes wrong would leave only one from long ago.
+TEST(StoreDamage, ASuperblockGoesOverTheOlderCopy) {
+  TestMachine machine(1, Sample::small_disk());
+  ASSERT_TRUE(machine.format().is_ok());
+  const Result<KeyBlockStore*> store = machine.open(small_pages());
+  ASSERT_TRUE(store.is_ok());
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_TRUE(machine.run(put_durable(*store, "key", std::to_string(round))).is_ok());
+    ASSERT_TRUE(machine.run((*store)->checkpoint()).is_ok());
+    uint64_t generations[2] = {};
+    for (int copy = 0; copy < 2; ++copy) {
+      Bytes block(kBlockSize);
+      machine.disk.image().read(kSuperblockPlaces[copy] * kBlockSize, block);
+      const Result<Superblock> superblock = decode_superblock(block, copy);
+      ASSERT_TRUE(superblock.is_ok()) << superblock.status().to_string();
+      generations[copy] = superblock->generation;
+    }
+    EXPECT_EQ(std::max(generations[0], generations[1]) - std::min(generations[0], generations[1]), 1u) << round;
+  }
+}
+
 TEST(StoreDamage, WithoutAGoodSuperblockItSaysWhatToDo) {
   Sample sample(1, true);
   for (const uint64_t place : kSuperblockPlaces) sample.flip(place * kBlockSize + 100);

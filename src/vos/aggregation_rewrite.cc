@@ -54,13 +54,11 @@ Stored stored_size(ByteView value) {
   return stored;
 }
 
-std::vector<uint32_t> checksums_of(ByteView data) {
-  std::vector<uint32_t> checksums(chunk_count(data.size()));
-  for (size_t chunk = 0; chunk < checksums.size(); ++chunk) {
-    const size_t begin = chunk * kChecksumChunk;
-    checksums[chunk] = crc32c(data.subspan(begin, std::min<size_t>(kChecksumChunk, data.size() - begin)));
+void add_checksums(ValueRecord& record, ByteView data) {
+  record.chunk = checksum_chunk(record.record_size);
+  for (size_t begin = 0; begin < data.size(); begin += record.chunk) {
+    record.checksums.push_back(crc32c(data.subspan(begin, std::min<size_t>(record.chunk, data.size() - begin))));
   }
-  return checksums;
 }
 
 // The medium doesn't have what it should: others must hear of it, and what is left stays as it is.
@@ -238,7 +236,7 @@ Task<Status> Aggregation::add_copy(Rewrite* rewrite, ExtentCandidate extent, uin
   record.kind = ValueRecord::Kind::kExtent;
   record.record_size = record_size;
   record.count = extent.end - extent.start;
-  record.checksums = checksums_of(data);
+  add_checksums(record, data);
   if (data.size() <= kInlineSizeMax) {
     record.inline_bytes = data;
   } else {
@@ -352,7 +350,7 @@ Task<Status> Aggregation::trim(const Window* window, size_t index, std::vector<V
     part.kind = ValueRecord::Kind::kExtent;
     part.record_size = size;
     part.count = rest.end - rest.start;
-    part.checksums = checksums_of(bytes);
+    add_checksums(part, bytes);
     part.blocks = part_of(record.blocks, first, blocks_for(bytes.size()));
     add_record(&rewrite, cut, part);
     for (const media::BlockRange& range : part_of(record.blocks, freed_to, first - freed_to)) rewrite.batch.free(range);

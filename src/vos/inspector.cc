@@ -276,6 +276,7 @@ Task<Status> Inspector::check(const StoredRecord& record, Bytes* content) {
   place.size = record.bytes;
   place.inline_bytes = record.inline_bytes;
   place.blocks = record.blocks;
+  place.chunk = record.chunk;
   place.checksums = record.checksums;
   co_return co_await check_value(&source, &place, content);
 }

@@ -74,8 +74,9 @@ bool read_escaped(ByteView from, size_t& at, Bytes* out) {
     size += at - begin;
     if (size > kUserKeySizeMax) return false;
     if (out != nullptr) out->insert(out->end(), from.begin() + begin, from.begin() + at);
-    if (at == from.size() || ++at == from.size()) return false;  // Nothing ends without a zero and a code.
-    const auto code = std::to_integer<uint8_t>(from[at++]);
+    if (from.size() - at < 2) return false;  // Nothing ends without a zero and a code.
+    const auto code = std::to_integer<uint8_t>(from[at + 1]);
+    at += 2;
     if (code == 127) return false;
     const bool ends = code < kZeroRunMax;
     const size_t run = ends ? code : (code == kLongRunCode ? kZeroRunMax : 255u - code);

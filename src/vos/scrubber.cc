@@ -145,6 +145,7 @@ Task<Status> Scrubber::check_record(Bytes key, Bytes value, ByteCount* bytes) {
     where.size = record.bytes;
     where.inline_bytes = record.inline_bytes;
     where.blocks = record.blocks;
+    where.chunk = record.chunk;
     where.checksums = record.checksums;
     ++progress_.values_checked;
     place.status = co_await check_value(&source, &where, nullptr);

@@ -584,8 +584,8 @@ class Comparison {
         ASSERT_TRUE(may_be_listed_at(expected->second.epoch, segment.epoch));
         if (index + 1 < segment.recx.end()) continue;
         const uint64_t size = segment.recx.count * shape.record_size;
-        ASSERT_EQ(segment.checksums,
-                  checksums_of(out.bytes().subspan((position + 1) * shape.record_size - size, size)));
+        ASSERT_EQ(segment.checksums, checksums_of(out.bytes().subspan((position + 1) * shape.record_size - size, size),
+                                                  shape.record_size));
         ++next_segment;
       }
     }

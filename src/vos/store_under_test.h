@@ -29,10 +29,11 @@ inline Bytes random_bytes(uint64_t seed, size_t size) {
   return data;
 }
 
-inline std::vector<uint32_t> checksums_of(ByteView data) {
+inline std::vector<uint32_t> checksums_of(ByteView data, ByteCount record_size) {
   std::vector<uint32_t> checksums;
-  for (size_t at = 0; at < data.size(); at += kChecksumChunk) {
-    checksums.push_back(crc32c(data.subspan(at, std::min<size_t>(kChecksumChunk, data.size() - at))));
+  const ByteCount chunk = checksum_chunk(record_size);
+  for (size_t at = 0; at < data.size(); at += chunk) {
+    checksums.push_back(crc32c(data.subspan(at, std::min<size_t>(chunk, data.size() - at))));
   }
   return checksums;
 }
@@ -153,7 +154,7 @@ class TestStore {
     fetches[0].out.push_back(out);
     auto fetched = run(store().fetch(container_, object, dkey, fetches, conditions, epoch));
     if (!fetched) return fetched.status();
-    if (fetched->front().segments.at(0).checksums != checksums_of(out))
+    if (fetched->front().segments.at(0).checksums != checksums_of(out, out.size()))
       return Status(Code::kCorrupt, "other checksums");
     return out;
   }
@@ -171,7 +172,7 @@ class TestStore {
     for (const FetchedSegment& segment : fetched->front().segments) {
       const ByteView bytes =
           ByteView(out).subspan((segment.recx.index - recx.index) * record_size, segment.recx.count * record_size);
-      if (segment.checksums != checksums_of(bytes)) return Status(Code::kCorrupt, "other checksums");
+      if (segment.checksums != checksums_of(bytes, record_size)) return Status(Code::kCorrupt, "other checksums");
     }
     return out;
   }
@@ -181,7 +182,7 @@ class TestStore {
     update.akey = std::move(akey);
     update.record_size = value.size();
     if (!value.empty()) update.data.push_back(value);
-    update.checksums = checksums_of(value);
+    update.checksums = checksums_of(value, value.size());
     return update;
   }
   static AkeyUpdate extent(Bytes akey, Recx recx, uint64_t record_size, ByteView data) {
@@ -191,7 +192,7 @@ class TestStore {
     update.record_size = record_size;
     update.recxs.push_back(recx);
     if (!data.empty()) update.data.push_back(data);
-    update.checksums = checksums_of(data);
+    update.checksums = checksums_of(data, record_size);
     return update;
   }
 

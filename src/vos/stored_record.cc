@@ -38,6 +38,7 @@ void take_value_apart(ByteView value, bool is_extent, uint64_t start, StoredReco
   record.record_size = decoded->record_size;
   if (is_extent) record.recx = {start, decoded->count};
   record.bytes = decoded->bytes();
+  record.chunk = decoded->chunk;
   record.checksums = decoded->checksums;
   record.inline_bytes = to_bytes(decoded->inline_bytes);
   record.blocks = decoded->blocks;

@@ -11,7 +11,7 @@ namespace aeon::vos {
 namespace {
 
 constexpr size_t kWindow = 1 * kMiB;
-static_assert(kWindow % kChecksumChunk == 0 && kWindow % media::kBlockSize == 0);
+static_assert(kWindow % kChecksumChunk == 0 && kWindow % kCoarseChecksumChunk == 0 && kWindow % media::kBlockSize == 0);
 
 // Adds up what is wrong with a value: how much, and where first.
 class Findings {
@@ -35,9 +35,9 @@ class Findings {
 
 // Each checksum chunk of `data`, which is the value's bytes from `begin` on.
 void check_chunks(const ValuePlace& place, uint64_t begin, ByteView data, Findings& findings) {
-  for (uint64_t at = 0; at < data.size(); at += kChecksumChunk) {
-    const uint64_t size = std::min<uint64_t>(kChecksumChunk, data.size() - at);
-    const uint64_t chunk = (begin + at) / kChecksumChunk;
+  for (uint64_t at = 0; at < data.size(); at += place.chunk) {
+    const uint64_t size = std::min<uint64_t>(place.chunk, data.size() - at);
+    const uint64_t chunk = (begin + at) / place.chunk;
     if (chunk < place.checksums.size() && crc32c(data.subspan(at, size)) == place.checksums[chunk]) continue;
     findings.add(begin + at, begin + at + size, Status(Code::kCorrupt, "they aren't what was written (checksum)"));
   }

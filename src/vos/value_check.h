@@ -35,7 +35,8 @@ struct ValuePlace {
   ByteCount size = 0;
   ByteView inline_bytes;                 // Used if there are no blocks.
   std::vector<media::BlockRange> blocks;
-  std::vector<uint32_t> checksums;       // One for each kChecksumChunk.
+  ByteCount chunk = kChecksumChunk;
+  std::vector<uint32_t> checksums;       // One for each chunk.
 };
 
 // Reads in pieces of at most 1 MiB. kCorrupt names the first bytes that differ, kIo what can't be read; neither keeps

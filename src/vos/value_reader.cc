@@ -61,9 +61,9 @@ Task<Status> read_blocks(media::KeyBlockStore& media, const std::vector<media::B
 
 // `data` is the value's bytes from `begin` on, which is where a chunk starts.
 Status verify(const ValueRecord& record, uint64_t begin, ByteView data) {
-  for (uint64_t at = 0; at < data.size(); at += kChecksumChunk) {
-    const uint64_t size = std::min<uint64_t>(kChecksumChunk, data.size() - at);
-    const uint64_t chunk = (begin + at) / kChecksumChunk;
+  for (uint64_t at = 0; at < data.size(); at += record.chunk) {
+    const uint64_t size = std::min<uint64_t>(record.chunk, data.size() - at);
+    const uint64_t chunk = (begin + at) / record.chunk;
     const bool is_right = crc32c(data.subspan(at, size)) == record.checksums[chunk];
     if (MUTATION("value_checksum_is_ignored", is_right, true)) continue;
     std::string place = "inline";
@@ -79,8 +79,8 @@ Status verify(const ValueRecord& record, uint64_t begin, ByteView data) {
 Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, uint64_t from, uint64_t to,
                         const Destination& destination, uint64_t offset, std::vector<uint32_t>& checksums) {
   // Whole chunks, since only those can be verified.
-  const uint64_t begin = round_down(from, kChecksumChunk);
-  const uint64_t end = std::min(record.bytes(), round_up(to, kChecksumChunk));
+  const uint64_t begin = round_down(from, record.chunk);
+  const uint64_t end = std::min(record.bytes(), round_up(to, record.chunk));
   ByteView data;
   DiskBuffer buffer;
   if (record.blocks.empty()) {
@@ -105,10 +105,12 @@ Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, 
   const ByteView wanted = data.subspan(from - begin, to - from);
   const MutableBytes in_place = destination.contiguous(offset, wanted.size());
   if (in_place.data() != wanted.data()) destination.fill(offset, wanted);
-  for (uint64_t at = 0; at < wanted.size(); at += kChecksumChunk) {
-    const uint64_t size = std::min<uint64_t>(kChecksumChunk, wanted.size() - at);
-    const uint64_t chunk = (from + at) / kChecksumChunk;
-    const bool is_stored_chunk = begin == from && at + size == std::min(record.bytes() - begin, at + kChecksumChunk);
+  const ByteCount told = checksum_chunk(record.record_size);
+  for (uint64_t at = 0; at < wanted.size(); at += told) {
+    const uint64_t size = std::min<uint64_t>(told, wanted.size() - at);
+    const uint64_t chunk = (from + at) / told;
+    const bool is_stored_chunk =
+        record.chunk == told && begin == from && at + size == std::min(record.bytes() - begin, at + told);
     checksums.push_back(is_stored_chunk ? record.checksums[chunk] : crc32c(wanted.subspan(at, size)));
   }
   co_return ok();

@@ -42,7 +42,7 @@ struct BlockRead {
 };
 
 // Puts bytes [from, to) of the record's value at `offset` of the destination and appends their checksums, one for each
-// kChecksumChunk from `from` on. Every stored chunk that is touched is verified: kCorrupt if it isn't what was
+// checksum_chunk() from `from` on. Every stored chunk that is touched is verified: kCorrupt if it isn't what was
 // written; the message says which bytes, the caller adds whose. Suspends to read blocks, which a BlockPin must keep.
 Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, uint64_t from, uint64_t to,
                         const Destination& destination, uint64_t offset, std::vector<uint32_t>& checksums);

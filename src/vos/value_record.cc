@@ -6,7 +6,8 @@ namespace {
 
 // version and kind (1 byte each), record size and count (varints), then unless it is a punch: place (1), checksums
 // (4 bytes each, as many as the bytes need), and the bytes or the block ranges (varints: how many; first, count each).
-constexpr std::byte kFormatVersion{1};
+constexpr std::byte kFormatVersion{2};
+constexpr std::byte kFormatVersionCoarse{1};  // All chunks have 32 KiB.
 enum class Place : uint8_t { kInline = 0, kBlocks = 1 };
 
 void append_varint(Bytes& out, uint64_t value) {
@@ -60,7 +61,7 @@ Result<ValueShape> read_shape(Reader& reader) {
   if (!reader.byte(version) || !reader.byte(kind) || !reader.varint(shape.record_size) || !reader.varint(shape.count)) {
     return foreign("is cut short");
   }
-  if (version != kFormatVersion) return foreign("has an unknown format version");
+  if (version != kFormatVersion && version != kFormatVersionCoarse) return foreign("has an unknown format version");
   const auto number = std::to_integer<uint8_t>(kind);
   if (number < 1 || number > 4) return foreign("is of an unknown kind");
   shape.kind = static_cast<ValueRecord::Kind>(number);
@@ -98,7 +99,8 @@ Bytes encode_value(const ValueRecord& record) {
   append_varint(out, record.count);
   if (record.is_punch()) return out;
   out.push_back(static_cast<std::byte>(record.blocks.empty() ? Place::kInline : Place::kBlocks));
-  CHECK(record.checksums.size() == chunk_count(record.bytes()));
+  CHECK(record.chunk == checksum_chunk(record.record_size));
+  CHECK(record.checksums.size() == chunk_count(record.bytes(), record.chunk));
   for (const uint32_t checksum : record.checksums) {
     out.resize(out.size() + 4);
     store_le(out.data() + out.size() - 4, checksum);
@@ -164,7 +166,9 @@ Result<ValueRecord> decode_value(ByteView encoded) {
   }
   std::byte place{};
   if (!reader.byte(place)) return foreign("is cut short");
-  const uint64_t checksums = chunk_count(record.bytes());
+  const bool is_coarse = encoded[0] == kFormatVersionCoarse;
+  record.chunk = is_coarse ? kCoarseChecksumChunk : checksum_chunk(record.record_size);
+  const uint64_t checksums = chunk_count(record.bytes(), record.chunk);
   if (reader.left().size() / 4 < checksums) return foreign("is cut short");
   record.checksums.resize(checksums);
   for (uint32_t& checksum : record.checksums) {

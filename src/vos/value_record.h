@@ -22,7 +22,8 @@ struct ValueRecord {
   Kind kind = Kind::kSingle;
   uint64_t record_size = 0;
   uint64_t count = 0;
-  std::vector<uint32_t> checksums;         // CRC32C of each kChecksumChunk of the bytes.
+  ByteCount chunk = kChecksumChunk;        // As checksum_chunk() says, or coarser in records of format 1.
+  std::vector<uint32_t> checksums;         // CRC32C of each chunk of the bytes.
   ByteView inline_bytes;                   // Into the encoded record; used if there are no blocks.
   std::vector<media::BlockRange> blocks;   // In the order of the bytes.
 
@@ -57,6 +58,6 @@ struct InlineValue {
 std::optional<InlineValue> decode_inline_value(ByteView encoded);
 Bytes encode_inline_value(const InlineValue& value);
 
-inline uint64_t chunk_count(ByteCount bytes) { return (bytes + kChecksumChunk - 1) / kChecksumChunk; }
+inline uint64_t chunk_count(ByteCount bytes, ByteCount chunk) { return (bytes + chunk - 1) / chunk; }
 
 }  // namespace aeon::vos

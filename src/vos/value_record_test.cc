@@ -24,7 +24,8 @@ ValueRecord random_record(Random& random, Bytes& memory) {
     case ValueRecord::Kind::kSinglePunch: break;
   }
   if (record.is_punch()) return record;
-  for (uint64_t i = chunk_count(record.bytes()); i-- > 0;)
+  record.chunk = checksum_chunk(record.record_size);
+  for (uint64_t i = chunk_count(record.bytes(), record.chunk); i-- > 0;)
     record.checksums.push_back(static_cast<uint32_t>(random.next()));
   if (record.bytes() <= kInlineSizeMax) {
     memory.resize(record.bytes());
@@ -52,6 +53,7 @@ TEST(ValueRecordProperty, ComesBackWholeAndIsNothingWhenCut) {
         ASSERT_EQ(decoded->kind, record.kind);
         ASSERT_EQ(decoded->record_size, record.record_size);
         ASSERT_EQ(decoded->count, record.count);
+        ASSERT_EQ(decoded->chunk, record.chunk);
         ASSERT_EQ(decoded->checksums, record.checksums);
         ASSERT_EQ(decoded->blocks, record.blocks);
         ASSERT_TRUE(equal_bytes(decoded->inline_bytes, record.inline_bytes));
@@ -82,7 +84,7 @@ TEST(ValueRecord, OfALaterFormatIsRefused) {
   ValueRecord record;
   record.kind = ValueRecord::Kind::kSinglePunch;
   Bytes encoded = encode_value(record);
-  encoded[0] = std::byte{2};
+  encoded[0] = std::byte{3};
   EXPECT_EQ(decode_value(encoded).code(), Code::kCorrupt);
 }
 

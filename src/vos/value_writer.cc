@@ -76,7 +76,7 @@ struct Run {
 Run cut(uint64_t offset, uint64_t bytes, uint64_t record_size) {
   Run run{.offset = offset, .bytes = bytes, .piece_bytes = bytes, .pieces_keep_chunks = true};
   if (bytes <= kPieceSizeMax) return run;
-  const uint64_t unit = std::lcm(record_size, kChecksumChunk);
+  const uint64_t unit = std::lcm(record_size, checksum_chunk(record_size));
   if (unit <= kPieceSizeMax) {
     run.piece_bytes = kPieceSizeMax / unit * unit;
   } else {
@@ -157,6 +157,7 @@ void Reservation::adopt_into(media::Batch& batch) const {
 Status check_update(const AkeyUpdate& update) {
   uint64_t bytes = 0;
   uint64_t chunks = 0;
+  const ByteCount chunk = checksum_chunk(update.record_size);
   if (update.kind == ValueKind::kSingle) {
     if (!update.recxs.empty()) return bad("an update of a single value has extents");
     if (update.record_size > kValueBytesMax) {
@@ -164,7 +165,7 @@ Status check_update(const AkeyUpdate& update) {
                                        std::to_string(kValueBytesMax) + " fit");
     }
     bytes = update.record_size;
-    chunks = chunk_count(bytes);
+    chunks = chunk_count(bytes, chunk);
   } else if (update.kind == ValueKind::kArray) {
     if (update.recxs.empty()) return bad("an update of an array has no extents");
     if (update.record_size > kArrayRecordSizeMax) {
@@ -181,7 +182,7 @@ Status check_update(const AkeyUpdate& update) {
                       "the extents of one update have more than " + std::to_string(kValueBytesMax) + " bytes");
       }
       bytes += recx.count * update.record_size;
-      chunks += chunk_count(recx.count * update.record_size);
+      chunks += chunk_count(recx.count * update.record_size, chunk);
     }
   } else {
     return bad("an update is neither of a single value nor of an array");
@@ -272,14 +273,15 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
 
   record.kind = is_extent ? ValueRecord::Kind::kExtent : ValueRecord::Kind::kSingle;
   record.record_size = update.record_size;
+  record.chunk = checksum_chunk(update.record_size);
   size_t checksums_before = 0;
   Bytes joined;
   for (size_t i = 0; i < runs.size(); ++i) {
     const Run& run = runs[i];
-    std::vector<uint32_t> checksums(chunk_count(run.bytes));
+    std::vector<uint32_t> checksums(chunk_count(run.bytes, record.chunk));
     for (size_t chunk = 0; chunk < checksums.size(); ++chunk) {
-      const uint64_t begin = chunk * kChecksumChunk;
-      checksums[chunk] = source.checksum(run.offset + begin, std::min(kChecksumChunk, run.bytes - begin));
+      const uint64_t begin = chunk * record.chunk;
+      checksums[chunk] = source.checksum(run.offset + begin, std::min(record.chunk, run.bytes - begin));
       if (!update.checksums.empty() && checksums[chunk] != update.checksums[checksums_before + chunk]) {
         co_return Status(Code::kCorrupt, "the data of akey " + printable_key(update.akey) +
                                              " arrived damaged: its checksum " + std::to_string(chunk) + " differs");
@@ -298,12 +300,12 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
         value.start = update.recxs[i].index + at / update.record_size;
         value.count = record.count = bytes / update.record_size;
       }
-      record.checksums.resize(chunk_count(bytes));
+      record.checksums.resize(chunk_count(bytes, record.chunk));
       for (size_t chunk = 0; chunk < record.checksums.size(); ++chunk) {
-        const uint64_t begin = chunk * kChecksumChunk;
-        record.checksums[chunk] =
-            run.pieces_keep_chunks ? checksums[at / kChecksumChunk + chunk]
-                                   : source.checksum(run.offset + at + begin, std::min(kChecksumChunk, bytes - begin));
+        const uint64_t begin = chunk * record.chunk;
+        record.checksums[chunk] = run.pieces_keep_chunks
+                                      ? checksums[at / record.chunk + chunk]
+                                      : source.checksum(run.offset + at + begin, std::min(record.chunk, bytes - begin));
       }
       if (bytes <= kInlineSizeMax) {
         record.blocks.clear();

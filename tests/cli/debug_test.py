@@ -197,9 +197,9 @@ class Damaged(DebugTest):
         self.assertEqual(len(damage), 1)
         self.assertEqual((damage[0]["what"], damage[0]["dkey"], damage[0]["akey"], damage[0]["epoch"]),
                          ("value", "big", entry["akey"], entry["epoch"]))
-        self.assertIn("bytes [32768, 65536)", damage[0]["message"])
+        self.assertIn("bytes [49152, 53248)", damage[0]["message"])
         place = ["c", "1", "big", entry["akey"]]
-        self.fails("debug", "value", *place, "-o", "-", saying=["bytes [32768, 65536)", "--damaged"])
+        self.fails("debug", "value", *place, "-o", "-", saying=["bytes [49152, 53248)", "--damaged"])
         done = self.daos("debug", "value", *place, "-o", "-", "--damaged", text=False)
         self.assertEqual(done.returncode, 1)
         self.assertEqual([at for at in range(len(self.big)) if done.stdout[at] != self.big[at]], [50_000])

@@ -6,6 +6,14 @@ namespace aeon {
 
 namespace {
 
+std::vector<uint32_t> checksums_of(ByteView data) {
+  std::vector<uint32_t> checksums;
+  for (size_t at = 0; at < data.size(); at += kChecksumChunk) {
+    checksums.push_back(crc32c(data.subspan(at, std::min<size_t>(kChecksumChunk, data.size() - at))));
+  }
+  return checksums;
+}
+
 ObjectWrite to_write(const Change& change) {
   ObjectWrite write;
   write.object = kDataObject;
@@ -35,7 +43,7 @@ ObjectWrite to_write(const Change& change) {
   }
   if (!change.data.empty()) {
     update.data.push_back(change.data);
-    update.checksums.push_back(crc32c(change.data));  // One chunk: all our values are smaller.
+    update.checksums = checksums_of(change.data);
   }
   return write;
 }
@@ -80,12 +88,12 @@ Task<Found> fetch_dkey(vos::Store* store, Uuid container, ObjectId object, Bytes
     found.state.single = std::move(single);
     const FetchedSegment& segment = value.segments.at(0);
     found.epoch = segment.epoch;
-    if (segment.checksums.size() != 1 || segment.checksums[0] != crc32c(found.state.single)) found.status = damaged;
+    if (segment.checksums != checksums_of(found.state.single)) found.status = damaged;
   }
   for (const FetchedSegment& segment : fetched->at(1).segments) {
     const auto bytes =
         ByteView(found.state.array).subspan(segment.recx.index * kRecordSize, segment.recx.count * kRecordSize);
-    if (segment.checksums.size() != 1 || segment.checksums[0] != crc32c(bytes)) found.status = damaged;
+    if (segment.checksums != checksums_of(bytes)) found.status = damaged;
     for (uint64_t i = segment.recx.index; i < segment.recx.end(); ++i) found.state.is_present[i] = true;
   }
   co_return found;

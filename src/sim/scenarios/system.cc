@@ -165,6 +165,7 @@ class Session {
     const std::shared_ptr<Pool> pool = pool_;
     for (size_t place = 0; place < kPlaceCount; ++place) {
       if (places_[place] != nullptr) continue;
+      opened_in_life_ = system_.engine().life_count();
       CO_TRY_ASSIGN(places_[place], co_await pool->open_container(kPlaceLabels[place], Access::kReadWrite));
     }
     // read_along() may have found them stale meanwhile.
@@ -177,6 +178,7 @@ class Session {
   void forget() {
     for (std::shared_ptr<Container>& place : places_) place.reset();
     pool_.reset();
+    unflushed_life_.reset();  // The handle knew.
   }
 
   // Beside work(), by the same handles.
@@ -259,6 +261,11 @@ class Session {
     else
       status = co_await keys.remove(key.name);
     if (status.is_ok()) ++known_.acknowledged_count;
+    if (key.place == kFlushPlace && status.code() == Code::kIo) {  // Refused, because something before may be lost.
+      key.value.end_write(version, WriteOutcome::kNotDone);
+      may_be_lost(status, life);
+      co_return co_await flush();
+    }
     if (key.place == kSyncPlace) {
       key.value.end_write(version, outcome(status));
     } else if (!status.is_ok()) {
@@ -267,6 +274,7 @@ class Session {
     } else if (life == system_.engine().life_count()) {
       key.applied = version;
       key.applied_life = life;
+      if (!unflushed_life_) unflushed_life_ = life;
     }
     handle(status, "write");
   }
@@ -334,6 +342,11 @@ class Session {
     }
   }
 
+  // That is so only if the engine has restarted since this client opened the container.
+  void may_be_lost(const Status& status, size_t life) {
+    if (life == opened_in_life_) known_.blame(name_ + "without a restart: " + status.to_string());
+  }
+
   Task<void> flush() {
     struct Applied {
       Key* key;
@@ -344,8 +357,18 @@ class Session {
     for (const auto& key : known_.keys) {
       if (key->place == kFlushPlace && key->applied_life == life) applied.push_back({key.get(), key->applied});
     }
+    const std::optional<size_t> unflushed = unflushed_life_;
     const Status status = co_await places_[kFlushPlace]->flush();
+    if (status.code() == Code::kIo) {
+      may_be_lost(status, system_.engine().life_count());
+      unflushed_life_.reset();
+      co_return;
+    }
     handle(status, "flush");
+    if (status.is_ok()) unflushed_life_.reset();
+    if (status.is_ok() && unflushed && *unflushed != life) {
+      known_.blame(name_ + "flush: it is well, though the engine restarted after what it flushes was written");
+    }
     if (!status.is_ok() || life != system_.engine().life_count()) co_return;
     for (const Applied& one : applied) one.key->value.raise_floor(one.version);
   }
@@ -500,6 +523,8 @@ class Session {
   Random random_;
   Knowledge& known_;
   std::string name_;
+  size_t opened_in_life_ = 0;
+  std::optional<size_t> unflushed_life_;  // Of the first write through the handle that no flush has answered for.
   bool greeted_ = false;
   bool is_calm_ = false;  // No fault happens: every answer must be good.
   bool is_done_ = false;

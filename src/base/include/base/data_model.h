@@ -13,7 +13,13 @@
 namespace aeon {
 
 inline constexpr size_t kUserKeySizeMax = 2 * kKiB;       // dkeys and akeys, bytes as the user gave them.
-inline constexpr ByteCount kChecksumChunk = 32 * kKiB;    // Data of an extent under one CRC32C, from its start.
+// Data of an extent (or single value) under one CRC32C, from its start: what must be read to verify a part of it.
+// Records beyond 1 MiB, which are never cut, have coarser ones, so that what describes them stays small.
+inline constexpr ByteCount kChecksumChunk = 4 * kKiB;
+inline constexpr ByteCount kCoarseChecksumChunk = 32 * kKiB;
+constexpr ByteCount checksum_chunk(ByteCount record_size) {
+  return record_size <= kMiB ? kChecksumChunk : kCoarseChecksumChunk;
+}
 inline constexpr ByteCount kValueBytesMax = 1 * kGiB;     // One extent in one call.
 
 struct Recx {  // A range of records.
@@ -44,7 +50,7 @@ enum Condition : uint32_t {
 
 // One akey of an update. `data` is what to store, in the order of `recxs`, in any number of pieces; their sizes add
 // up to record_size * (sum of counts), or to record_size for a single value. For an array, record_size 0 punches the
-// extents. Checksums: one CRC32C for each kChecksumChunk of each recx's bytes (of the single value's), in order.
+// extents. Checksums: one CRC32C for each checksum_chunk() of each recx's bytes (of the single value's), in order.
 struct AkeyUpdate {
   Bytes akey;
   ValueKind kind = ValueKind::kSingle;
@@ -78,7 +84,7 @@ struct AkeyFetch {
 struct FetchedSegment {  // Records that are there; what lies between segments is a hole.
   Recx recx;
   Epoch epoch;                          // Of the write that gave them.
-  std::vector<uint32_t> checksums;      // One for each kChecksumChunk of the segment's bytes, from its start.
+  std::vector<uint32_t> checksums;      // One for each checksum_chunk() of the segment's bytes, from its start.
 };
 
 struct FetchedAkey {

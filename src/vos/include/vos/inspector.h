@@ -41,6 +41,7 @@ struct StoredRecord {
   Recx recx;  // Of an extent or its punch.
   uint64_t record_size = 0;  // Of a single value: the size of all its parts.
   ByteCount bytes = 0;  // Stored under this record.
+  ByteCount chunk = kChecksumChunk;  // How much of the bytes each checksum covers.
   std::vector<uint32_t> checksums;
   Bytes inline_bytes;  // Unless it has blocks.
   std::vector<media::BlockRange> blocks;
