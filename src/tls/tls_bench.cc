@@ -150,3 +150,5 @@ BENCHMARK(BM_Handshake);
 
 }  // namespace
 }  // namespace aeon::tls
+
+BENCHMARK_MAIN();

@@ -197,6 +197,7 @@ Result<size_t> TlsStream::decrypt(MutableBytes into) {
     const int result = SSL_read_ex(ssl_.get(), into.data() + done, into.size() - done, &count);
     if (result == 1) {
       done += count;
+      if (incoming_begin_ == incoming_end_ && SSL_pending(ssl_.get()) == 0) break;
       continue;
     }
     const int error = SSL_get_error(ssl_.get(), result);
