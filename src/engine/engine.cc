@@ -11,6 +11,15 @@ std::vector<vos::Store*> pointers(const std::vector<std::unique_ptr<vos::Store>>
   return stores;
 }
 
+std::vector<Observer::Target> observed(const std::vector<std::unique_ptr<vos::Store>>& targets,
+                                       const rpc::Dispatcher& dispatcher) {
+  std::vector<Observer::Target> all;
+  for (const auto& target : targets) {
+    all.push_back({.index = static_cast<uint32_t>(all.size()), .dispatcher = &dispatcher, .store = target.get()});
+  }
+  return all;
+}
+
 }  // namespace
 
 Engine::Engine(World& world, std::vector<std::unique_ptr<vos::Store>> targets, Options options)
@@ -19,13 +28,16 @@ Engine::Engine(World& world, std::vector<std::unique_ptr<vos::Store>> targets, O
       pool_(world, pointers(targets_)),
       containers_(world, *targets_.front(), pool_),
       objects_(*targets_.front(), containers_, static_cast<uint32_t>(targets_.size())),
-      dispatcher_(world.executor, world.random.next() | 1, options_.requests) {
+      dispatcher_(world.executor, world.random.next() | 1, options_.requests),
+      observer_(world, pool_, observed(targets_, dispatcher_),
+                {.system_name = options_.system_name, .release = options_.release, .server_life = dispatcher_.life()}) {
   CHECK(targets_.size() == 1);
   pool_.limit_space(options_.free_outside);
   dispatcher_.serve<wire::HelloRequest>(*this, &Engine::hello);
   pool_.add_to(dispatcher_);
   containers_.add_to(dispatcher_);
   objects_.add_to(dispatcher_);
+  observer_.add_to(dispatcher_);
 }
 
 Engine::~Engine() = default;
@@ -41,10 +53,12 @@ Task<Status> Engine::start() {
   policy.is_on = true;
   for (const auto& target : targets_) target->set_aggregation_policy(policy);
   is_loaded_ = true;
+  observer_.set_serving(ok());
   co_return ok();
 }
 
 Task<Status> Engine::stop() {
+  observer_.set_serving(Status(Code::kUnavailable, "the engine is stopping"));
   co_await dispatcher_.stop();
   Status first = ok();
   if (is_loaded_) first = co_await containers_.save();

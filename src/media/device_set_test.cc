@@ -118,11 +118,16 @@ TEST_F(Devices, OneThatIsNoneOrShrankIsNamed) {
   EXPECT_TRUE(open({&log(), &data(0), &data(1)}).is_ok());
 }
 
+Task<Status> flush_disk(Disk* disk) { co_return co_await disk->flush(); }
+Task<Status> write_block(Disk* disk, uint64_t block, const DiskBuffer* content) {
+  co_return co_await disk->write_durable(block * kBlockSize, content->bytes());
+}
+
 TEST_F(Devices, OneDamagedCopyOfALabelIsMendedAndTwoAreSaid) {
   DiskBuffer noise(kBlockSize);
   std::memset(noise.data(), 0x5a, noise.size());
-  const auto damage = [&](int copy) -> Task<Status> {
-    co_return co_await data(0).write_durable(kDeviceLabelPlaces[copy] * kBlockSize, noise.bytes());
+  const auto damage = [&](int copy) {
+    return write_block(&data(0), kDeviceLabelPlaces[copy], &noise);
   };
   ASSERT_TRUE(machine_.run(damage(0)).is_ok());
   ASSERT_TRUE(open({&log(), &data(0), &data(1)}).is_ok());
@@ -165,8 +170,7 @@ TEST_F(Devices, OnlyThoseThatWereWrittenAreFlushed) {
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(data(i).write_event_count() - before[i], written == i + 1 ? 1u : 0u) << "data disk " << i;
   }
-  const auto flush = [&]() -> Task<Status> { co_return co_await machine_.devices->disk().flush(); };
-  ASSERT_TRUE(machine_.run(flush()).is_ok());
+  ASSERT_TRUE(machine_.run(flush_disk(&machine_.devices->disk())).is_ok());
   EXPECT_EQ(data(written - 1).write_event_count() - before[written - 1], 1u) << "flushed, and not written since";
 }
 

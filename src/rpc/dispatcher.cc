@@ -1,5 +1,7 @@
 #include "rpc/dispatcher.h"
 
+#include <algorithm>
+
 namespace aeon::rpc {
 
 void Dispatcher::seal(ServerCall& call, uint32_t flags) {
@@ -22,6 +24,7 @@ void Dispatcher::seal(ServerCall& call, uint32_t flags) {
 
 void Dispatcher::refuse(ServerCall& call, const Status& status, uint32_t flags) {
   ++counters_.refused;
+  call.code_ = status.code();
   call.reply_.clear();
   wire::begin_message(call.reply_);
   const Result<wire::EmptyReply> refusal(status);
@@ -45,6 +48,30 @@ Status Dispatcher::accept(ServerCall& call) {
   return ok();
 }
 
+OperationStats& Dispatcher::stats_of(uint16_t opcode) {
+  std::unique_ptr<OperationStats>& stats = stats_[opcode];
+  if (stats == nullptr) stats = std::make_unique<OperationStats>();
+  return *stats;
+}
+
+void Dispatcher::note_ended(const ServerCall& call, OperationStats& stats, Duration waited, Duration handled) {
+  const ByteCount received = call.message_.size() + call.sent_size();
+  const ByteCount sent = call.reply_.size() + call.filled_size_;
+  stats.bytes_received += received;
+  stats.bytes_sent += sent;
+  ++stats.answered_by_code[static_cast<size_t>(call.code_)];
+  if (!log_.is_of_interest(call.code_, waited + handled)) return;
+  const EndedRequest ended{.header = call.header_,
+                           .code = call.code_,
+                           .object = call.object_,
+                           .part_count = call.part_count_,
+                           .bytes_received = received,
+                           .bytes_sent = sent,
+                           .waited = waited,
+                           .handled = handled};
+  log_.note(ended, executor_.now());
+}
+
 Task<void> Dispatcher::handle(ServerCall& call) {
   const Gate::Pass pass = gate_.enter();
   if (Status status = accept(call); !status.is_ok()) {
@@ -57,26 +84,42 @@ Task<void> Dispatcher::handle(ServerCall& call) {
     refuse(call, Status(Code::kUnavailable, "the engine is stopping"));
     co_return;
   }
+  OperationStats& stats = stats_of(call.header_.opcode);
+  Duration waited{};
   Permit permit;
   if (turns_.try_acquire()) {
     permit = Permit(turns_, 1);
   } else {
     if (waiting_ >= options_.waiting_max) {
       refuse(call, Status(Code::kBusy, "the engine has too many requests waiting; try again later"));
+      note_ended(call, stats, Duration::zero(), Duration::zero());
       co_return;
     }
-    const Instant deadline = executor_.now() + Duration(static_cast<int64_t>(call.header_.deadline_ns));
+    const Instant came = executor_.now();
+    const Instant deadline = came + Duration(static_cast<int64_t>(call.header_.deadline_ns));
     ++waiting_;
     co_await turns_.acquire();
     --waiting_;
     permit = Permit(turns_, 1);
+    waited = executor_.now() - came;
+    stats.waited.record(waited);
     if (call.header_.deadline_ns != 0 && executor_.now() > deadline) {
       refuse(call, Status(Code::kTimedOut, "the deadline passed before the engine could begin; it wasn't done"));
+      note_ended(call, stats, waited, Duration::zero());
       co_return;
     }
   }
   ++counters_.requests;
+  ++stats.in_progress;
+  // Within a turn of the executor one request begins where the one before has ended, so one reading of the clock
+  // does for both.
+  const Instant begun = std::max(executor_.now(), measured_until_);
   co_await handlers_[call.header_.opcode]->run(*this, call);
+  measured_until_ = executor_.exact_now();
+  --stats.in_progress;
+  const Duration handled = measured_until_ - begun;
+  stats.service.record(handled);
+  note_ended(call, stats, waited, handled);
 }
 
 }  // namespace aeon::rpc

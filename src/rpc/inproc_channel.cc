@@ -7,6 +7,9 @@ Task<Status> InprocChannel::exchange(Exchange& exchange) {
   exchange.header.request_id = next_request_id_++;
   exchange.header.acknowledged_below = exchange.header.request_id;
   exchange.header.server_life = dispatcher_->life();
+  if (exchange.header.trace_id == 0) {
+    exchange.header.trace_id = make_trace_id(dispatcher_->life(), exchange.header.request_id);
+  }
   exchange.header.bulk_size = total_size(exchange.bulk.send);
   exchange.header.reply_bulk_room = total_size(exchange.bulk.receive);
   wire::seal_message(exchange.header, exchange.request);

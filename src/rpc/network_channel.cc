@@ -153,6 +153,9 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
   for (const ByteView& piece : exchange.bulk.send) crc = crc32c(piece, crc);
   exchange.header.bulk_crc = crc;
   exchange.header.request_id = next_request_id_++;
+  if (exchange.header.trace_id == 0) {
+    exchange.header.trace_id = make_trace_id(client_id_, exchange.header.request_id);
+  }
   Pending pending(*this, exchange);
   pending.deadline = executor().now() + Duration(static_cast<int64_t>(exchange.header.deadline_ns));
   queue(pending);
@@ -185,8 +188,9 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
                            (trouble_.is_ok() ? "no connection yet" : std::string(trouble_.message())) +
                            "; the request wasn't sent");
     }
-    co_return Status(Code::kTimedOut,
-                     "no answer from the engine at " + server_ + ": whether the request was done isn't known");
+    co_return Status(Code::kTimedOut, "no answer from the engine at " + server_ +
+                                          ": whether the request was done isn't known (trace " +
+                                          trace_text(exchange.header.trace_id) + ")");
   }
 }
 

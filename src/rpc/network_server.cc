@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 
 #include "base/crc32c.h"
 #include "base/log.h"
@@ -21,6 +22,8 @@ struct NetworkServer::Answer {
   wire::Buffer table;  // Of the data: what goes where.
   std::vector<ByteView> data;
   std::shared_ptr<Call> call;  // Whose memory `data` is in.
+
+  ByteCount size() const { return message.size() + table.size() + total_size(std::span<const ByteView>(data)); }
 };
 
 // What is remembered of a client, whatever connection it uses.
@@ -28,6 +31,10 @@ struct NetworkServer::Client {
   uint64_t acknowledged_below = 0;
   std::map<uint64_t, std::shared_ptr<Answer>> requests;  // That must not be done twice. Null: in progress.
   std::weak_ptr<Peer> peer;                              // Its newest connection.
+  uint64_t request_count = 0;                            // Begun, repetitions not counted.
+  ByteCount bytes_received = 0;
+  ByteCount bytes_sent = 0;
+  uint32_t in_progress = 0;
 
   void acknowledge(uint64_t below) {
     acknowledged_below = std::max(acknowledged_below, below);
@@ -64,10 +71,6 @@ class NetworkServer::Call final : public ServerCall {
        Permit memory_permit)
       : Call(std::make_unique<Parts>(std::move(request), std::move(data), data_size, std::move(answer_room), room_size),
              std::move(memory_permit)) {}
-
-  void filled(ByteCount offset, ByteCount size) override {
-    if (size != 0) filled_.push_back({.offset = offset, .size = size});
-  }
 
   // Puts the answer together. Afterwards this is kept by it if there is data.
   std::shared_ptr<Answer> take_answer() {
@@ -109,6 +112,10 @@ class NetworkServer::Call final : public ServerCall {
     MutableBytes room_view;
     wire::Buffer reply;
   };
+  void on_filled(ByteCount offset, ByteCount size) override {
+    if (size != 0) filled_.push_back({.offset = offset, .size = size});
+  }
+
   Call(std::unique_ptr<Parts> parts, Permit memory_permit)
       : ServerCall(parts->request, std::span(&parts->sent_view, parts->sent_view.empty() ? 0 : 1),
                    std::span(&parts->room_view, parts->room_view.empty() ? 0 : 1), parts->reply),
@@ -164,7 +171,8 @@ Task<void> NetworkServer::accept_all() {
       co_return;
     } else {  // Out of descriptors, say: those that are open go on.
       log::warn("accept_failed", {{"address", address()}, {"status", stream.status()}});
-      if (!co_await stopping_.sleep_for(std::chrono::milliseconds(100))) co_return;
+      const bool goes_on = co_await stopping_.sleep_for(std::chrono::milliseconds(100));
+      if (!goes_on) co_return;
     }
   }
 }
@@ -274,6 +282,7 @@ Task<Status> NetworkServer::take_request(std::shared_ptr<Peer> peer, wire::Heade
     permit = Permit(memory_, memory);
   }
   Bytes whole = to_bytes(peer->reader.whole());
+  const ByteCount request_size = whole.size() + data_size;
   DiskBuffer data(data_size), room(room_size);
   if (data_size != 0) {
     Status taken = co_await peer->reader.take_bulk(data.bytes().first(data_size));
@@ -286,11 +295,34 @@ Task<Status> NetworkServer::take_request(std::shared_ptr<Peer> peer, wire::Heade
   }
   auto call = std::make_shared<Call>(std::move(whole), std::move(data), data_size, std::move(room), room_size,
                                      std::move(permit));
+  ++client->request_count;
+  ++client->in_progress;
+  client->bytes_received += request_size;
   call->client = client;
   call->may_repeat = may_repeat;
   ++peer->in_progress;
   requests_.spawn(serve(peer, std::move(call)));
   co_return ok();
+}
+
+std::vector<wire::ClientStatus> NetworkServer::clients(size_t count_max) const {
+  std::vector<wire::ClientStatus> connected;
+  for (const auto& [id, client] : clients_) {
+    const std::shared_ptr<Peer> peer = client->peer.lock();
+    if (peer == nullptr || peer->is_over) continue;
+    wire::ClientStatus status;
+    status.id = id;
+    status.peer = peer->stream->peer();
+    status.requests = client->request_count;
+    status.bytes_received = client->bytes_received;
+    status.bytes_sent = client->bytes_sent;
+    status.in_progress = client->in_progress;
+    status.silent_ns = static_cast<uint64_t>(std::max(Duration::zero(), world_.executor.now() - peer->heard).count());
+    connected.push_back(std::move(status));
+  }
+  std::ranges::stable_sort(connected, std::greater(), &wire::ClientStatus::requests);
+  if (connected.size() > count_max) connected.resize(count_max);
+  return connected;
 }
 
 Task<void> NetworkServer::serve(std::shared_ptr<Peer> peer, std::shared_ptr<Call> call) {
@@ -300,6 +332,8 @@ Task<void> NetworkServer::serve(std::shared_ptr<Peer> peer, std::shared_ptr<Call
   --peer->in_progress;
   peer->changed.notify_all();
   const std::shared_ptr<Client> client = call->client;
+  --client->in_progress;
+  client->bytes_sent += answer->size();
   if (!call->may_repeat) {
     const auto known = client->requests.find(call->header().request_id);
     if (known != client->requests.end()) known->second = answer;

@@ -1,12 +1,14 @@
-// rpc_bench: what a call costs in one process and over sockets, beside what the sockets cost by themselves. Prints
-// JSON.
+// rpc_bench: what a call costs in one process, over sockets and in shared memory, beside what a socket and a stream of
+// the same kind cost by themselves. Prints JSON.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <string_view>
 #include <thread>
 
 #include "echo_service.h"
@@ -77,8 +79,9 @@ Task<double> fetches(rpc::Channel* channel, int count) {
 
 // A world on real sockets.
 struct Place {
+  explicit Place(bool shared_memory) : sockets(reactor, {.shared_memory = shared_memory}) {}
   Reactor reactor;
-  Sockets sockets{reactor};
+  Sockets sockets;
   SystemClock clock;
   Random random = system_random();
   Faults faults;
@@ -88,7 +91,7 @@ struct Place {
 // A server in a thread of its own.
 class Server {
  public:
-  explicit Server(const std::string& address) {
+  Server(const std::string& address, bool shared_memory) : place_(shared_memory) {
     service_.add_to(dispatcher_);
     auto listening = rpc::NetworkServer::listen(place_.world, address, dispatcher_, {});
     CHECK(listening.is_ok());
@@ -119,6 +122,61 @@ class Server {
   bool is_stopped_ = false;
   std::thread thread_;
 };
+
+// Answers each message of a stream by itself, in a thread of its own.
+class EchoStreams {
+ public:
+  EchoStreams(const std::string& address, bool shared_memory)
+      : place_(shared_memory), listener_(std::move(*place_.sockets.listen(address))) {
+    thread_ = std::thread([this] { place_.reactor.run(echo()); });
+  }
+  ~EchoStreams() { thread_.join(); }  // When its peer has ended.
+  std::string address() const { return listener_->address(); }
+
+ private:
+  Task<void> echo() {
+    const Result<std::unique_ptr<Stream>> stream = co_await listener_->accept();
+    CHECK(stream.is_ok());
+    std::array<std::byte, kSmall> buffer;
+    while (true) {
+      const Result<size_t> count = co_await (*stream)->read(buffer);
+      if (!count.is_ok() || *count == 0) co_return;
+      const ByteView piece = ByteView(buffer).first(*count);
+      CHECK((co_await (*stream)->write(std::span(&piece, 1))).is_ok());
+    }
+  }
+
+  Place place_;
+  std::unique_ptr<Listener> listener_;
+  std::thread thread_;
+};
+
+Task<double> stream_round_trips(Sockets* sockets, std::string address, int count) {
+  const Result<std::unique_ptr<Stream>> stream = co_await sockets->connect(address, std::chrono::seconds(5));
+  CHECK(stream.is_ok());
+  std::array<std::byte, kSmall> buffer{};
+  const ByteView piece = buffer;
+  double best_ns = 1e18;
+  for (int repeat = 0; repeat < 7; ++repeat) {
+    const auto start = SteadyClock::now();
+    for (int i = 0; i < count; ++i) {
+      CHECK((co_await (*stream)->write(std::span(&piece, 1))).is_ok());
+      for (size_t done = 0; done < kSmall;) {
+        const Result<size_t> got = co_await (*stream)->read(MutableBytes(buffer).subspan(done));
+        CHECK(got.is_ok() && *got != 0);
+        done += *got;
+      }
+    }
+    best_ns = std::min(best_ns, ns_since(start) / count);
+  }
+  co_return best_ns;
+}
+
+double stream_round_trip_ns(const std::string& address, bool shared_memory) {
+  EchoStreams echo(address, shared_memory);
+  Place place(shared_memory);
+  return place.reactor.run(stream_round_trips(&place.sockets, echo.address(), 5000));
+}
 
 void connect_pair(int family, int (&ends)[2]) {
   if (family == AF_UNIX) {
@@ -183,12 +241,14 @@ int main() {
                 reactor.run(null_calls(&channel, 200'000)));
   }
   const std::string path = "/tmp/rpc_bench_" + std::to_string(getpid());
-  for (const std::string& address : {std::string("tcp:127.0.0.1:0"), "unix:" + path}) {
-    const bool is_tcp = address.starts_with("tcp");
+  for (const std::string_view transport : {"tcp", "unix", "shm"}) {
+    const bool is_tcp = transport == "tcp", is_shared = transport == "shm";
+    const std::string address = is_tcp ? "tcp:127.0.0.1:0" : "unix:" + path;
     double round_trip_ns = 0, stream_per_second = 0;
     raw_sockets(is_tcp ? AF_INET : AF_UNIX, &round_trip_ns, &stream_per_second);
-    Server server(address);
-    Place place;
+    const double stream_ns = stream_round_trip_ns(address, is_shared);
+    Server server(address, is_shared);
+    Place place(is_shared);
     rpc::NetworkChannel channel(place.world, server.address(), {});
     CHECK(place.reactor.run(hello(&channel)).is_ok());
     const double inside_ns = place.reactor.run(null_calls(&channel, 5000));
@@ -200,10 +260,12 @@ int main() {
     const double fetched = place.reactor.run(fetches(&channel, 1000));
     place.reactor.run(channel.close());
     std::printf(
-        "{\"bench\":\"rpc\",\"transport\":\"%s\",\"raw_round_trip_ns\":%.0f,\"null_call_ns\":%.0f,"
+        "{\"bench\":\"rpc\",\"transport\":\"%s\",\"raw_round_trip_ns\":%.0f,\"stream_round_trip_ns\":%.0f,"
+        "\"null_call_ns\":%.0f,\"null_call_per_stream_round_trip\":%.2f,"
         "\"null_call_from_thread_ns\":%.0f,\"null_calls_per_second_16\":%.0f,\"raw_mib_per_second\":%.0f,"
         "\"update_mib_per_second\":%.0f,\"fetch_mib_per_second\":%.0f}\n",
-        is_tcp ? "tcp" : "unix", round_trip_ns, inside_ns, outside_ns, at_once, stream_per_second, updated, fetched);
+        std::string(transport).c_str(), round_trip_ns, stream_ns, inside_ns, inside_ns / stream_ns, outside_ns, at_once,
+        stream_per_second, updated, fetched);
   }
   return 0;
 }

@@ -25,6 +25,11 @@ void Poller::arm(int descriptor, uint32_t events, RingCompletion& waiter) {
 
 void Poller::forget(int descriptor) { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, descriptor, nullptr); }
 
+void Poller::cancel(int descriptor) {
+  forget(descriptor);
+  --waiting_;
+}
+
 bool Poller::reap() {
   epoll_event events[64];
   const int count = epoll_wait(epoll_fd_, events, 64, 0);

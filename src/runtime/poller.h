@@ -17,6 +17,8 @@ class Poller {
   void arm(int descriptor, uint32_t events, RingCompletion& waiter);
   // The descriptor is about to be closed. Nobody may be waiting for it.
   void forget(int descriptor);
+  // Takes back an arm() whose waiter hasn't been called.
+  void cancel(int descriptor);
   // Calls those whose time has come. False if there were none.
   bool reap();
 

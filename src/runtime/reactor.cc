@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <deque>
 #include <limits>
@@ -15,6 +16,9 @@
 #include "poller.h"
 #include "ring.h"
 #include "runtime/timer_queue.h"
+#include "spin_policy.h"
+#include "spin_source.h"
+#include "tick_clock.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -25,13 +29,18 @@ namespace {
 
 constexpr size_t kResumesPerTurn = 256;
 constexpr int kTurnsInARow = 64;
+// Sources that are watched at the same time; each costs a load of memory in every turn.
+constexpr size_t kWatchedMax = 64;
+constexpr int kLooksPerTimeCheck = 4;
+// What a peer needs to wake up. Two who both sleep at once would never find each other awake without it.
+constexpr Duration kWakingTime = std::chrono::microseconds(100);
+constexpr Duration kYieldEvery = std::chrono::microseconds(5);
+// Giving way to others takes less where there are none...
+constexpr Duration kYieldMin = std::chrono::nanoseconds(700);
+// ... and less than this where one does a short piece of work, such as the peer.
+constexpr Duration kYieldMax = std::chrono::microseconds(40);
+constexpr int64_t kNapMaxNs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
-Instant monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-}
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -48,11 +57,24 @@ void futex_wake(std::atomic<uint32_t>* word) { syscall(SYS_futex, word, FUTEX_WA
 
 }  // namespace
 
+struct Reactor::SourceList {
+  void push(SpinSource& source, SpinSource::Place place);
+  void remove(SpinSource& source);
+  SpinSource* first = nullptr;
+  SpinSource* last = nullptr;
+  size_t count = 0;
+};
+
 struct Reactor::State {
   std::deque<std::coroutine_handle<>> ready;
   TimerQueue timers;
+  TickClock clock;
   int wake_fd = -1;  // The ring's eventfd, or one of its own without a ring.
   std::unique_ptr<Poller> poller;  // Without a ring: for sockets.
+  SourceList watched;  // Looked at in every turn.
+  SourceList left;     // Parked by the last runner that did, and of use to it.
+  SpinPolicy spinning;
+  bool has_woken_peer = false;  // Since the runner spun last.
   bool owns_wake_fd = false;
   std::thread background;
 };
@@ -101,6 +123,8 @@ Reactor::~Reactor() {
   CHECK(tasks_alive_.load() == 0);
   CHECK(blocked_ == nullptr);
   CHECK(state_->timers.empty());
+  CHECK(state_->watched.first == nullptr && state_->left.first == nullptr);
+  if (ring_ != nullptr) ring_->wait_for_orphans();
   if (state_->owns_wake_fd) close(state_->wake_fd);
 }
 
@@ -115,6 +139,7 @@ bool Reactor::try_enter() {
 
 // Makes sure that somebody will notice what is still to come: completions, and what cover_soon() looks at.
 void Reactor::cover_leftovers() {
+  park_sources();
   if (ring_ != nullptr) {
     ring_->submit();
     if (ring_->in_flight() != 0 && !ring_sleeper_.load(std::memory_order_seq_cst)) {
@@ -217,14 +242,137 @@ void Reactor::finish_calls() {
   }
 }
 
+// ---- Spinning -------------------------------------------------------------------------------------------------------
+
+void Reactor::SourceList::push(SpinSource& source, SpinSource::Place place) {
+  source.place_ = place;
+  source.previous_ = last;
+  source.next_ = nullptr;
+  (last != nullptr ? last->next_ : first) = &source;
+  last = &source;
+  ++count;
+}
+
+void Reactor::SourceList::remove(SpinSource& source) {
+  source.place_ = SpinSource::Place::kNowhere;
+  (source.previous_ != nullptr ? source.previous_->next_ : first) = source.next_;
+  (source.next_ != nullptr ? source.next_->previous_ : last) = source.previous_;
+  --count;
+}
+
+void Reactor::watch(SpinSource& source) {
+  unwatch(source);
+  if (state_->watched.count >= kWatchedMax) {
+    SpinSource& oldest = *state_->watched.first;
+    state_->watched.remove(oldest);
+    oldest.park();
+  }
+  source.has_news_ = true;
+  state_->watched.push(source, SpinSource::Place::kWatched);
+}
+
+void Reactor::unwatch(SpinSource& source) {
+  if (source.place_ == SpinSource::Place::kWatched) state_->watched.remove(source);
+  if (source.place_ == SpinSource::Place::kLeft) state_->left.remove(source);
+}
+
+bool Reactor::look_at_sources() {
+  bool any = false;
+  for (SpinSource* source = state_->watched.first; source != nullptr;) {
+    SpinSource* const next = source->next_;  // It may leave the list.
+    if (source->look()) any = source->has_news_ = true;
+    source = next;
+  }
+  return any;
+}
+
+// Nobody looks from now on: each asks to be woken by other means. What came meanwhile is ready afterwards. The next
+// runner who spins looks again at those that were of use: a caller who leaves isn't the only one who waits.
+void Reactor::park_sources() {
+  if (state_->watched.first == nullptr) return;
+  while (SpinSource* const source = state_->left.first) state_->left.remove(*source);
+  while (SpinSource* const source = state_->watched.first) {
+    state_->watched.remove(*source);
+    if (source->has_news_) state_->left.push(*source, SpinSource::Place::kLeft);
+    source->park();
+  }
+}
+
+void Reactor::watch_left_sources() {
+  while (SpinSource* const source = state_->left.first) {
+    state_->left.remove(*source);
+    source->has_news_ = false;
+    source->unpark();
+    state_->watched.push(*source, SpinSource::Place::kWatched);
+  }
+}
+
+// As runner who has nothing to do: looks at the sources for a while, if that has paid lately. True if there is
+// something to do.
+bool Reactor::spin() {
+  State& state = *state_;
+  if (options_.spin <= Duration(0) || (state.watched.first == nullptr && state.left.first == nullptr)) return false;
+  if (ring_ != nullptr) {
+    // The kernel's own threads need a core to finish what a device does.
+    if (ring_->has_device_work()) return false;
+    ring_->submit();
+  }
+  Instant now = monotonic_now();
+  if (!state.spinning.is_worthwhile(now) || state.spinning.should_sleep_to_move()) return false;
+  watch_left_sources();
+  const bool peer_is_waking = std::exchange(state.has_woken_peer, false);
+  const Instant until = now + options_.spin + (peer_is_waking ? kWakingTime : Duration(0));
+  // On one core with the peer it is its turn now.
+  Instant yield_at = state.spinning.peer_shares_core() ? now : now + kYieldEvery;
+  while (now < until) {
+    for (int i = 0; i < kLooksPerTimeCheck; ++i) {
+      if (look_at_sources()) {
+        state.spinning.paid();
+        return true;
+      }
+      if (inbox_.load(std::memory_order_relaxed) != nullptr) return true;
+      if (ring_ != nullptr && ring_->has_completions()) return true;
+      pause_briefly();
+    }
+    const Instant looked_at = std::exchange(now, monotonic_now());
+    if (!state.timers.empty() && state.timers.next_deadline() <= now) return true;
+    if (now - looked_at > kYieldMax) {
+      state.spinning.others_ran(now, now - looked_at);
+      return look_at_sources();
+    }
+    if (now < yield_at) continue;
+    if (state.poller != nullptr && state.poller->waiting() != 0 && state.poller->reap()) return true;
+    sched_yield();
+    const Instant back = monotonic_now();
+    if (back - now > kYieldMax) {
+      state.spinning.others_ran(back, back - now);
+      return look_at_sources();
+    }
+    const bool has_come = look_at_sources();
+    state.spinning.set_peer_shares_core(has_come && back - now > kYieldMin);
+    if (has_come) {
+      state.spinning.paid();
+      return true;
+    }
+    now = back;
+    yield_at = now + kYieldEvery;
+  }
+  state.spinning.wasted();
+  return false;
+}
+
+// ---- Turns and callers ----------------------------------------------------------------------------------------------
+Instant Reactor::exact_now() const { return state_->clock.now(); }
+
 // One round: what came in, what completed, what is due, what is ready. False if there was nothing.
 bool Reactor::turn() {
   bool any = inbox_.load(std::memory_order_relaxed) != nullptr;
   start_inbound();
   if (ring_ != nullptr && ring_->in_flight() != 0) any |= ring_->reap();
   if (state_->poller != nullptr && state_->poller->waiting() != 0) any |= state_->poller->reap();
+  if (state_->watched.first != nullptr) any |= look_at_sources();
   if (!state_->timers.empty()) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     while (Timer* timer = state_->timers.take_due(now_)) {
       timer->on_fire();
       any = true;
@@ -243,7 +391,7 @@ bool Reactor::turn() {
 
 // Runs until nothing is left to do now, or until `own` is done: a caller doesn't do others' work for long.
 void Reactor::turn_until_quiet(const Call* own) {
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   for (int i = 0; i < kTurnsInARow && turn(); ++i) {
     if (own != nullptr && own->state.load(std::memory_order_relaxed) == Call::kDone) return;
   }
@@ -252,7 +400,7 @@ void Reactor::turn_until_quiet(const Call* own) {
 void Reactor::run_call(Call& call) {
   bool running = try_enter();
   if (running) {
-    now_ = monotonic_now();
+    now_ = state_->clock.now();
     call.start.resume();
     if (call.start.done()) {
       leave();
@@ -272,7 +420,12 @@ void Reactor::run_call(Call& call) {
         leave();
         return;
       }
-      if (sleep_in_ring(call)) continue;
+      if (!state_->ready.empty()) {
+        // Others' work, but this thread has nothing better to do.
+        if (ring_ != nullptr) ring_->submit();
+        continue;
+      }
+      if (spin() || sleep_in_ring(call)) continue;
       leave();
       may_take_over = false;  // There is nothing to wait for in the ring, so don't enter again just to see that.
     }
@@ -283,7 +436,10 @@ void Reactor::run_call(Call& call) {
 
 // As runner: sleeps until a completion if nobody else does and one is on its way. Runner again when it returns true.
 bool Reactor::sleep_in_ring(Call& call) {
-  if (ring_ == nullptr || ring_->in_flight() == 0 || !state_->ready.empty()) return false;
+  if (ring_ == nullptr || !state_->ready.empty()) return false;
+  park_sources();
+  if (!state_->ready.empty()) return true;
+  if (ring_->in_flight() == 0) return false;
   if (ring_sleeper_.exchange(true, std::memory_order_seq_cst)) return false;
   call.in_ring = true;
   const unsigned to_submit = ring_->publish();
@@ -340,11 +496,16 @@ void Reactor::background() {
     [[maybe_unused]] const ssize_t got = read(state_->wake_fd, &count, sizeof count);
     if (stopping_.load()) return;
     // It was woken because something must be run, so it doesn't go back to sleep before it has. Who runs now leaves
-    // soon.
-    const timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
-    while (!try_enter()) nanosleep(&nap, nullptr);
-    now_ = monotonic_now();
-    while (turn()) {}
+    // soon, or goes on because there is always more to do.
+    timespec nap{.tv_sec = 0, .tv_nsec = 20'000};
+    while (!try_enter()) {
+      nanosleep(&nap, nullptr);
+      nap.tv_nsec = std::min<int64_t>(nap.tv_nsec * 2, kNapMaxNs);
+    }
+    now_ = state_->clock.now();
+    do {
+      while (turn()) {}
+    } while (spin());
     background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(), std::memory_order_relaxed);
     leave();
   }
@@ -365,12 +526,13 @@ void Reactor::submit(Task<void> work) {
 
 bool Reactor::poll() {
   if (!try_enter()) return false;
-  now_ = monotonic_now();
+  now_ = state_->clock.now();
   const bool any = turn();
   leave();
   return any;
 }
 
+void Reactor::has_woken_peer() { state_->has_woken_peer = true; }
 Poller* Reactor::poller() { return state_->poller.get(); }
 void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(ready); }
 void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }

@@ -97,6 +97,13 @@ bool Ring::reap() {
   }
 }
 
+void Ring::wait_for_orphans() {
+  while (orphans_ != 0) {
+    submit();
+    if (!reap()) enter_and_wait(0);
+  }
+}
+
 void Ring::kick() {
   io_uring_sqe* sqe = get_sqe();
   io_uring_prep_nop(sqe);

@@ -32,6 +32,16 @@ class Ring {
   bool reap();
   bool has_completions();
   size_t in_flight() const { return in_flight_; }
+  // Requests that wait for what a peer does; the others keep a device busy.
+  void await_peer() { ++peers_awaited_; }
+  void heard_peer() { --peers_awaited_; }
+  bool has_device_work() const { return in_flight_ > peers_awaited_; }
+
+  // Requests whose owners are gone: their completions free themselves. Who destroys the ring waits for them.
+  void orphan() { ++orphans_; }
+  void orphan_ended() { --orphans_; }
+  void wait_for_orphans();
+
   // Wakes whoever sleeps in enter_and_wait().
   void kick();
 
@@ -47,6 +57,8 @@ class Ring {
   int event_fd_ = -1;
   bool events_on_ = true;
   size_t in_flight_ = 0;
+  size_t peers_awaited_ = 0;
+  size_t orphans_ = 0;
   bool is_reaping_ = false;  // Completions are being told that are still in the queue.
 };
 

@@ -20,17 +20,19 @@ namespace {
 
 constexpr Duration kSoon = std::chrono::seconds(20);
 
-// By TCP or Unix sockets, with the ring or without.
-class SocketsTest : public testing::TestWithParam<std::tuple<bool, bool>> {
+enum class Kind { kTcp, kUnix, kSharedMemory };
+
+// By TCP, by Unix sockets or in memory that was agreed on over them; with the ring or without.
+class SocketsTest : public testing::TestWithParam<std::tuple<Kind, bool>> {
  protected:
-  static bool is_tcp() { return std::get<0>(GetParam()); }
+  static bool is_tcp() { return std::get<0>(GetParam()) == Kind::kTcp; }
   static std::string place() {
     if (is_tcp()) return "tcp:127.0.0.1:0";
     return "unix:" + testing::TempDir() + "sockets_test_" + std::to_string(getpid());
   }
 
   Reactor reactor_{Reactor::Options{.use_io_uring = std::get<1>(GetParam())}};
-  Sockets sockets_{reactor_};
+  Sockets sockets_{reactor_, {.shared_memory = std::get<0>(GetParam()) == Kind::kSharedMemory}};
 };
 
 Task<Status> write_text(Stream& stream, std::string text) {
@@ -263,9 +265,15 @@ TEST_P(SocketsTest, AReaderOutlivesTheThreadThatBeganIt) {
   there.reset();
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, SocketsTest, testing::Combine(testing::Bool(), testing::Bool()), [](const auto& kind) {
-  return std::string(std::get<0>(kind.param) ? "Tcp" : "Unix") + (std::get<1>(kind.param) ? "WithRing" : "WithoutRing");
-});
+std::string name_of(const testing::TestParamInfo<std::tuple<Kind, bool>>& parameters) {
+  const char* const names[] = {"Tcp", "Unix", "SharedMemory"};
+  const auto& [kind, has_ring] = parameters.param;
+  return std::string(names[static_cast<size_t>(kind)]) + (has_ring ? "WithRing" : "WithoutRing");
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, SocketsTest,
+                         testing::Combine(testing::Values(Kind::kTcp, Kind::kUnix, Kind::kSharedMemory),
+                                          testing::Bool()),
+                         name_of);
 
 }  // namespace
 }  // namespace aeon

@@ -133,6 +133,7 @@ TEST_F(ExplicitEpochs, NeitherCommitNorWritesComeBetweenAnAbort) {
   Code committed = Code::kOk;
   Code written = Code::kOk;
   Code above = Code::kOk;
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it stays until the task has ended.
   const auto meanwhile = [&]() -> Task<void> {
     committed = (co_await store().commit(kOther, kSix)).code();
     std::vector<ObjectWrite> writes(1);
@@ -144,6 +145,7 @@ TEST_F(ExplicitEpochs, NeitherCommitNorWritesComeBetweenAnAbort) {
     const auto behind = co_await store().write(kOther, std::move(again), kEight, Durability::kSync);
     above = behind.code();
   };
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it stays until the task has ended.
   const auto both = [&]() -> Task<Status> {
     Gate gate(target_.process().executor());
     gate.spawn(meanwhile());
@@ -438,6 +440,7 @@ TEST_F(Clones, AListingOfTheBasesHistoryIsWholeWhileTheBaseIsAggregated) {
   ASSERT_EQ(clone(first_, 1), Code::kOk);
   size_t listed = 0;
   bool has_begun = false;
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it stays until the task has ended.
   const auto list = [&]() -> Task<void> {
     ListLimits limits;
     limits.count_max = kCount;
@@ -445,6 +448,7 @@ TEST_F(Clones, AListingOfTheBasesHistoryIsWholeWhileTheBaseIsAggregated) {
     const auto page = co_await store().list_objects(id(1), first, Anchor(), limits);
     if (page.is_ok()) listed = page->objects.size();
   };
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it stays until the task has ended.
   const auto both = [&]() -> Task<Status> {
     Gate gate(target_.process().executor());
     gate.spawn(list());

@@ -129,8 +129,20 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
   const Running running(*container);
   const Status status = co_await aggregation.run();
   container->aggregation = aggregation.progress();
+  count_aggregation(container->aggregation, status);
   if (!status.is_ok()) co_return status;
   co_return aggregation.progress();
+}
+
+void TargetStore::count_aggregation(const AggregateProgress& progress, const Status& status) {
+  AggregationCounters& counters = aggregation_counters_;
+  const bool is_fault = !status.is_ok() && status.code() != Code::kCanceled;
+  ++counters.passes;
+  if (is_fault) ++counters.failed;
+  counters.records_dropped += progress.entries_dropped;
+  counters.extents_merged += progress.extents_merged;
+  counters.value_bytes_dropped += progress.bytes_freed;
+  counters.bytes_rewritten += progress.bytes_rewritten;
 }
 
 // ---- By itself ------------------------------------------------------------------------------------------------------

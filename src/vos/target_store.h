@@ -74,6 +74,7 @@ class TargetStore final : public Store {
   ScrubProgress scrub_progress() const override;
   std::vector<DamagedPlace> damaged_places() const override;
   void set_aggregation_policy(AggregationPolicy policy) override { policy_ = policy; }
+  const AggregationCounters& aggregation_counters() const override { return aggregation_counters_; }
   Task<Result<SpaceSurvey>> survey_space(Uuid container) override;
   Task<Result<SpaceUse>> destroyed_space() override;
   Task<Status> flush() override { return media_->flush(); }
@@ -229,6 +230,7 @@ class TargetStore final : public Store {
   // A write found no room: what may be dropped is looked for now, however little was written.
   void look_for_space();
   Task<void> aggregate_in_background(ContainerRef container, bool is_asked_for);
+  void count_aggregation(const AggregateProgress& progress, const Status& status);
   Task<Result<AggregateProgress>> run_aggregation(ContainerRef container, Epoch through, bool is_background);
   // Of snapshots and reads in progress before `through`, and that itself.
   static std::vector<Epoch> kept_epochs(const ContainerState& container, Epoch through);
@@ -251,6 +253,7 @@ class TargetStore final : public Store {
   uint64_t next_minor_ = 0;  // Of late writes.
   bool is_closed_ = false;
   AggregationPolicy policy_;
+  AggregationCounters aggregation_counters_;
   Instant look_for_space_at_{};  // Not before.
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;

@@ -5,6 +5,7 @@ namespace aeon::wire {
 std::string_view opcode_name(uint16_t opcode) {
   switch (static_cast<Opcode>(opcode)) {
     case Opcode::kHello: return "hello";
+    case Opcode::kStatus: return "status";
     case Opcode::kPoolList: return "pool_list";
     case Opcode::kPoolConnect: return "pool_connect";
     case Opcode::kPoolDisconnect: return "pool_disconnect";

@@ -263,7 +263,7 @@ class Session {
     if (status.is_ok()) ++known_.acknowledged_count;
     if (key.place == kFlushPlace && status.code() == Code::kIo) {  // Refused, because something before may be lost.
       key.value.end_write(version, WriteOutcome::kNotDone);
-      may_be_lost(status, life);
+      may_be_lost(status);
       co_return co_await flush();
     }
     if (key.place == kSyncPlace) {
@@ -343,8 +343,8 @@ class Session {
   }
 
   // That is so only if the engine has restarted since this client opened the container.
-  void may_be_lost(const Status& status, size_t life) {
-    if (life == opened_in_life_) known_.blame(name_ + "without a restart: " + status.to_string());
+  void may_be_lost(const Status& status) {
+    if (system_.engine().life_count() == opened_in_life_) known_.blame(name_ + "without a restart: " + status.to_string());
   }
 
   Task<void> flush() {
@@ -360,7 +360,7 @@ class Session {
     const std::optional<size_t> unflushed = unflushed_life_;
     const Status status = co_await places_[kFlushPlace]->flush();
     if (status.code() == Code::kIo) {
-      may_be_lost(status, system_.engine().life_count());
+      may_be_lost(status);
       unflushed_life_.reset();
       co_return;
     }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/observer.h"
 #include "object/object_service.h"
 
 namespace aeon::engine {
@@ -46,6 +47,7 @@ class Engine {
 
   rpc::Dispatcher& dispatcher() { return dispatcher_; }
   const pool::PoolService& pool() const { return pool_; }
+  Observer& observer() { return observer_; }
 
  private:
   Result<wire::HelloReply> hello(wire::HelloRequest request, rpc::ServerCall&);
@@ -56,6 +58,7 @@ class Engine {
   container::ContainerService containers_;
   object::ObjectService objects_;
   rpc::Dispatcher dispatcher_;
+  Observer observer_;
   bool is_loaded_ = false;
 };
 

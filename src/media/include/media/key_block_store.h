@@ -266,6 +266,9 @@ class KeyBlockStore {
   virtual Task<Status> write_blocks(BlockRange blocks, ByteView data) = 0;
   virtual Task<Status> read_blocks(BlockRange blocks, MutableBytes out) = 0;
 
+  // Why it takes no changes (kReadOnly: opened so, or its log failed since); ok if it does.
+  virtual Status health() const = 0;
+
   virtual Space space() const = 0;
   virtual Counters counters() const = 0;
   // The newest checkpoint's freeze is at or behind `applied()` as of this call, when it ends.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "rpc/bulk.h"
+#include "rpc/trace.h"
 #include "runtime/executor.h"
 #include "runtime/task.h"
 #include "wire/messages.h"
@@ -30,7 +31,7 @@ struct Bulk {
 
 // One request and its answer; lives in the caller's frame.
 struct Exchange {
-  wire::Header header;        // Opcode and deadline by the caller, the rest by the channel.
+  wire::Header header;        // Opcode and deadline by the caller, perhaps a trace id; the rest by the channel.
   wire::Buffer request;       // Room for the header, then the payload.
   Bulk bulk;
   bool may_repeat = false;
@@ -77,12 +78,13 @@ Status prepare(Exchange& exchange, const Channel& channel, const Request& reques
   return ok();
 }
 
-// `channel` and the bulk's memory must stay until the task has ended.
+// `channel` and the bulk's memory must stay until the task has ended. `trace_id`: see trace.h.
 template <typename Request>
 Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bulk bulk = Bulk(),
-                                           Duration timeout = kDefaultTimeout) {
+                                           Duration timeout = kDefaultTimeout, uint64_t trace_id = 0) {
   Exchange exchange;
   CO_TRY(prepare(exchange, channel, request, bulk, timeout));
+  exchange.header.trace_id = trace_id;
   CO_TRY(co_await channel.exchange(exchange));
   co_return open_reply<typename Request::Reply>(exchange);
 }

@@ -5,15 +5,20 @@
 // A handler takes (Request, ServerCall&) and returns Result<Reply> or, if it may suspend, Task<Result<Reply>>.
 // Whatever arrives is answered: damaged or unknown requests, versions that don't meet, too many at once.
 // Back-pressure: `in_flight_max` requests run, `waiting_max` wait their turn, more are told kBusy.
+// Of each kind of request it counts how many there were, how they went, how long they took (operation_stats.h); those
+// that took long, or failed for what this engine should mend, it logs (request_log.h).
 // Threading: one executor.
 #pragma once
 
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 #include "rpc/bulk.h"
+#include "rpc/operation_stats.h"
+#include "rpc/request_log.h"
 #include "runtime/gate.h"
 #include "runtime/sync.h"
 #include "wire/messages.h"
@@ -37,19 +42,29 @@ class ServerCall {
   std::span<const MutableBytes> room() const { return room_; }
   ByteCount room_size() const { return total_size(room_); }
   // [offset, offset + size) of the room was filled; only that reaches the caller.
-  virtual void filled(ByteCount offset, ByteCount size) {
-    static_cast<void>(offset);
-    static_cast<void>(size);
+  void filled(ByteCount offset, ByteCount size) {
+    filled_size_ += size;
+    on_filled(offset, size);
   }
 
  private:
   friend class Dispatcher;
+  virtual void on_filled(ByteCount offset, ByteCount size) {
+    static_cast<void>(offset);
+    static_cast<void>(size);
+  }
+
   ByteView message_;
   std::span<const ByteView> sent_;
   std::span<const MutableBytes> room_;
   wire::Buffer& reply_;
   wire::Header header_;
   ByteView payload_;
+  // For the log and the counts.
+  ByteCount filled_size_ = 0;
+  std::optional<ObjectId> object_;
+  uint32_t part_count_ = 0;
+  Code code_ = Code::kOk;  // Of the answer.
 };
 
 class Dispatcher {
@@ -57,6 +72,7 @@ class Dispatcher {
   struct Options {
     uint32_t in_flight_max = 256;
     uint32_t waiting_max = 4096;
+    RequestLogOptions log = {};
   };
   struct Counters {
     uint64_t requests = 0;
@@ -66,7 +82,12 @@ class Dispatcher {
 
   // `life` names this run of the server in its answers; see wire::Header.
   Dispatcher(Executor& executor, uint64_t life, Options options)
-      : executor_(executor), life_(life), options_(options), gate_(executor), turns_(executor, options.in_flight_max) {}
+      : executor_(executor),
+        life_(life),
+        options_(options),
+        gate_(executor),
+        turns_(executor, options.in_flight_max),
+        log_(options.log) {}
 
   // `service` must outlive the dispatcher's use.
   template <typename Request, typename Service, typename Method>
@@ -83,6 +104,15 @@ class Dispatcher {
   uint64_t life() const { return life_; }
   const Counters& counters() const { return counters_; }
   size_t in_progress() const { return gate_.inside(); }
+  uint32_t waiting() const { return waiting_; }
+  uint64_t slow_count() const { return log_.slow_count(); }
+  // visit(opcode, stats) for each kind of request there was, in the order of opcodes.
+  template <typename Visit>
+  void for_each_operation(Visit&& visit) const {
+    for (size_t opcode = 0; opcode < stats_.size(); ++opcode) {
+      if (stats_[opcode] != nullptr) visit(static_cast<uint16_t>(opcode), *stats_[opcode]);
+    }
+  }
 
  private:
   struct HandlerBase {
@@ -96,6 +126,10 @@ class Dispatcher {
   void answer(ServerCall& call, const Result<Reply>& reply);
   void seal(ServerCall& call, uint32_t flags);
   Status accept(ServerCall& call);
+  OperationStats& stats_of(uint16_t opcode);
+  void note_ended(const ServerCall& call, OperationStats& stats, Duration waited, Duration handled);
+  template <typename Request>
+  static void describe(const Request& request, ServerCall& call);
 
   Executor& executor_;
   const uint64_t life_;
@@ -104,15 +138,29 @@ class Dispatcher {
   Semaphore turns_;
   uint32_t waiting_ = 0;
   Counters counters_;
+  RequestLog log_;
+  Instant measured_until_{};  // The end of the last request that was measured.
   std::array<std::unique_ptr<HandlerBase>, wire::kOpcodeMax + 1> handlers_;
+  std::array<std::unique_ptr<OperationStats>, wire::kOpcodeMax + 1> stats_;  // Made at a kind's first request.
 };
 
 template <typename Reply>
 void Dispatcher::answer(ServerCall& call, const Result<Reply>& reply) {
   if (!reply.is_ok()) ++counters_.failed;
+  call.code_ = reply.code();
   wire::begin_message(call.reply_);
   wire::encode_reply(reply, call.header_.version, call.reply_);
   seal(call, 0);
+}
+
+template <typename Request>
+void Dispatcher::describe(const Request& request, ServerCall& call) {
+  if constexpr (requires { request.object; }) call.object_ = request.object;
+  if constexpr (requires { request.akeys.size(); }) call.part_count_ = static_cast<uint32_t>(request.akeys.size());
+  if constexpr (requires { request.writes.front().object; }) {
+    call.part_count_ = static_cast<uint32_t>(request.writes.size());
+    if (!request.writes.empty()) call.object_ = request.writes.front().object;
+  }
 }
 
 template <typename Request, typename Service, typename Method>
@@ -127,6 +175,7 @@ struct Dispatcher::Handler final : Dispatcher::HandlerBase {
       dispatcher.refuse(call, decoded.within(wire::opcode_name(call.header_.opcode)));
       co_return;
     }
+    describe(request, call);
     if constexpr (std::is_same_v<std::invoke_result_t<Method, Service&, Request, ServerCall&>, Result<Reply>>) {
       dispatcher.answer(call, std::invoke(method, service, std::move(request), call));
     } else {

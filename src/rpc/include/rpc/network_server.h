@@ -50,6 +50,8 @@ class NetworkServer {
   Task<void> stop();
   const Counters& counters() const { return counters_; }
   size_t connection_count() const { return peers_.size(); }
+  // Clients with a connection, those with the most requests first.
+  std::vector<wire::ClientStatus> clients(size_t count_max) const;
 
  private:
   struct Answer;

@@ -29,6 +29,10 @@ class Executor {
   // Time as of this turn of the loop: cheap, and the same for all that runs in one turn.
   virtual Instant now() const = 0;
 
+  // Time as of this call, for what is to be measured within a turn: that costs a reading of the clock. It never makes a
+  // decision. In simulation computing takes no time, so it is now().
+  virtual Instant exact_now() const { return now(); }
+
   // Arms or re-arms `timer`; see Timer. From this executor only.
   virtual void arm(Timer& timer, Instant deadline) = 0;
   virtual void disarm(Timer& timer) = 0;

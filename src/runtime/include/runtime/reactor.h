@@ -8,6 +8,7 @@
 //
 // Rules that make this safe (docs/design/execution.md has the argument):
 //   - The runner never sleeps while it runs. It publishes its submissions, leaves, and then sleeps.
+//   - What is only looked at (memory shared with another process) is told before that nobody looks any more.
 //   - Who leaves looks at the inbox afterwards; who posts to the inbox tries to run afterwards.
 //   - At most one caller sleeps in the ring; others sleep on a futex. If neither will notice a completion, the
 //     ring's eventfd is on and wakes the background thread.
@@ -27,6 +28,7 @@ namespace aeon {
 
 class Poller;
 class Ring;
+class SpinSource;
 
 // Something that the ring completes. `result` is the kernel's: bytes, or a negative errno.
 class RingCompletion {
@@ -41,7 +43,7 @@ class Reactor final : public Executor {
  public:
   struct Options {
     unsigned ring_entries = 256;
-    Duration spin = std::chrono::microseconds(50);  // How long a caller spins before it sleeps.
+    Duration spin = std::chrono::microseconds(50);  // How long a caller spins before it sleeps, at most.
     bool use_io_uring = true;
   };
 
@@ -70,6 +72,7 @@ class Reactor final : public Executor {
   void post(std::coroutine_handle<> ready) override;
   void spawn(Task<void> work) override;
   Instant now() const override { return now_; }
+  Instant exact_now() const override;
   void arm(Timer& timer, Instant deadline) override;
   void disarm(Timer& timer) override;
 
@@ -77,6 +80,13 @@ class Reactor final : public Executor {
   Ring* ring() { return ring_.get(); }
   // For sockets, where there is no ring; else null.
   Poller* poller();
+
+  // Memory that others write: looked at in every turn, and while the runner spins, until something is there or the
+  // runner stops. Only from what runs on the reactor. A source is watched once at a time, and not when it is destroyed.
+  void watch(SpinSource& source);
+  void unwatch(SpinSource& source);
+  // A peer, whose answer will be in such memory, had to be woken: it takes longer.
+  void has_woken_peer();
 
   // Tasks started by spawn() or submit() that haven't ended.
   size_t tasks_alive() const { return tasks_alive_.load(std::memory_order_relaxed); }
@@ -99,6 +109,7 @@ class Reactor final : public Executor {
     Call* next_blocked = nullptr;
   };
   struct Detached;
+  struct SourceList;
   struct State;
 
   void run_call(Call& call);
@@ -107,6 +118,10 @@ class Reactor final : public Executor {
   bool try_enter();
   void leave();
   bool turn();
+  bool look_at_sources();
+  void park_sources();
+  void watch_left_sources();
+  bool spin();
   void turn_until_quiet(const Call* own);
   void release_and_recheck();
   void wake_finished_sleeper();

@@ -59,6 +59,16 @@ struct AggregationPolicy {
   double free_part = 0.15;
 };
 
+// Of all containers, since the store was opened.
+struct AggregationCounters {
+  uint64_t passes = 0;
+  uint64_t failed = 0;  // Of these, ended by a fault.
+  uint64_t records_dropped = 0;
+  uint64_t extents_merged = 0;
+  ByteCount value_bytes_dropped = 0;
+  ByteCount bytes_rewritten = 0;
+};
+
 struct StoreOptions {
   ScrubOptions scrub;
 };
@@ -166,6 +176,7 @@ class Store {
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   // Aggregates by itself when much was written since the last time, or space gets short. Off until set.
   virtual void set_aggregation_policy(AggregationPolicy policy) = 0;
+  virtual const AggregationCounters& aggregation_counters() const = 0;
   // Looks at all records of a container, as aggregation does, and changes nothing.
   virtual Task<Result<SpaceSurvey>> survey_space(Uuid container) = 0;
   // What destroyed containers still take: they are being erased, or kept for their clones.

@@ -1,0 +1,125 @@
+#include "engine/observer.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "rpc/server_metrics.h"
+#include "store_metrics.h"
+
+namespace aeon::engine {
+
+Observer::Observer(World& world, const pool::PoolService& pool, std::vector<Target> targets, Options options)
+    : world_(world),
+      pool_(pool),
+      targets_(std::move(targets)),
+      options_(std::move(options)),
+      started_(world.executor.now()),
+      serving_(Code::kUnavailable, "the engine is starting") {
+  registry_.add(*this);
+}
+
+void Observer::add_to(rpc::Dispatcher& dispatcher) { dispatcher.serve<wire::StatusRequest>(*this, &Observer::status); }
+
+uint64_t Observer::uptime_ns() const {
+  return static_cast<uint64_t>(std::max(Duration::zero(), world_.executor.now() - started_).count());
+}
+
+Status Observer::health() const {
+  TRY(serving_);
+  for (const Target& target : targets_) {
+    if (target.store->media().is_read_only()) continue;  // As it was opened.
+    const Status health = target.store->media().health();
+    if (!health.is_ok()) return health.within("target " + std::to_string(target.index));
+  }
+  return ok();
+}
+
+// ---- Metrics --------------------------------------------------------------------------------------------------------
+
+Task<void> Observer::collect(metrics::Collection& into) {
+  collect_now(into);
+  co_return;
+}
+
+void Observer::collect_now(metrics::Collection& into) const {
+  into.gauge("aeon_build_info", "Which release this is, and of which system: always 1.",
+             {{"release", options_.release}, {"system", options_.system_name}}, 1);
+  into.gauge("aeon_uptime_seconds", "Since the engine started.", {}, static_cast<double>(uptime_ns()) * 1e-9);
+  into.gauge("aeon_healthy", "1 if the engine serves requests and its targets take changes.", {},
+             health().is_ok() ? 1 : 0);
+  const wire::PoolInfo pool = pool_.info();
+  into.gauge("aeon_pool_capacity_bytes", "What the pool can hold at most.", {{"pool", pool.label}},
+             static_cast<double>(pool.capacity));
+  into.gauge("aeon_pool_free_bytes", "What is free of it.", {{"pool", pool.label}}, static_cast<double>(pool.free));
+  into.gauge("aeon_pool_containers", "Containers in the pool.", {{"pool", pool.label}}, pool.container_count);
+  for (const Target& target : targets_) {
+    const metrics::Labels labels = {{"target", std::to_string(target.index)}, {"pool", pool.label}};
+    rpc::collect(*target.dispatcher, labels, into);
+    engine::collect(*target.store, labels, into);
+  }
+  for (const rpc::NetworkServer* const server : servers_) {
+    rpc::collect(*server, {{"address", server->address()}}, into);
+  }
+}
+
+Task<metrics::HttpPage> Observer::metrics_page() {
+  metrics::HttpPage page;
+  page.content_type = metrics::Collection::kContentType;
+  page.body = co_await registry_.text();
+  co_return page;
+}
+
+Task<metrics::HttpPage> Observer::health_page() {
+  const Status status = health();
+  metrics::HttpPage page;
+  page.status = status.is_ok() ? 200 : 503;
+  page.body = status.is_ok() ? "ok\n" : status.to_string() + "\n";
+  co_return page;
+}
+
+void Observer::add_pages(metrics::HttpServer& pages) {
+  pages.serve("/metrics", [this] { return metrics_page(); });
+  pages.serve("/healthz", [this] { return health_page(); });
+}
+
+// ---- Status ---------------------------------------------------------------------------------------------------------
+
+Result<wire::StatusReply> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
+  wire::StatusReply reply;
+  reply.system = options_.system_name;
+  reply.release = options_.release;
+  reply.server_life = options_.server_life;
+  reply.uptime_ns = uptime_ns();
+  const Status healthy = health();
+  reply.is_healthy = healthy.is_ok();
+  reply.trouble = healthy.message();
+  reply.pools.push_back(pool_.info());
+  for (const Target& observed : targets_) {
+    const media::Space space = observed.store->media().space();
+    const media::Counters counters = observed.store->media().counters();
+    wire::TargetStatus target;
+    target.index = observed.index;
+    target.pool = pool_.id();
+    target.capacity = space.capacity;
+    target.free = space.free;
+    target.reclaimable = space.waiting;
+    target.memory_used = counters.memory_used;
+    target.memory_budget = counters.memory_budget;
+    target.log_bytes = counters.log_bytes;
+    target.checkpoints = counters.checkpoints;
+    target.requests_waiting = observed.dispatcher->waiting();
+    target.operations = rpc::operations_of(*observed.dispatcher);
+    reply.targets.push_back(std::move(target));
+  }
+  for (const rpc::NetworkServer* const server : servers_) {
+    std::vector<wire::ClientStatus> clients = server->clients(~size_t{0});
+    std::ranges::move(clients, std::back_inserter(reply.clients));
+  }
+  std::ranges::stable_sort(reply.clients, std::greater(), &wire::ClientStatus::requests);
+  reply.client_count = reply.clients.size();
+  constexpr size_t kClientsMax = 10'000;
+  reply.clients.resize(std::min({reply.clients.size(), size_t{request.clients_max}, kClientsMax}));
+  return reply;
+}
+
+}  // namespace aeon::engine
