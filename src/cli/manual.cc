@@ -191,11 +191,16 @@ std::string man_page(const Program& program, std::string_view version) {
            "\"code\" and a \"message\"; \"response\" has what was asked for. Sizes are exact numbers of bytes, and "
            "epochs strings. Bytes that aren't printable UTF-8 are escaped as \\xNN, with the bytes themselves in a "
            "field whose name ends in _hex."));
-  text += ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
-          roff(
-              "The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR, "
-              "also while 'aeon up' serves it; unix:PATH and tcp:HOST:PORT are where one is served.") +
-          "\n.SH EXAMPLES\n";
+  text +=
+      ".SH ENVIRONMENT\n.TP\n\\fBAEON_SYSTEM\\fR\n" +
+      roff(
+          "The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR, "
+          "also while 'aeon up' serves it; unix:PATH, tls:HOST:PORT and, on this host, tcp:HOST:PORT are where one is "
+          "served.") +
+      "\n.TP\n\\fBAEON_CERTS\\fR\n" +
+      roff("The directory with ca.crt, client.crt and client.key, for tls:HOST:PORT; 'aeon certs' makes them.") +
+      "\n.TP\n\\fBAEON_ALLOW_INSECURE\\fR\n" + roff("1 lets tcp:HOST:PORT lead to other hosts, unencrypted.") +
+      "\n.SH EXAMPLES\n";
   for (const Example& example : program.examples) {
     text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(example.command), roff(example.says));
   }

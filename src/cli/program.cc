@@ -83,7 +83,7 @@ const Program& aeon_program() {
           "DIR is the directory of a local system; without it, the one that --local or AEON_SYSTEM (local:DIR) names. "
           "While it is served, programs reach it by the same name as before.",
       .groups = {},
-      .verbs = join({serving_verbs(), program_verbs()}),
+      .verbs = join({serving_verbs(), certificate_verbs(), program_verbs()}),
       .options = common_options("the local system in DIR; without it, the one that AEON_SYSTEM names (local:DIR)"),
       .examples =
           {

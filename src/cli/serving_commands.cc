@@ -42,6 +42,8 @@ std::vector<std::string> engine_command(Invocation& invocation, const std::strin
   std::vector<std::string> words = {program_folder() + "/daos_engine", absolute(directory)};
   for (const std::string& address : invocation.texts("--listen")) words.push_back("--listen=" + address);
   if (invocation.has("--metrics")) words.push_back("--metrics=" + invocation.text("--metrics"));
+  if (invocation.has("--certs")) words.push_back("--certs=" + absolute(invocation.text("--certs")));
+  if (invocation.has("--allow-insecure")) words.push_back("--allow-insecure");
   return words;
 }
 
@@ -119,6 +121,8 @@ Status up(Invocation& invocation) {
   output.remark("Process {} serves {}; it was ready in {}.", process, absolute(directory), duration_text(took));
   for (const std::string& address : server->addresses) output.remark("It listens at {} too.", address);
   if (!server->metrics.empty()) output.remark("Metrics are at {}.", metrics_url(server->metrics));
+  if (invocation.has("--certs"))
+    output.remark("Clients there need AEON_CERTS=DIR, with ca.crt, client.crt, client.key.");
   output.remark("");
   output.remark("  export AEON_SYSTEM=local:{}   # as without a server", absolute(directory));
   output.remark("  daos pool list");
@@ -255,12 +259,19 @@ std::vector<Verb> serving_verbs() {
        .arguments = {directory_argument()},
        .options = {{.name = "--listen",
                     .value = "ADDRESS",
-                    .help = "be reachable there too, not only by the socket in DIR: tcp:HOST:PORT (port 0: any); "
-                            "without encryption or identities, so for trusted networks",
+                    .help = "be reachable there too, not only by the socket in DIR: tls:HOST:PORT with --certs, or "
+                            "on this host tcp:HOST:PORT (port 0: any)",
                     .is_repeatable = true},
                    {.name = "--metrics",
                     .value = "ADDRESS",
                     .help = "serve /metrics (Prometheus) and /healthz by HTTP at tcp:HOST:PORT"},
+                   {.name = "--certs",
+                    .value = "DIR",
+                    .help = "certificates for tls:, as 'aeon certs' makes them: ca.crt, server.crt, server.key",
+                    .completes = Completes::kFile},
+                   {.name = "--allow-insecure",
+                    .value = "",
+                    .help = "with tcp: to a network: what crosses it isn't encrypted, and anybody may come"},
                    {.name = "--foreground", .value = "", .help = "run the engine here, until it is interrupted"}},
        .run = up},
       {.group = "",

@@ -1,20 +1,27 @@
 #include "client/network_system.h"
 
+#include <optional>
+
 #include "client/connection.h"
 #include "rpc/network_channel.h"
 #include "runtime/reactor.h"
 #include "runtime/sockets.h"
 #include "runtime/system.h"
+#include "tls/tls_network.h"
 
 namespace aeon::client {
 namespace {
 
 // A process's end of a connection; what handles keep.
 struct Core {
-  explicit Core(const std::string& address) : channel(world, address, rpc::NetworkChannel::Options()) {}
+  Core(const std::string& address, std::optional<tls::Identity> identity)
+      : channel(world, address, rpc::NetworkChannel::Options()) {
+    if (identity.has_value()) network.use(std::move(*identity));
+  }
   Reactor reactor;
   SystemClock clock;
-  Sockets network{reactor};
+  Sockets sockets{reactor};
+  tls::TlsNetwork network{reactor, clock, sockets};
   Random random = system_random();
   Faults faults;
   World world{reactor, clock, network, random, faults};
@@ -23,8 +30,8 @@ struct Core {
 
 class Connected final : public System {
  public:
-  explicit Connected(const std::string& address)
-      : core_(std::make_shared<Core>(address)),
+  Connected(const std::string& address, std::optional<tls::Identity> identity)
+      : core_(std::make_shared<Core>(address, std::move(identity))),
         connection_(std::make_shared<Connection>(
             std::shared_ptr<rpc::Channel>(core_, &core_->channel),
             [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
@@ -58,7 +65,7 @@ class Connected final : public System {
 class Asking final : public EngineStatus {
  public:
   explicit Asking(const std::string& address)
-      : core_(std::make_shared<Core>(address)),
+      : core_(std::make_shared<Core>(address, std::nullopt)),
         connection_(std::make_shared<Connection>(
             std::shared_ptr<rpc::Channel>(core_, &core_->channel),
             [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
@@ -89,10 +96,15 @@ Result<std::unique_ptr<EngineStatus>> EngineStatus::connect(const std::string& a
   return std::unique_ptr<EngineStatus>(std::move(asking));
 }
 
-Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, Duration timeout) {
-  TRY(check_socket_address(address));
-  auto system = std::make_shared<Connected>(address);
-  TRY(system->hello(timeout));
+Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, const ConnectOptions& options) {
+  TRY(tls::check_address(address));
+  TRY(tls::check_is_private(address, options.allow_insecure, "AEON_ALLOW_INSECURE=1"));
+  std::optional<tls::Identity> identity;
+  if (tls::is_tls_address(address) && !options.certificates.empty()) {
+    TRY_ASSIGN(identity, tls::Identity::load(options.certificates, tls::Role::kClient, SystemClock()));
+  }
+  auto system = std::make_shared<Connected>(address, std::move(identity));
+  TRY(system->hello(options.timeout));
   return std::shared_ptr<System>(std::move(system));
 }
 

@@ -10,14 +10,18 @@
 #include "runtime/sync.h"
 #include "runtime/system.h"
 #include "serving_note.h"
+#include "tls/tls_network.h"
 
 namespace aeon::local {
 namespace {
+
+constexpr int64_t kRenewBefore_s = int64_t{30} * 24 * 3600;
 
 class Server final : public DirectoryServer {
  public:
   // run() closes what start() opened.
   Status start(const std::string& directory, const ServeOptions& options) {
+    TRY(check_addresses(options));
     TRY_ASSIGN(system_, HeldSystem::open(reactor_, world_, directory, options.open));
     const Status listening = listen(options);
     if (listening.is_ok()) return ok();
@@ -39,6 +43,22 @@ class Server final : public DirectoryServer {
   void stop() override { reactor_.submit(begin_stop()); }
 
  private:
+  // Before the directory is held: what is wrong here needs no look at it.
+  Status check_addresses(const ServeOptions& options) {
+    for (const std::string& address : options.listen) {
+      TRY(tls::check_address(address));
+      TRY(tls::check_is_private(address, options.allow_insecure, "--allow-insecure"));
+    }
+    if (options.certificates.empty()) return ok();
+    TRY_ASSIGN(tls::Identity identity, tls::Identity::load(options.certificates, tls::Role::kServer, clock_));
+    const int64_t left_s = identity.valid_until_unix_s() - static_cast<int64_t>(clock_.wall_ns() / 1'000'000'000);
+    if (left_s < kRenewBefore_s) {
+      log::warn("certificate_expires_soon", {{"directory", options.certificates}, {"days_left", left_s / (24 * 3600)}});
+    }
+    network_.use(std::move(identity));
+    return ok();
+  }
+
   Status listen(const ServeOptions& options) {
     TRY(add_server(socket_of(system_->path())));
     ServingNote note;
@@ -99,7 +119,8 @@ class Server final : public DirectoryServer {
 
   Reactor reactor_;
   SystemClock clock_;
-  Sockets network_{reactor_};
+  Sockets sockets_{reactor_};
+  tls::TlsNetwork network_{reactor_, clock_, sockets_};
   Random random_ = system_random();
   Faults faults_;
   World world_{reactor_, clock_, network_, random_, faults_};

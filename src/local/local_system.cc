@@ -17,6 +17,8 @@ namespace aeon::local {
 namespace {
 
 constexpr const char* kSystemVariable = "AEON_SYSTEM";
+constexpr const char* kCertificatesVariable = "AEON_CERTS";
+constexpr const char* kAllowInsecureVariable = "AEON_ALLOW_INSECURE";
 constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
@@ -96,9 +98,21 @@ Status no_system(const std::string& name) {
                                             "AEON_SYSTEM=local:/data/store");
 }
 
+bool is_address(const std::string& name) {
+  return name.starts_with("unix:") || name.starts_with("tcp:") || name.starts_with("tls:");
+}
+
+client::ConnectOptions connect_options() {
+  client::ConnectOptions options;
+  if (const char* const certificates = std::getenv(kCertificatesVariable)) options.certificates = certificates;
+  const char* const allow = std::getenv(kAllowInsecureVariable);
+  options.allow_insecure = allow != nullptr && std::string_view(allow) == "1";
+  return options;
+}
+
 // By way of the process that serves it. kUnavailable if none does.
 Result<std::shared_ptr<client::System>> open_served(const std::string& directory) {
-  return client::NetworkSystem::connect(socket_of(directory));
+  return client::NetworkSystem::connect(socket_of(directory), {});
 }
 
 }  // namespace
@@ -129,7 +143,7 @@ Result<std::string> directory_of_system(const std::string& name) {
 
 Result<std::shared_ptr<client::System>> open_system(const std::string& name, bool create_if_missing) {
   TRY_ASSIGN(const std::string chosen, choose_system(name));
-  if (chosen.starts_with("unix:") || chosen.starts_with("tcp:")) return client::NetworkSystem::connect(chosen);
+  if (is_address(chosen)) return client::NetworkSystem::connect(chosen, connect_options());
   TRY_ASSIGN(const std::string directory, directory_of_system(chosen));
   OpenOptions options;
   options.create_if_missing = create_if_missing;

@@ -52,6 +52,14 @@ class NetworkChannel::Pending final : private Timer {
     if (is_armed()) channel_.executor().disarm(*this);
     channel_.executor().post(std::exchange(waiter_, {}));
   }
+  // It will not be sent.
+  void refuse() {
+    is_refused_ = true;
+    if (!waiter_) return;
+    if (is_armed()) channel_.executor().disarm(*this);
+    channel_.executor().post(std::exchange(waiter_, {}));
+  }
+  bool is_refused() const { return is_refused_; }
   bool is_answered() const { return is_answered_; }
   bool is_of_other_life() const { return is_of_other_life_; }
   uint64_t answered_life() const { return answered_life_; }
@@ -79,6 +87,7 @@ class NetworkChannel::Pending final : private Timer {
   const uint64_t request_id_;
   std::coroutine_handle<> waiter_;
   bool is_answered_ = false;
+  bool is_refused_ = false;
   bool is_of_other_life_ = false;
   uint64_t answered_life_ = 0;
   int holders_ = 0;
@@ -171,6 +180,7 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
       queue(pending);  // Anew, to the engine as it is now.
       continue;
     }
+    if (pending.is_refused() && pending.sends == 0) co_return trouble_.within("can't reach the engine");
     if (executor().now() < pending.deadline) continue;
     if (pending.sends == 0) {
       co_return Status(Code::kUnavailable,
@@ -181,6 +191,13 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
     co_return Status(Code::kTimedOut, "no answer from the engine at " + server_ +
                                           ": whether the request was done isn't known (trace " +
                                           trace_text(exchange.header.trace_id) + ")");
+  }
+}
+
+// Whoever isn't let in needn't wait for that to change.
+void NetworkChannel::refuse_unsent() {
+  for (const auto& [id, pending] : pending_) {
+    if (pending->sends == 0) pending->refuse();
   }
 }
 
@@ -206,6 +223,7 @@ Task<void> NetworkChannel::keep_connected() {
       if (executor().now() - begun > options_.retry_max) pause = options_.retry_first;
     } else {
       trouble_ = stream.status();
+      if (trouble_.code() == Code::kPermission) refuse_unsent();
     }
     if (!pending_.empty()) {
       co_await closing_.sleep_for(pause);

@@ -89,6 +89,37 @@ Task<void> ask_and_keep(Channel* channel, std::string name, Status* answer) {
   *answer = reply.status();
 }
 
+// Knows who may come, and this one mayn't.
+class ClosedDoor final : public Network {
+ public:
+  Task<Result<std::unique_ptr<Stream>>> connect(std::string, Duration) override {
+    ++attempts;
+    co_return Status(Code::kPermission, "not you");
+  }
+  Result<std::unique_ptr<Listener>> listen(const std::string&) override { return Status(Code::kPermission, "not you"); }
+  int attempts = 0;
+};
+
+TEST(NetworkChannel, WhoIsntLetInHearsSoAtOnceAndMayAskAgain) {
+  SimScheduler scheduler(1);
+  SimExecutor& process = scheduler.new_process("client");
+  SimClock clock(scheduler);
+  Random random = scheduler.random().fork();
+  Faults faults;
+  ClosedDoor network;
+  World world{process, clock, network, random, faults};
+  NetworkChannel channel(world, kServerAddress, NetworkChannel::Options());
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    const Instant begin = scheduler.now();
+    const Status answer = scheduler.run(process, hello(&channel));
+    EXPECT_EQ(answer.code(), Code::kPermission) << answer.to_string();
+    EXPECT_NE(answer.message().find("not you"), std::string_view::npos) << answer.to_string();
+    EXPECT_LT(scheduler.now() - begin, 1s);
+    EXPECT_EQ(network.attempts, attempt);
+  }
+  scheduler.run(process, channel.close());
+}
+
 TEST(NetworkChannel, ASilentServerIsNoticedAndTheNextOneAsked) {
   SimScheduler scheduler(7);
   SimNetwork network(scheduler);

@@ -178,6 +178,12 @@ Result<ByteCount> Directory::free_space() const {
 
 bool Directory::has_file(const std::string& name) const { return ::faccessat(descriptor_, name.c_str(), F_OK, 0) == 0; }
 
+Result<uint32_t> Directory::mode_of(const std::string& name) const {
+  struct stat found{};
+  if (::fstatat(descriptor_, name.c_str(), &found, 0) != 0) return failed("can't look at " + path_of(name), errno);
+  return static_cast<uint32_t>(found.st_mode & 07777);
+}
+
 Result<std::vector<std::string>> Directory::list() const {
   const int descriptor = ::openat(descriptor_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return failed("can't list " + path_, errno);

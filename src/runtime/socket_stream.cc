@@ -68,6 +68,15 @@ void SocketStream::shut() {
   ::shutdown(socket_.descriptor(), SHUT_RDWR);  // Wakes who waits.
 }
 
+void SocketStream::shut_after(ByteView last) {
+  if (!is_shut_ && !last.empty()) {
+    // Without room the peer sees an end in the middle, which is what happened.
+    [[maybe_unused]] const ssize_t sent =
+        ::send(socket_.descriptor(), last.data(), last.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  shut();
+}
+
 Status SocketStream::broken(int error) const {
   return Status(Code::kUnavailable, "the connection to " + peer_ + " broke: " + socket_error_text(error));
 }

@@ -15,6 +15,7 @@ class SocketStream final : public Stream {
   Task<Result<size_t>> read(MutableBytes into) override;
   Task<Status> write(std::span<const ByteView> pieces) override;
   void shut() override;
+  void shut_after(ByteView last) override;
   const std::string& peer() const override { return peer_; }
 
  private:

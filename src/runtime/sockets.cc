@@ -144,6 +144,20 @@ bool is_left_over(const SocketAddress& address) {
 
 Status check_socket_address(const std::string& address) { return parse_socket_address(address).status(); }
 
+Result<bool> is_within_host(const std::string& address) {
+  TRY_ASSIGN(const SocketAddress parsed, parse_socket_address(address));
+  if (parsed.family() == AF_INET) {
+    const auto* const name = reinterpret_cast<const sockaddr_in*>(&parsed.storage);
+    return ntohl(name->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  if (parsed.family() == AF_INET6) {
+    const auto* const name = reinterpret_cast<const sockaddr_in6*>(&parsed.storage);
+    const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&name->sin6_addr);
+    return IN6_IS_ADDR_LOOPBACK(&name->sin6_addr) || (is_mapped && name->sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+  }
+  return true;
+}
+
 Sockets::Sockets(Reactor& reactor, Options options) : reactor_(reactor), options_(options) {
   CHECK(SharedMemory::is_ring_size(options_.shared_memory_ring_size));
   const char* const wanted = std::getenv("AEON_SHARED_MEMORY");

@@ -191,6 +191,12 @@ class SimNetwork::End final : public Stream {
       send(Bytes());
     }
   }
+  void shut_after(ByteView last) override {
+    const Connection::Side& me = self();
+    const bool is_open = !me.is_gone && !me.is_shut && !me.is_broken;
+    if (is_open && !last.empty() && other().inbound.size + last.size() <= kWindow) send(to_bytes(last));
+    shut();
+  }
   const std::string& peer() const override { return peer_; }
 
  private:

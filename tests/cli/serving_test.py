@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -215,6 +216,152 @@ class Serving(DaosTest):
         engine.send_signal(signal.SIGINT)
         self.assertEqual(engine.wait(timeout=30), 0)
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
+
+
+class Tls(Serving):
+    def setUp(self):
+        super().setUp()
+        self.certs = self.make_certs("certs")
+
+    def make_certs(self, name, *options):
+        path = os.path.join(self.folder, name)
+        self.aeon("certs", path, *options)
+        return path
+
+    def at(self, address, certs=None, **more):
+        return {"AEON_SYSTEM": address, "AEON_CERTS": certs or self.certs, **more}
+
+    def address(self, up, kind):
+        return next(address for address in up["addresses"] if address.startswith(kind))
+
+    def up_by_tls(self):
+        return self.address(self.up("--listen", "tls:127.0.0.1:0", "--certs", self.certs), "tls:")
+
+    def refuses_quickly(self, env, saying):
+        begin = time.monotonic()
+        line = self.fails("pool", "list", saying=saying, env=env)
+        self.assertLess(time.monotonic() - begin, 4, line)
+
+    def test_what_is_written_by_tls_is_read_by_the_socket(self):
+        tree = self.write_file("tree/file", os.urandom(5_000_000))
+        address = self.up_by_tls()
+        self.ok("fs", "copy", os.path.dirname(tree), "daos://default/c/tree", env=self.at(address))
+        self.ok("fs", "copy", "daos://default/c/tree", os.path.join(self.folder, "one"))
+        self.ok("fs", "copy", "daos://default/c/tree", os.path.join(self.folder, "two"), env=self.at(address))
+        for copy in ["one", "two"]:
+            self.assertEqual(self.read_file(os.path.join(self.folder, copy, "file")), self.read_file(tree))
+
+    def test_who_has_no_certificate_or_another_s_isn_t_let_in(self):
+        address = self.up_by_tls()
+        self.refuses_quickly({"AEON_SYSTEM": address}, "AEON_CERTS")
+        self.refuses_quickly(self.at(address, self.make_certs("other")), "its certificate is of another CA than ours")
+        trusting = self.make_certs("trusting")
+        shutil.copy(os.path.join(self.certs, "ca.crt"), trusting)
+        self.refuses_quickly(self.at(address, trusting), "isn't of the CA in")
+        with open(os.path.join(trusting, "ca.crt"), "ab") as ca, open(os.path.join(self.folder, "other", "ca.crt"), "rb") as more:
+            ca.write(more.read())
+        for name in ["client.crt", "client.key"]:
+            shutil.copy(os.path.join(self.folder, "other", name), trusting)
+        self.refuses_quickly(self.at(address, trusting), "our certificate is of another CA")
+
+    def test_a_client_s_certificate_doesn_t_serve(self):
+        for kind in ["crt", "key"]:
+            shutil.copy(os.path.join(self.certs, "client." + kind), os.path.join(self.certs, "server." + kind))
+        self.refuses("up", self.store, "--listen", "tls:127.0.0.1:0", "--certs", self.certs,
+                     saying="no server's certificate")
+
+    def test_a_key_for_everyone_is_no_key(self):
+        os.chmod(os.path.join(self.certs, "server.key"), 0o644)
+        self.refuses("up", self.store, "--listen", "tls:127.0.0.1:0", "--certs", self.certs, saying="chmod 600")
+        self.refuses("up", self.store, "--listen", "tls:127.0.0.1:0", saying="aeon certs")
+
+    def test_an_engine_outlives_strangers(self):
+        address = self.up_by_tls()
+        port = int(address.rsplit(":", 1)[1])
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                stranger.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + os.urandom(3000))
+        begin = time.monotonic()
+        self.ok("pool", "list", env=self.at(address))
+        self.assertLess(time.monotonic() - begin, 5)
+        for one in silent:
+            one.settimeout(15)
+            try:
+                while one.recv(1000):  # An alert, perhaps; then the end.
+                    pass
+            except ConnectionResetError:
+                pass
+            one.close()
+        self.ok("pool", "list", env=self.at(address))
+
+    def test_a_client_that_speaks_plainly_or_a_server_is_told(self):
+        up = self.up("--listen", "tls:127.0.0.1:0", "--listen", "tcp:127.0.0.1:0", "--certs", self.certs)
+        tls, tcp = self.address(up, "tls:"), self.address(up, "tcp:")
+        self.fails("pool", "list", saying="", env={"AEON_SYSTEM": "tcp:" + tls[4:]})
+        self.fails("pool", "list", saying="TLS", env=self.at("tls:" + tcp[4:]))
+        self.ok("pool", "list", env={"AEON_SYSTEM": tcp})
+
+    def test_a_killed_engine_is_waited_for(self):
+        with socket.create_server(("127.0.0.1", 0)) as chosen:
+            address = f"tls:127.0.0.1:{chosen.getsockname()[1]}"
+        self.up("--listen", address, "--certs", self.certs)
+        self.ok("container", "create", "default", "c")
+        self.write_file("tree/large", os.urandom(60_000_000))
+        root, back = os.path.join(self.folder, "tree"), os.path.join(self.folder, "back")
+        copy = subprocess.Popen([DAOS, "fs", "copy", root, "daos://default/d/tree"], stderr=subprocess.PIPE, text=True,
+                                stdout=subprocess.DEVNULL, env={**self.plain_environment(), **self.at(address)})
+        time.sleep(0.2)
+        self.kill()
+        self.up("--listen", address, "--certs", self.certs)
+        _, complaint = copy.communicate(timeout=100)
+        if copy.returncode != 0:
+            self.assertTrue(re.search("restarted|whether the request was done", complaint), complaint)
+            self.ok("fs", "copy", root, "daos://default/d/tree", "--merge")
+        self.ok("fs", "copy", "daos://default/d/tree", back, env=self.at(address))
+        self.assertEqual(listing(back), listing(root))
+
+    def test_certificates_are_renewed_by_the_same_ca(self):
+        address = self.up_by_tls()
+        old = os.path.join(self.folder, "old")
+        shutil.copytree(self.certs, old)
+        done = json.loads(self.aeon("certs", self.certs, "--days", "9", "--json").stdout)["response"]
+        self.assertEqual((done["new_ca"], done["valid_days"]), (False, 9))
+        self.ok("pool", "list", env=self.at(address))
+        self.aeon("down", self.store)
+        self.up("--listen", address, "--certs", self.certs)
+        self.ok("pool", "list", env=self.at(address, old))
+        self.assertIn("certificate_expires_soon", self.read_file(os.path.join(self.store, "engine.log")).decode())
+
+    def test_certs_says_what_is_wrong(self):
+        self.refuses("certs", os.path.join(self.folder, "no", "such"), saying="no/such")
+        self.assertEqual(self.aeon("certs", self.certs, "--days", "0", check=False).returncode, 1)
+        os.remove(os.path.join(self.certs, "ca.key"))
+        self.refuses("certs", self.certs, saying="ca.key")
+
+    def test_plain_tcp_leaves_the_host_only_if_somebody_says_so(self):
+        self.refuses("up", self.store, "--listen", "tcp:0.0.0.0:0", saying="--allow-insecure")
+        up = self.up("--listen", "tcp:0.0.0.0:0", "--allow-insecure")
+        self.assertIn("insecure_address", self.read_file(os.path.join(self.store, "engine.log")).decode())
+        port = self.address(up, "tcp:").rsplit(":", 1)[1]
+        address = f"tcp:{self.own_address()}:{port}"
+        self.refuses_quickly({"AEON_SYSTEM": address}, "AEON_ALLOW_INSECURE=1")
+        done = self.daos("pool", "list", env={"AEON_SYSTEM": address, "AEON_ALLOW_INSECURE": "1", "AEON_LOG_LEVEL": "warn"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("insecure_address", done.stderr)
+        self.ok("pool", "list", env={"AEON_SYSTEM": f"tcp:127.0.0.1:{port}"})
+
+    def own_address(self):
+        """One of this host's that isn't loopback."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # Nothing is sent.
+                own = probe.getsockname()[0]
+            except OSError:
+                own = "127.0.0.1"
+        if own.startswith("127."):
+            self.skipTest("this host has loopback only")
+        return own
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ std::vector<Verb> filesystem_verbs();
 std::vector<Verb> debug_verbs();
 std::vector<Verb> program_verbs();  // Of every program.
 std::vector<Verb> serving_verbs();  // Of `aeon`.
+std::vector<Verb> certificate_verbs();
 
 // Arguments and options that many verbs share.
 Argument pool_argument();

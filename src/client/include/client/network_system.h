@@ -1,4 +1,4 @@
-// A system that an engine serves at an address: "unix:PATH" or "tcp:HOST:PORT".
+// A system that an engine serves at an address: "unix:PATH", "tcp:HOST:PORT" or "tls:HOST:PORT".
 //
 // All calls share one connection, which is made again when it breaks (rpc/network_channel.h): a call waits for an
 // engine that is away up to its deadline. Threads may share a system; a child process by fork() must not use it.
@@ -12,12 +12,17 @@
 
 namespace aeon::client {
 
+struct ConnectOptions {
+  Duration timeout = std::chrono::seconds(5);
+  std::string certificates;     // A directory as `aeon certs` makes it; "tls:" needs it.
+  bool allow_insecure = false;  // "tcp:" to other hosts, unencrypted.
+};
+
 class NetworkSystem {
  public:
-  // kUnavailable: nobody listens there, or gives no answer within `timeout`; kProtocolMismatch names both versions.
-  // Blocking.
-  static Result<std::shared_ptr<System>> connect(const std::string& address,
-                                                 Duration timeout = std::chrono::seconds(5));
+  // kUnavailable: nobody listens there, or gives no answer in time; kPermission: certificates, here or there, or it
+  // would be insecure; kProtocolMismatch names both versions. Blocking.
+  static Result<std::shared_ptr<System>> connect(const std::string& address, const ConnectOptions& options);
 };
 
 // What the engine at an address says of itself, asked again and again over one connection.

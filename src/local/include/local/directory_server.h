@@ -17,14 +17,16 @@
 namespace aeon::local {
 
 struct ServeOptions {
-  std::vector<std::string> listen;  // Beside the socket in the directory: "tcp:127.0.0.1:0", …
+  std::vector<std::string> listen;  // Beside the socket in the directory: "tls:0.0.0.0:10001", "tcp:127.0.0.1:0", …
+  std::string certificates;         // A directory as `aeon certs` makes it; "tls:" needs it.
+  bool allow_insecure = false;      // "tcp:" that other hosts may reach, unencrypted.
   std::string metrics;              // Where /metrics and /healthz are, by HTTP; nowhere if empty.
   OpenOptions open;
 };
 
 class DirectoryServer {
  public:
-  // As LocalSystem::open(); kExists, kPermission for addresses. Blocking.
+  // As LocalSystem::open(); kExists, kPermission for addresses and certificates. Blocking.
   static Result<std::unique_ptr<DirectoryServer>> open(const std::string& directory, ServeOptions options);
   virtual ~DirectoryServer() = default;
 

@@ -62,6 +62,7 @@ class NetworkChannel final : public Channel {
   Task<void> write_requests(Link& link);
   Task<void> watch(Link& link);
   void seal(Pending& pending);
+  void refuse_unsent();
   void queue(Pending& pending);
 
   World& world_;

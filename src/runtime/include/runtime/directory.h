@@ -36,6 +36,8 @@ class Directory {
   Status replace_file(const std::string& name, ByteView content);
   Status remove_file(const std::string& name);
   bool has_file(const std::string& name) const;
+  // Its permission bits, such as 0600.
+  Result<uint32_t> mode_of(const std::string& name) const;
   // Names, in order, without "." and "..".
   Result<std::vector<std::string>> list() const;
   // What the file system has left for this user.

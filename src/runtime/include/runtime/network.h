@@ -32,6 +32,11 @@ class Stream {
   virtual Task<Status> write(std::span<const ByteView> pieces) = 0;
   // Ends both directions: whoever reads or writes, now or later, gets kUnavailable. Repeating it is harmless.
   virtual void shut() = 0;
+  // The same, with `last` before the end if all of it can go at once. Nobody is writing.
+  virtual void shut_after(ByteView last) {
+    static_cast<void>(last);
+    shut();
+  }
   // For messages and logs.
   virtual const std::string& peer() const = 0;
 };

@@ -18,6 +18,8 @@ namespace aeon {
 
 // kInvalidArgument says what is wrong with an address; hosts are looked up.
 Status check_socket_address(const std::string& address);
+// Whether what goes by an address stays on this host: Unix sockets and loopback. Hosts are looked up.
+Result<bool> is_within_host(const std::string& address);
 
 class Sockets final : public Network {
  public:
