@@ -311,6 +311,7 @@ void Reactor::watch_left_sources() {
 // something to do.
 bool Reactor::spin() {
   State& state = *state_;
+  if (sleeper_is_finished_) return false;  // It has to get in.
   if (options_.spin <= Duration(0) || (state.watched.first == nullptr && state.left.first == nullptr)) return false;
   if (ring_ != nullptr) {
     // The kernel's own threads need a core to finish what a device does.
@@ -420,7 +421,7 @@ void Reactor::run_call(Call& call) {
         leave();
         return;
       }
-      if (!state_->ready.empty()) {
+      if (!state_->ready.empty() && !sleeper_is_finished_) {
         // Others' work, but this thread has nothing better to do.
         if (ring_ != nullptr) ring_->submit();
         continue;
@@ -504,7 +505,7 @@ void Reactor::background() {
     }
     now_ = state_->clock.now();
     do {
-      while (turn()) {}
+      while (turn() && !sleeper_is_finished_) {}  // With that one in the ring it leaves after each turn, to let it in.
     } while (spin());
     background_deadline_ns_.store(state_->timers.next_deadline().time_since_epoch().count(), std::memory_order_relaxed);
     leave();

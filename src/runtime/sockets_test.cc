@@ -265,6 +265,34 @@ TEST_P(SocketsTest, AReaderOutlivesTheThreadThatBeganIt) {
   there.reset();
 }
 
+Task<void> busy_until(Reactor* reactor, Stream* stream, std::atomic<bool>* flag, bool* was_set) {
+  const Instant deadline = reactor->now() + kSoon;
+  EXPECT_TRUE((co_await write_text(*stream, "wake")).is_ok());
+  while (!flag->load() && std::chrono::steady_clock::now() < deadline) co_await yield(*reactor);
+  *was_set = flag->load();
+}
+
+// One caller waits in the kernel for its answer, and another, who never stops running, gets it for him.
+TEST_P(SocketsTest, ACallerWhoseCallIsDoneLeavesWhateverAnotherIsBusyWith) {
+  std::unique_ptr<Stream> here, there;
+  const Status paired = reactor_.run(make_pair(&sockets_, place(), &here, &there));
+  ASSERT_TRUE(paired.is_ok()) << paired.to_string();
+  for (int i = 0; i < 20; ++i) {
+    std::atomic<bool> has_left{false};
+    std::thread waiting([&] {
+      EXPECT_EQ(*reactor_.run(read_later(there.get())), "wake");
+      has_left.store(true);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    bool was_set = false;
+    reactor_.run(busy_until(&reactor_, here.get(), &has_left, &was_set));
+    waiting.join();
+    ASSERT_TRUE(was_set);
+  }
+  here.reset();
+  there.reset();
+}
+
 std::string name_of(const testing::TestParamInfo<std::tuple<Kind, bool>>& parameters) {
   const char* const names[] = {"Tcp", "Unix", "SharedMemory"};
   const auto& [kind, has_ring] = parameters.param;
