@@ -6,6 +6,7 @@ In a full expression with co_await (or co_yield):
   lambda     a capturing lambda
   inside     co_await within a braced initialiser
   binding    auto [a, b] = co_await ...
+  condition  co_await in the condition of if, while or switch: what is awaited may end before it is resumed
 and elsewhere:
   statement  co_await in a GNU statement expression; CO_TRY anywhere but as a statement
   coroutine  a capturing lambda that is a coroutine (in tests: unless it captures references only)
@@ -256,6 +257,11 @@ def lint(path, text, trivial=frozenset()):
                 add(index, "inside", f"{token.text} inside a braced initialiser; await into a local first")
                 break
             around = parsed.parent[around]
+        is_condition = around is not None and parsed.text(around) == "(" and parsed.text(around - 1) in {
+            "if", "while", "switch"}
+        if is_condition and not any(parsed.text(at) == ";" and parsed.parent[at] == around  # An init-statement.
+                                    for at in range(index, parsed.partner[around])):
+            add(index, "condition", f"{token.text} in a condition; await into a named local first")
         first, last = parsed.full_expression(index)
         enclosing = set()
         around = parsed.parent[index]

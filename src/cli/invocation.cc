@@ -39,12 +39,6 @@ Result<client::System*> Invocation::system(IfMissing if_missing) {
   return system_.get();
 }
 
-Result<client::System*> Invocation::system_at(const std::string& address) {
-  has_used_system_ = true;
-  TRY_ASSIGN(system_, local::open_system(address, false));
-  return system_.get();
-}
-
 Result<std::shared_ptr<client::Pool>> Invocation::pool(client::Access access, IfMissing if_missing) {
   TRY(system(if_missing));
   return run(system_->connect_pool(text("POOL"), access));

@@ -1,15 +1,20 @@
 // The verbs of `aeon`: a system's directory is served by a process of its own, and taken back.
+#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
 #include "cli/invocation.h"
+#include "client/network_system.h"
 #include "local/directory_server.h"
 #include "local/local_system.h"
+#include "metrics/load.h"
 #include "runtime/process.h"
+#include "top_page.h"
 
 namespace aeon::cli {
 namespace {
@@ -17,6 +22,7 @@ namespace {
 constexpr Duration kReadyTimeout = std::chrono::minutes(5);  // A long log to replay, on a slow disk.
 constexpr Duration kStopTimeout = std::chrono::minutes(1);
 constexpr const char* kLogFile = "engine.log";
+constexpr uint32_t kClientsAsked = 1000;
 constexpr std::string_view kErrorWord = "error ";
 
 // DIR, --local, or AEON_SYSTEM.
@@ -37,6 +43,7 @@ std::vector<std::string> engine_command(Invocation& invocation, const std::strin
   for (const std::string& address : invocation.texts("--listen")) words.push_back("--listen=" + address);
   if (invocation.has("--certs")) words.push_back("--certs=" + absolute(invocation.text("--certs")));
   if (invocation.has("--allow-insecure")) words.push_back("--allow-insecure");
+  if (invocation.has("--metrics")) words.push_back("--metrics=" + invocation.text("--metrics"));
   return words;
 }
 
@@ -77,6 +84,12 @@ void show_server(Invocation& invocation, const std::string& directory, const loc
   response["process"] = server.process;
   response["addresses"] = Json::array({server.socket});
   for (const std::string& address : server.addresses) response["addresses"].push_back(address);
+  if (!server.metrics.empty()) response["metrics"] = server.metrics;
+}
+
+// "tcp:HOST:PORT" as browsers write it.
+std::string metrics_url(const std::string& address) {
+  return "http://" + address.substr(address.find(':') + 1) + "/metrics";
 }
 
 Status up(Invocation& invocation) {
@@ -109,10 +122,12 @@ Status up(Invocation& invocation) {
   for (const std::string& address : server->addresses) output.remark("It listens at {} too.", address);
   if (invocation.has("--certs"))
     output.remark("Clients there need AEON_CERTS=DIR, with ca.crt, client.crt, client.key.");
+  if (!server->metrics.empty()) output.remark("Metrics are at {}.", metrics_url(server->metrics));
   output.remark("");
   output.remark("  export AEON_SYSTEM=local:{}   # as without a server", absolute(directory));
   output.remark("  daos pool list");
-  output.remark("  aeon status                   # how it goes");
+  output.remark("  aeon status                   # who serves it, and what it holds");
+  output.remark("  aeon top                      # what goes on");
   output.remark("  aeon down                     # take it back");
   return ok();
 }
@@ -122,17 +137,28 @@ Status status(Invocation& invocation) {
   TRY_ASSIGN(const std::string directory, named_directory(invocation));
   TRY_ASSIGN(const local::ServerInfo server, local::find_server(directory));
   show_server(invocation, directory, server);
-  TRY_ASSIGN(client::System * system, invocation.system_at(server.socket));
-  TRY_ASSIGN(const std::vector<client::PoolInfo> pools, invocation.run(system->list_pools()));
+  TRY_ASSIGN(const std::unique_ptr<client::EngineStatus> engine, client::EngineStatus::connect(server.socket));
+  TRY_ASSIGN(const wire::StatusReply told, engine->ask(0));
   Output& output = invocation.output();
-  output.response()["system"] = system->name();
+  const Duration uptime(static_cast<int64_t>(told.uptime_ns));
+  // One client asks just now.
+  const uint64_t clients = told.client_count == 0 ? 0 : told.client_count - 1;
+  output.response()["system"] = told.system;
+  output.response()["release"] = told.release;
+  output.response()["uptime_s"] = std::chrono::duration<double>(uptime).count();
+  output.response()["healthy"] = told.is_healthy;
+  output.response()["trouble"] = told.trouble;
+  output.response()["clients"] = clients;
   output.response()["pools"] = Json::array();
   output.line("Directory   {}", absolute(directory));
-  output.line("System      {}", system->name());
-  output.line("Served by   process {}", server.process);
+  output.line("System      {}", printable(told.system));
+  output.line("Served by   process {}, up {}, {}", server.process, duration_text(uptime),
+              count_text(clients, "client", "clients"));
+  output.line("Health      {}", told.is_healthy ? "good" : printable(told.trouble));
   output.line("Addresses   {}", server.socket);
   for (const std::string& address : server.addresses) output.line("            {}", address);
-  for (const client::PoolInfo& pool : pools) {
+  if (!server.metrics.empty()) output.line("Metrics     {}", metrics_url(server.metrics));
+  for (const wire::PoolInfo& pool : told.pools) {
     Json& object = output.response()["pools"].emplace_back();
     object["uuid"] = pool.id.to_string();
     object["label"] = pool.label;
@@ -173,6 +199,47 @@ Status down(Invocation& invocation) {
   return ok();
 }
 
+volatile std::sig_atomic_t is_interrupted = 0;
+
+Status top(Invocation& invocation) {
+  invocation.note_system_use();
+  TRY_ASSIGN(const std::string directory, named_directory(invocation));
+  uint64_t interval_ms = 1000, count = 0;
+  if (invocation.has("--interval")) {
+    TRY_ASSIGN(interval_ms, invocation.number("--interval"));
+    if (interval_ms < 10 || interval_ms > 3'600'000) {
+      return Status(Code::kInvalidArgument, "--interval is 10 to 3600000 ms");
+    }
+  }
+  Output& output = invocation.output();
+  const bool is_live = !output.is_json() && !invocation.has("--count") && ::isatty(STDOUT_FILENO) != 0;
+  if (!is_live) count = 1;
+  if (invocation.has("--count")) {
+    TRY_ASSIGN(count, invocation.number("--count"));
+  }
+  TRY_ASSIGN(const local::ServerInfo server, local::find_server(directory));
+  TRY_ASSIGN(const std::unique_ptr<client::EngineStatus> engine, client::EngineStatus::connect(server.socket));
+  TRY_ASSIGN(wire::StatusReply before, engine->ask(kClientsAsked));
+  if (is_live) ::signal(SIGINT, [](int) { is_interrupted = 1; });
+  if (output.is_json()) output.response()["intervals"] = Json::array();
+  for (uint64_t shown = 0; (is_live || shown < count) && is_interrupted == 0; ++shown) {
+    const timespec pause{.tv_sec = static_cast<time_t>(interval_ms / 1000),
+                         .tv_nsec = static_cast<long>(interval_ms % 1000 * 1'000'000)};
+    if (::nanosleep(&pause, nullptr) != 0) break;
+    TRY_ASSIGN(wire::StatusReply now, engine->ask(kClientsAsked));
+    const metrics::Load load = metrics::load_between(&before, now);
+    if (output.is_json()) {
+      output.response()["intervals"].push_back(top_json(now, load));
+    } else {
+      // Home, and each line and what is below it cleared.
+      output.write_raw((is_live ? "\x1b[H\x1b[J" : "") + top_page(now, load) + "\n");
+      std::fflush(stdout);
+    }
+    before = std::move(now);
+  }
+  return ok();
+}
+
 Argument directory_argument() {
   return {.name = "DIR", .help = "the system's directory", .is_optional = true, .completes = Completes::kFile};
 }
@@ -202,6 +269,9 @@ std::vector<Verb> serving_verbs() {
                    {.name = "--allow-insecure",
                     .value = "",
                     .help = "with tcp: to a network: what crosses it isn't encrypted, and anybody may come"},
+                   {.name = "--metrics",
+                    .value = "ADDRESS",
+                    .help = "serve /metrics (Prometheus) and /healthz by HTTP at tcp:HOST:PORT"},
                    {.name = "--foreground", .value = "", .help = "run the engine here, until it is interrupted"}},
        .run = up},
       {.group = "",
@@ -212,6 +282,17 @@ std::vector<Verb> serving_verbs() {
        .arguments = {directory_argument()},
        .options = {},
        .run = status},
+      {.group = "",
+       .name = "top",
+       .aliases = {},
+       .summary = "what the engine does: rates, latencies and space, by target, operation and client",
+       .description = "On a terminal a page that is renewed until Ctrl-C, elsewhere one. Latencies are from a "
+                      "request's turn until "
+                      "its answer, of the interval.",
+       .arguments = {directory_argument()},
+       .options = {{.name = "--interval", .value = "MS", .help = "what a page is about; 1000 by default"},
+                   {.name = "--count", .value = "N", .help = "so many pages, one below the other"}},
+       .run = top},
       {.group = "",
        .name = "down",
        .aliases = {},

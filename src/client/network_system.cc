@@ -12,6 +12,22 @@
 namespace aeon::client {
 namespace {
 
+// A process's end of a connection; what handles keep.
+struct Core {
+  explicit Core(const std::string& address, std::optional<tls::Identity> identity = std::nullopt)
+      : channel(world, address, rpc::NetworkChannel::Options()) {
+    if (identity.has_value()) network.use(std::move(*identity));
+  }
+  Reactor reactor;
+  SystemClock clock;
+  Sockets sockets{reactor};
+  tls::TlsNetwork network{reactor, clock, sockets};
+  Random random = system_random();
+  Faults faults;
+  World world{reactor, clock, network, random, faults};
+  rpc::NetworkChannel channel;
+};
+
 class Connected final : public System {
  public:
   Connected(const std::string& address, std::optional<tls::Identity> identity)
@@ -36,22 +52,6 @@ class Connected final : public System {
   void run_blocking(Task<void> task) override { core_->reactor.run(std::move(task)); }
 
  private:
-  // What handles keep.
-  struct Core {
-    Core(const std::string& address, std::optional<tls::Identity> identity)
-        : channel(world, address, rpc::NetworkChannel::Options()) {
-      if (identity.has_value()) network.use(std::move(*identity));
-    }
-    Reactor reactor;
-    SystemClock clock;
-    Sockets sockets{reactor};
-    tls::TlsNetwork network{reactor, clock, sockets};
-    Random random = system_random();
-    Faults faults;
-    World world{reactor, clock, network, random, faults};
-    rpc::NetworkChannel channel;
-  };
-
   Task<void> stop() {
     co_await connection_->settle();
     connection_->close();
@@ -62,7 +62,39 @@ class Connected final : public System {
   const std::shared_ptr<Connection> connection_;
 };
 
+class Asking final : public EngineStatus {
+ public:
+  explicit Asking(const std::string& address)
+      : core_(std::make_shared<Core>(address)),
+        connection_(std::make_shared<Connection>(
+            std::shared_ptr<rpc::Channel>(core_, &core_->channel),
+            [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
+  ~Asking() override { core_->reactor.run(core_->channel.close()); }
+
+  Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
+
+  Result<wire::StatusReply> ask(uint32_t clients_max) override {
+    wire::StatusRequest request;
+    request.clients_max = clients_max;
+    if (core_->channel.version() < wire::StatusRequest::kSince) {
+      return Status(Code::kProtocolMismatch, "the engine is of an older release, which says nothing of itself");
+    }
+    return core_->reactor.run(rpc::call(core_->channel, request));
+  }
+
+ private:
+  const std::shared_ptr<Core> core_;
+  const std::shared_ptr<Connection> connection_;
+};
+
 }  // namespace
+
+Result<std::unique_ptr<EngineStatus>> EngineStatus::connect(const std::string& address, Duration timeout) {
+  TRY(check_socket_address(address));
+  auto asking = std::make_unique<Asking>(address);
+  TRY(asking->hello(timeout));
+  return std::unique_ptr<EngineStatus>(std::move(asking));
+}
 
 Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, const ConnectOptions& options) {
   TRY(tls::check_address(address));

@@ -167,6 +167,19 @@ TEST_F(ObserverTest, MetricsTellOfRequestsSpaceAndConnections) {
   EXPECT_EQ(promtool_complaints(text.substr(4)), "");
 }
 
+TEST_F(ObserverTest, MetricsTellWhatAggregationDropped) {
+  start();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(work(10).is_ok());
+  const std::string labels = "{target=\"0\",pool=\"pool\"} ";
+  EXPECT_NE(page("/metrics").find("\naeon_aggregation_passes_total" + labels + "0\n"), std::string::npos);
+  const Status aggregated = client_process_.run(container_->aggregate(kEpochMax));
+  ASSERT_TRUE(aggregated.is_ok()) << aggregated.to_string();
+  const std::string text = page("/metrics");
+  EXPECT_NE(text.find("\naeon_aggregation_passes_total" + labels + "1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\naeon_aggregation_dropped_records_total" + labels + "20\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\naeon_aggregation_dropped_bytes_total" + labels + "100\n"), std::string::npos) << text;
+}
+
 TEST_F(ObserverTest, HealthFollowsTheEngine) {
   EXPECT_EQ(page("/healthz"), "503 unavailable: the engine is starting\n");
   start();

@@ -31,6 +31,9 @@ int serve(const std::string& directory, ServeOptions options, int ready_descript
     addresses += address + "\n";
     log::info("engine_serves", {{"directory", directory}, {"address", address}});
   }
+  if (!(*server)->metrics_address().empty()) {
+    log::info("engine_metrics", {{"address", (*server)->metrics_address()}});
+  }
   report(ready_descriptor, addresses);
   Status served;
   {
@@ -57,6 +60,7 @@ int run(int argc, char** argv) {
                  "an address beside the socket in DIR: tls:HOST:PORT or tcp:HOST:PORT (port 0: any)");
   app.add_option("--certs", options.certificates, "the directory with ca.crt, server.crt and server.key, for tls:");
   app.add_flag("--allow-insecure", options.allow_insecure, "let other hosts come by tcp:, unencrypted and unchecked");
+  app.add_option("--metrics", options.metrics, "serve /metrics and /healthz by HTTP at tcp:HOST:PORT");
   app.add_option("--ready-fd", ready_descriptor, "write the addresses to this descriptor when it serves, and close it");
   CLI11_PARSE(app, argc, argv);
   return serve(directory, std::move(options), ready_descriptor);

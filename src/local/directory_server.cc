@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "held_system.h"
 #include "local_directory.h"
+#include "metrics/http_server.h"
 #include "rpc/network_server.h"
 #include "runtime/process.h"
 #include "runtime/sockets.h"
@@ -22,7 +23,7 @@ class Server final : public DirectoryServer {
   Status start(const std::string& directory, const ServeOptions& options) {
     TRY(check_addresses(options));
     TRY_ASSIGN(system_, HeldSystem::open(reactor_, world_, directory, options.open));
-    const Status listening = listen(options.listen);
+    const Status listening = listen(options);
     if (listening.is_ok()) return ok();
     const Status closed = reactor_.run(close());
     static_cast<void>(closed);  // What went wrong first is what matters.
@@ -35,6 +36,8 @@ class Server final : public DirectoryServer {
     for (const auto& server : servers_) all.push_back(server->address());
     return all;
   }
+
+  std::string metrics_address() const override { return pages_ != nullptr ? pages_->address() : std::string(); }
 
   Status run() override { return reactor_.run(serve()); }
   void stop() override { reactor_.submit(begin_stop()); }
@@ -56,25 +59,37 @@ class Server final : public DirectoryServer {
     return ok();
   }
 
-  Status listen(const std::vector<std::string>& addresses) {
+  Status listen(const ServeOptions& options) {
     TRY(add_server(socket_of(system_->path())));
     ServingNote note;
     note.process = static_cast<int64_t>(process_id());
-    for (const std::string& address : addresses) {
+    for (const std::string& address : options.listen) {
       TRY(add_server(address));
       note.addresses.push_back(servers_.back()->address());
+    }
+    if (!options.metrics.empty()) {
+      TRY_ASSIGN(pages_, reactor_.run(start_pages(options.metrics)));
+      note.metrics = pages_->address();
     }
     return write_serving_note(system_->directory(), note);
   }
 
   Status add_server(const std::string& address) {
     TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address)));
+    system_->engine().observer().add(*server);
     servers_.push_back(std::move(server));
     return ok();
   }
   Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address) {
     co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(),
                                          rpc::NetworkServer::Options());
+  }
+
+  Task<Result<std::unique_ptr<metrics::HttpServer>>> start_pages(std::string address) {
+    CO_TRY_ASSIGN(std::unique_ptr<metrics::HttpServer> pages,
+                  metrics::HttpServer::listen(world_, address, metrics::HttpServer::Options()));
+    system_->engine().observer().add_pages(*pages);
+    co_return pages;
   }
 
   Task<void> begin_stop() {
@@ -89,8 +104,14 @@ class Server final : public DirectoryServer {
   }
 
   Task<Status> close() {
-    for (const auto& server : servers_) co_await server->stop();
+    system_->engine().observer().set_serving(Status(Code::kUnavailable, "the engine is stopping"));
+    for (const auto& server : servers_) {
+      co_await server->stop();
+      system_->engine().observer().remove(*server);
+    }
     servers_.clear();
+    if (pages_ != nullptr) co_await pages_->stop();
+    pages_.reset();
     const Status removed = remove_serving_note(system_->directory());
     if (!removed.is_ok()) log::warn("serving_note_stays", {{"status", removed}});
     co_return co_await system_->close();
@@ -107,6 +128,7 @@ class Server final : public DirectoryServer {
   bool is_stopping_ = false;
   std::unique_ptr<HeldSystem> system_;
   std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
+  std::unique_ptr<metrics::HttpServer> pages_;
 };
 
 }  // namespace
@@ -125,7 +147,10 @@ Result<ServerInfo> find_server(const std::string& directory) {
   // A note left by one that was killed says nothing about who has it now.
   if (!note.is_ok() || !holder->starts_with("process " + std::to_string(note->process) + " "))
     return Status(Code::kBusy, directory + " is in use by " + *holder + ", which doesn't serve it");
-  return ServerInfo{.process = note->process, .socket = socket_of(directory), .addresses = std::move(note->addresses)};
+  return ServerInfo{.process = note->process,
+                    .socket = socket_of(directory),
+                    .addresses = std::move(note->addresses),
+                    .metrics = note->metrics};
 }
 
 Status check_is_system(const std::string& directory) {

@@ -9,13 +9,14 @@ namespace {
 constexpr const char* kNoteFile = "serving";
 constexpr const char* kSocketFile = "socket";
 constexpr std::string_view kFirstLine = "aeon serving 1";
-constexpr std::string_view kProcess = "process ", kAddress = "address ";
+constexpr std::string_view kProcess = "process ", kAddress = "address ", kMetrics = "metrics ";
 
 }  // namespace
 
 Status write_serving_note(Directory& directory, const ServingNote& note) {
   std::string text = std::string(kFirstLine) + "\n" + std::string(kProcess) + std::to_string(note.process) + "\n";
   for (const std::string& address : note.addresses) text += std::string(kAddress) + address + "\n";
+  if (!note.metrics.empty()) text += std::string(kMetrics) + note.metrics + "\n";
   return directory.replace_file(kNoteFile, as_bytes(text));
 }
 
@@ -36,6 +37,8 @@ Result<ServingNote> read_serving_note(const Directory& directory) {
       if (error != std::errc() || stop != number.data() + number.size()) note.process = 0;
     } else if (line.starts_with(kAddress)) {
       note.addresses.emplace_back(line.substr(kAddress.size()));
+    } else if (line.starts_with(kMetrics)) {
+      note.metrics = line.substr(kMetrics.size());
     }  // What a later release says besides is nothing we need.
   }
   if (note.process <= 0) return Status(Code::kCorrupt, directory.path_of(kNoteFile) + " says nothing about a server");

@@ -3,6 +3,7 @@
 //   aeon serving 1
 //   process 4711
 //   address tcp:127.0.0.1:10001
+//   metrics tcp:127.0.0.1:9464
 //
 // It counts only while the directory is held by somebody: a server that was killed leaves it behind.
 #pragma once
@@ -18,6 +19,7 @@ namespace aeon::local {
 struct ServingNote {
   int64_t process = 0;
   std::vector<std::string> addresses;  // Beside the socket.
+  std::string metrics;                 // Of its pages; may be empty.
 };
 
 Status write_serving_note(Directory& directory, const ServingNote& note);

@@ -333,7 +333,9 @@ Task<void> NetworkChannel::write_requests(Link& link) {
 
 // Notices a server that is gone without a word.
 Task<void> NetworkChannel::watch(Link& link) {
-  while (co_await link.ending.sleep_for(options_.silence_max / 4)) {
+  while (true) {
+    const bool goes_on = co_await link.ending.sleep_for(options_.silence_max / 4);
+    if (!goes_on) co_return;
     const Duration silence = executor().now() - link.heard;
     if (pending_.empty()) {
       link.heard = executor().now();  // Nothing is due.

@@ -397,7 +397,9 @@ Task<void> NetworkServer::write_answers(std::shared_ptr<Peer> peer) {
 
 // Ends connections that hold memory without getting on, or were forgotten.
 Task<void> NetworkServer::watch() {
-  while (co_await stopping_.sleep_for(options_.stall_max / 4)) {
+  while (true) {
+    const bool goes_on = co_await stopping_.sleep_for(options_.stall_max / 4);
+    if (!goes_on) co_return;
     const Instant now = world_.executor.now();
     for (Peer* const peer : peers_) {
       const bool is_stalled = (peer->writing && now - *peer->writing > options_.stall_max) ||

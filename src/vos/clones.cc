@@ -189,7 +189,8 @@ Task<void> TargetStore::trim_container(ContainerRef hidden) {
     if (!hidden->is_hidden || status.code() == Code::kCanceled) break;
     log::warn("hidden_base_trim_stopped", {{"container_number", hidden->number}, {"status", status}});
     if (status.code() != Code::kNoSpace) break;  // Opening the store again goes on with it.
-    if (!co_await closing_.sleep_for(pause)) break;
+    const bool goes_on = co_await closing_.sleep_for(pause);
+    if (!goes_on) break;
     pause = std::min(pause * 2, kTrimRetryMax);
     hidden->trim_again = true;
   }

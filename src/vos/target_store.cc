@@ -254,7 +254,8 @@ Task<void> TargetStore::erase_container(uint32_t number, ContainerRef destroyed)
     if (status.is_ok()) co_return;
     log::warn("container_erase_stopped", {{"container_number", number}, {"status", status}});
     if (status.code() != Code::kNoSpace) co_return;  // Opening the store again goes on with it.
-    if (!co_await closing_.sleep_for(pause)) co_return;
+    const bool goes_on = co_await closing_.sleep_for(pause);
+    if (!goes_on) co_return;
     pause = std::min(pause * 2, kEraseRetryMax);
   }
 }

@@ -1,6 +1,7 @@
-// Updates and fetches of single values through the client of an embedded system, and the null call.
+// Updates and fetches of single values through the client, and the null call.
 //
 //   object_ops DIRECTORY SECONDS CASE...     makes a system in DIRECTORY; SECONDS for each measured loop
+//   object_ops SYSTEM SECONDS client         of a new one that is there: "unix:PATH", "tcp:HOST:PORT"
 //
 // Cases: "client" is updates and fetches by calls, threads and tasks; "checksums" compares containers with the client's
 // checksums on and off. Prints a JSON line for each thing measured.
@@ -114,7 +115,7 @@ Task<void> run_tasks(client::Container* container, Workload* workload, uint32_t 
   co_await gate.close();
 }
 
-void measure(local::LocalSystem& system, client::Container& container, const Case& measured, double seconds) {
+void measure(client::System& system, client::Container& container, const Case& measured, double seconds) {
   Workload workload(container, measured);
   if (measured.op[0] == 'u') workload.next() = kPresentCount;
   const auto start = Clock::now();
@@ -135,7 +136,7 @@ void measure(local::LocalSystem& system, client::Container& container, const Cas
 
 Task<void> nothing() { co_return; }
 
-void measure_null_call(local::LocalSystem& system) {
+void measure_null_call(client::System& system) {
   constexpr int kCount = 200000;
   const auto start = Clock::now();
   for (int i = 0; i < kCount; ++i) system.run(nothing());
@@ -144,9 +145,8 @@ void measure_null_call(local::LocalSystem& system) {
              seconds_since(start) * 1e9 / kCount);
 }
 
-std::shared_ptr<client::Container> make_container(local::LocalSystem& system, client::Pool& pool,
-                                                  const std::string& label, uint64_t durability,
-                                                  bool has_checksums = true) {
+std::shared_ptr<client::Container> make_container(client::System& system, client::Pool& pool, const std::string& label,
+                                                  uint64_t durability, bool has_checksums = true) {
   constexpr uint64_t kChecksumOff = 0;
   client::ContainerSpec spec;
   spec.label = label;
@@ -156,7 +156,7 @@ std::shared_ptr<client::Container> make_container(local::LocalSystem& system, cl
   return must(system.run(pool.open_container(label, client::Access::kReadWrite)));
 }
 
-void client_cases(local::LocalSystem& system, client::Pool& pool, double seconds) {
+void client_cases(client::System& system, client::Pool& pool, double seconds) {
   measure_null_call(system);
   for (const uint64_t size : {uint64_t{64}, uint64_t{4096}}) {
     const auto sync = make_container(system, pool, fmt::format("sync{}", size), 0);
@@ -237,6 +237,11 @@ void checksum_cases(const std::string& directory, double seconds) {
 }
 
 void run(const std::string& directory, double seconds, std::string_view name) {
+  if (directory.starts_with("unix:") || directory.starts_with("tcp:")) {
+    const auto system = must(local::open_system(directory, false));
+    const auto pool = must(system->run(system->connect_pool("default", client::Access::kReadWrite)));
+    return client_cases(*system, *pool, seconds);
+  }
   std::filesystem::remove_all(directory);
   if (name == "client") {
     const auto system = open_system(directory);

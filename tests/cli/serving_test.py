@@ -10,11 +10,12 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 from daos_tool import AEON, DAOS, DaosTest, listing, main
 
 
-class Serving(DaosTest):
+class ServedDirectory(DaosTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(self.aeon, "down", "--force", self.store, check=False)
@@ -40,6 +41,8 @@ class Serving(DaosTest):
         self.assertTrue(done.stderr.startswith("aeon: "), done.stderr)
         self.assertIn(saying, done.stderr)
 
+
+class Serving(ServedDirectory):
     def test_what_is_written_embedded_is_read_served_and_the_other_way_round(self):
         tree = self.write_file("tree/deep/file", os.urandom(300_000))
         root = os.path.join(self.folder, "tree")
@@ -160,6 +163,32 @@ class Serving(DaosTest):
         self.ok("container", "create", "default", "c")
         self.assertIn("c", self.ok("container", "list", "default", "-q"))
 
+    def test_what_it_does_is_shown_and_measured(self):
+        up = self.up("--metrics", "tcp:127.0.0.1:0")
+        self.ok("container", "create", "default", "c")
+        top = subprocess.Popen([AEON, "top", self.store, "--json", "--interval", "1500"], stdout=subprocess.PIPE,
+                               env=self.plain_environment(), text=True)
+        time.sleep(0.5)
+        for i in range(10):
+            self.ok("kv", "put", "default", "c", "1.0", f"k{i}", "value")
+        answer, _ = top.communicate(timeout=30)
+        shown = json.loads(answer)["response"]["intervals"][0]
+        self.assertTrue(shown["healthy"])
+        writes = shown["targets"][0]["operations"]["object_write"]
+        self.assertGreater(writes["answered"], 0)
+        self.assertGreater(writes["p50_us"], 0)
+        page = self.aeon("top", self.store, "--interval", "100").stdout
+        self.assertIn("0 of default", page)
+        status = json.loads(self.aeon("status", self.store, "--json").stdout)["response"]
+        self.assertTrue(status["healthy"])
+        self.assertEqual(status["metrics"], up["metrics"])
+        url = "http://" + up["metrics"].removeprefix("tcp:")
+        with urllib.request.urlopen(url + "/metrics", timeout=10) as answer:
+            metrics = answer.read().decode()
+        self.assertIn('aeon_requests_total{target="0",pool="default",operation="object_write",code="ok"} 10', metrics)
+        with urllib.request.urlopen(url + "/healthz", timeout=10) as answer:
+            self.assertEqual(answer.status, 200)
+
     def test_what_needs_the_files_themselves_says_who_has_them(self):
         self.up()
         self.fails("debug", "superblock", saying=f"process {self.process()}")
@@ -191,7 +220,7 @@ class Serving(DaosTest):
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
 
 
-class Tls(Serving):
+class Tls(ServedDirectory):
     def setUp(self):
         super().setUp()
         self.certs = self.make_certs("certs")

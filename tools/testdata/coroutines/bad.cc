@@ -3,8 +3,8 @@ Task<Status> braces(Client& client) {
   co_await client.send({.epoch = 1, .name = name});                      // bad: brace
   const Status sent = co_await client.send(Request{.name = name});       // bad: brace
   co_return co_await client.send(std::vector<std::string>{"a", "b"});    // bad: brace
-  if (co_await client.holds({1, "x"})) co_return ok();                   // bad: brace
-  while (!(co_await client.done(Key{name}))) client.turn();              // bad: brace
+  if (co_await client.holds({1, "x"})) co_return ok();                   // bad: brace condition
+  while (!(co_await client.done(Key{name}))) client.turn();              // bad: brace condition
   CO_TRY(co_await client.send({.name = name}));                          // bad: brace
   CO_TRY_ASSIGN(auto reply, co_await client.call(Request{name}));        // bad: brace
   for (auto& entry : co_await client.list(Prefix{name})) use(entry);     // bad: brace
@@ -12,9 +12,15 @@ Task<Status> braces(Client& client) {
   co_await client.send(
       1,
       Request{name});                                                    // bad: brace
-  switch (co_await client.kind(Key{name})) {                             // bad: brace
+  switch (co_await client.kind(Key{name})) {                             // bad: brace condition
     case 1: break;
   }
+}
+
+Task<Status> conditions(Client& client) {
+  if (!co_await client.sleep()) co_return ok();                          // bad: condition
+  while (co_await client.sleep()) client.turn();                         // bad: condition
+  if (client.is_open) co_await client.sleep();
 }
 
 Task<Status> lambdas(Client& client, std::string name) {

@@ -39,8 +39,6 @@ class Invocation {
 
   // The system that --local or AEON_SYSTEM names, opened on first use.
   Result<client::System*> system(IfMissing if_missing = IfMissing::kFail);
-  // Instead, the one that is served at an address.
-  Result<client::System*> system_at(const std::string& address);
   Result<std::shared_ptr<client::Pool>> pool(client::Access access, IfMissing if_missing = IfMissing::kFail);
   // Of the arguments POOL and CONTAINER.
   Result<std::shared_ptr<client::Container>> container(client::Access access);

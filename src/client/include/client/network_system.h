@@ -8,6 +8,7 @@
 #include <string>
 
 #include "client/client.h"
+#include "wire/messages.h"
 
 namespace aeon::client {
 
@@ -22,6 +23,17 @@ class NetworkSystem {
   // kUnavailable: nobody listens there, or gives no answer in time; kPermission: certificates, here or there, or it
   // would be insecure; kProtocolMismatch names both versions. Blocking.
   static Result<std::shared_ptr<System>> connect(const std::string& address, const ConnectOptions& options);
+};
+
+// What the engine at an address says of itself, asked again and again over one connection.
+class EngineStatus {
+ public:
+  // As NetworkSystem::connect().
+  static Result<std::unique_ptr<EngineStatus>> connect(const std::string& address,
+                                                       Duration timeout = std::chrono::seconds(5));
+  virtual ~EngineStatus() = default;
+  // Blocking. kProtocolMismatch: the engine is too old to know.
+  virtual Result<wire::StatusReply> ask(uint32_t clients_max) = 0;
 };
 
 }  // namespace aeon::client

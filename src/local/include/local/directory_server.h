@@ -20,6 +20,7 @@ struct ServeOptions {
   std::vector<std::string> listen;  // Beside the socket in the directory: "tls:0.0.0.0:10001", "tcp:127.0.0.1:0", …
   std::string certificates;         // A directory as `aeon certs` makes it; "tls:" needs it.
   bool allow_insecure = false;      // "tcp:" that other hosts may reach, unencrypted.
+  std::string metrics;              // Where /metrics and /healthz are, by HTTP; nowhere if empty.
   OpenOptions open;
 };
 
@@ -32,6 +33,8 @@ class DirectoryServer {
   virtual const std::string& system_name() const = 0;
   // The socket in the directory first; ports that were left open are chosen.
   virtual std::vector<std::string> addresses() const = 0;
+  // Of the pages; empty if there are none.
+  virtual std::string metrics_address() const = 0;
   // Serves on this thread until stop(); then answers what is in progress, and gives the directory back. Once.
   virtual Status run() = 0;
   // From any thread.
@@ -43,6 +46,7 @@ struct ServerInfo {
   int64_t process = 0;
   std::string socket;                  // Its address in the directory.
   std::vector<std::string> addresses;  // Others.
+  std::string metrics;                 // Where its pages are, if there are any.
 };
 // kNotFound if nobody serves it; kBusy, naming who, if somebody uses it otherwise.
 Result<ServerInfo> find_server(const std::string& directory);

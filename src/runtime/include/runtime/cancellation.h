@@ -1,7 +1,7 @@
 // Cooperative cancellation: who started work says that it is no longer wanted, and the work ends at the next place
 // where it looks or sleeps.
 //
-//   while (co_await closing.sleep_for(pause)) retry();     // Ends at once when somebody calls closing.cancel().
+//   const bool goes_on = co_await closing.sleep_for(pause);   // False at once when somebody calls closing.cancel().
 //
 // What is in flight on a disk or network is never abandoned: it completes first. Threading: one executor.
 #pragma once
