@@ -212,6 +212,14 @@ Result<MadeCertificates> make_certificates(Directory& directory, const Clock& cl
                                                 " has a CA's key without its certificate (ca.crt): bring "
                                                 "that back, or use another directory");
     }
+    for (const Role role : {Role::kServer, Role::kClient}) {
+      for (const std::string& name : {certificate_file(role), key_file(role)}) {
+        if (!directory.has_file(name)) continue;
+        return Status(Code::kExists, directory.path_of(name) +
+                                         " is there without a CA (ca.crt): it may be somebody's "
+                                         "only one, so use another directory");
+      }
+    }
     const int64_t ca_days = std::max(options.ca_valid_days, options.valid_days);
     TRY_ASSIGN(const Authority authority,
                Authority::create({.from_unix_s = period.from_unix_s, .until_unix_s = now_s + ca_days * kDay_s}));

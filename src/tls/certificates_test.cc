@@ -69,6 +69,17 @@ TEST_F(CertificateFiles, CantBeMadeWithoutTheAuthoritysKey) {
   expect_refused(make().status(), "without its key (ca.key)");
 }
 
+TEST_F(CertificateFiles, OfOthersAreLeftAlone) {
+  ASSERT_TRUE(Directory::open(path_, true).is_ok());
+  Directory directory = std::move(Directory::open(path_, false)).value();
+  ASSERT_TRUE(directory.replace_file("server.key", as_bytes("precious")).is_ok());
+  const Status status = make().status();
+  EXPECT_EQ(status.code(), Code::kExists);
+  expect_refused(status, file("server.key"));
+  EXPECT_EQ(as_text(*directory.read_file("server.key")), "precious");
+  EXPECT_EQ(directory.list()->size(), 1u);
+}
+
 TEST_F(CertificateFiles, DontOutliveTheirAuthority) {
   const Authority authority = make_authority();
   const Result<CertificateAndKey> pem =

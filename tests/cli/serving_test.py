@@ -15,7 +15,7 @@ import urllib.request
 from daos_tool import AEON, DAOS, DaosTest, listing, main
 
 
-class Serving(DaosTest):
+class ServedDirectory(DaosTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(self.aeon, "down", "--force", self.store, check=False)
@@ -41,6 +41,8 @@ class Serving(DaosTest):
         self.assertTrue(done.stderr.startswith("aeon: "), done.stderr)
         self.assertIn(saying, done.stderr)
 
+
+class Serving(ServedDirectory):
     def test_what_is_written_embedded_is_read_served_and_the_other_way_round(self):
         tree = self.write_file("tree/deep/file", os.urandom(300_000))
         root = os.path.join(self.folder, "tree")
@@ -218,7 +220,7 @@ class Serving(DaosTest):
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
 
 
-class Tls(Serving):
+class Tls(ServedDirectory):
     def setUp(self):
         super().setUp()
         self.certs = self.make_certs("certs")

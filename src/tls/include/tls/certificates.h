@@ -67,8 +67,8 @@ struct MadeCertificates {
   bool has_new_ca = false;
 };
 // Makes what a directory lacks of a CA, and certificates for server and client, replacing those that are there: that is
-// how they are renewed. Files are readable by their owner only. kPermission, kInvalidArgument: a CA without its key, or
-// what is there is something else.
+// how they are renewed. Files are readable by their owner only. kNotFound, kInvalidArgument: a CA without its key, or
+// the other way round; kExists: others' files have their names.
 Result<MadeCertificates> make_certificates(Directory& directory, const Clock& clock, CertificateOptions options);
 
 }  // namespace aeon::tls
