@@ -126,9 +126,7 @@ Task<Status> write_block(Disk* disk, uint64_t block, const DiskBuffer* content) 
 TEST_F(Devices, OneDamagedCopyOfALabelIsMendedAndTwoAreSaid) {
   DiskBuffer noise(kBlockSize);
   std::memset(noise.data(), 0x5a, noise.size());
-  const auto damage = [&](int copy) {
-    return write_block(&data(0), kDeviceLabelPlaces[copy], &noise);
-  };
+  const auto damage = [&](int copy) { return write_block(&data(0), kDeviceLabelPlaces[copy], &noise); };
   ASSERT_TRUE(machine_.run(damage(0)).is_ok());
   ASSERT_TRUE(open({&log(), &data(0), &data(1)}).is_ok());
   ASSERT_TRUE(machine_.run(damage(1)).is_ok());

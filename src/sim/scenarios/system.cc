@@ -344,7 +344,8 @@ class Session {
 
   // That is so only if the engine has restarted since this client opened the container.
   void may_be_lost(const Status& status) {
-    if (system_.engine().life_count() == opened_in_life_) known_.blame(name_ + "without a restart: " + status.to_string());
+    if (system_.engine().life_count() == opened_in_life_)
+      known_.blame(name_ + "without a restart: " + status.to_string());
   }
 
   Task<void> flush() {
