@@ -1,7 +1,7 @@
 #include "engine/observer.h"
 
 #include <algorithm>
-#include <functional>
+#include <tuple>
 
 #include "rpc/server_metrics.h"
 #include "store_metrics.h"
@@ -115,7 +115,9 @@ Result<wire::StatusReply> Observer::status(wire::StatusRequest request, rpc::Ser
     std::vector<wire::ClientStatus> clients = server->clients(~size_t{0});
     std::ranges::move(clients, std::back_inserter(reply.clients));
   }
-  std::ranges::stable_sort(reply.clients, std::greater(), &wire::ClientStatus::requests);
+  std::ranges::sort(reply.clients, [](const wire::ClientStatus& a, const wire::ClientStatus& b) {
+    return std::tuple(b.requests, a.id) < std::tuple(a.requests, b.id);
+  });
   reply.client_count = reply.clients.size();
   constexpr size_t kClientsMax = 10'000;
   reply.clients.resize(std::min({reply.clients.size(), size_t{request.clients_max}, kClientsMax}));

@@ -1,8 +1,8 @@
 #include "metrics/load.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
+#include <tuple>
 
 namespace aeon::metrics {
 namespace {
@@ -122,7 +122,9 @@ void add_clients(const wire::StatusReply* before, const wire::StatusReply& now, 
     part.silent = to_duration(client.silent_ns);
     load.clients.push_back(std::move(part));
   }
-  std::ranges::stable_sort(load.clients, std::greater(), &ClientLoad::requests_per_second);
+  std::ranges::sort(load.clients, [](const ClientLoad& a, const ClientLoad& b) {
+    return std::tuple(b.requests_per_second, a.id) < std::tuple(a.requests_per_second, b.id);
+  });
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <functional>
+#include <tuple>
 
 #include "base/crc32c.h"
 #include "base/log.h"
@@ -320,7 +320,9 @@ std::vector<wire::ClientStatus> NetworkServer::clients(size_t count_max) const {
     status.silent_ns = static_cast<uint64_t>(std::max(Duration::zero(), world_.executor.now() - peer->heard).count());
     connected.push_back(std::move(status));
   }
-  std::ranges::stable_sort(connected, std::greater(), &wire::ClientStatus::requests);
+  std::ranges::sort(connected, [](const wire::ClientStatus& a, const wire::ClientStatus& b) {
+    return std::tuple(b.requests, a.id) < std::tuple(a.requests, b.id);
+  });
   if (connected.size() > count_max) connected.resize(count_max);
   return connected;
 }
