@@ -24,7 +24,7 @@ Task<void> drop_all(std::vector<std::shared_ptr<void>> objects) {
 }
 
 bool is_understood(const char* system) {
-  return system == nullptr || system[0] == '\0' || std::strncmp(system, "local:", 6) == 0;
+  return system == nullptr || system[0] == '\0' || local::names_system(system);
 }
 
 }  // namespace

@@ -28,13 +28,16 @@ struct Core {
   rpc::NetworkChannel channel;
 };
 
+std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core) {
+  return std::make_shared<Connection>(
+      std::shared_ptr<rpc::Channel>(core, &core->channel),
+      [reactor = &core->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core);
+}
+
 class Connected final : public System {
  public:
   Connected(const std::string& address, std::optional<tls::Identity> identity)
-      : core_(std::make_shared<Core>(address, std::move(identity))),
-        connection_(std::make_shared<Connection>(
-            std::shared_ptr<rpc::Channel>(core_, &core_->channel),
-            [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
+      : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_)) {}
   ~Connected() override { core_->reactor.run(stop()); }
 
   Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
@@ -64,14 +67,10 @@ class Connected final : public System {
 
 class Asking final : public EngineStatus {
  public:
-  explicit Asking(const std::string& address)
-      : core_(std::make_shared<Core>(address, std::nullopt)),
-        connection_(std::make_shared<Connection>(
-            std::shared_ptr<rpc::Channel>(core_, &core_->channel),
-            [reactor = &core_->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core_)) {}
+  explicit Asking(const std::string& address) : core_(std::make_shared<Core>(address, std::nullopt)) {}
   ~Asking() override { core_->reactor.run(core_->channel.close()); }
 
-  Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
+  Status hello(Duration timeout) { return core_->reactor.run(connection_through(core_)->hello(timeout)); }
 
   Result<wire::StatusReply> ask(uint32_t clients_max) override {
     wire::StatusRequest request;
@@ -84,7 +83,6 @@ class Asking final : public EngineStatus {
 
  private:
   const std::shared_ptr<Core> core_;
-  const std::shared_ptr<Connection> connection_;
 };
 
 }  // namespace

@@ -22,11 +22,10 @@ class Server final : public DirectoryServer {
   // run() closes what start() opened.
   Status start(const std::string& directory, const ServeOptions& options) {
     TRY(check_addresses(options));
-    TRY_ASSIGN(system_, HeldSystem::open(reactor_, world_, directory, options.open));
-    const Status listening = listen(options);
-    if (listening.is_ok()) return ok();
-    const Status closed = reactor_.run(close());
-    static_cast<void>(closed);  // What went wrong first is what matters.
+    TRY_ASSIGN(system_, HeldSystem::hold(directory, options.open));
+    TRY(system_->start(reactor_, world_));
+    Status listening = listen(options);
+    if (!listening.is_ok()) ignore(reactor_.run(close()), "what went wrong first is what matters");
     return listening;
   }
 

@@ -75,8 +75,7 @@ Result<Directory> hold_directory(const std::string& path, bool create) {
   return directory;
 }
 
-Result<std::unique_ptr<HeldSystem>> HeldSystem::open(Reactor& reactor, World& world, const std::string& directory,
-                                                     const OpenOptions& options) {
+Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& directory, const OpenOptions& options) {
   if (options.read_only && options.create_if_missing) {
     return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
   }
@@ -98,27 +97,29 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::open(Reactor& reactor, World& wo
     if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
     TRY(remove_serving_note(held));
   }
-  std::unique_ptr<HeldSystem> system(new HeldSystem(reactor, world, std::move(held), std::move(*superblock), chosen));
-  Status started = system->open_disk();
-  if (started.is_ok()) started = reactor.run(system->start_engine());
-  if (started.is_ok()) return system;
-  const Status closed = reactor.run(system->close());
-  static_cast<void>(closed);  // What went wrong first is what matters.
-  return started.within("can't open " + directory);
+  return std::unique_ptr<HeldSystem>(new HeldSystem(std::move(held), std::move(*superblock), chosen));
 }
 
-Status HeldSystem::open_disk() {
+Status HeldSystem::start(Reactor& reactor, World& world) {
+  Status started = open_disk(reactor, world);
+  if (started.is_ok()) started = reactor.run(start_engine(&world));
+  if (started.is_ok()) return ok();
+  ignore(reactor.run(close()), "what went wrong first is what matters");
+  return started.within("can't open " + path_);
+}
+
+Status HeldSystem::open_disk(Reactor& reactor, World& world) {
   const TargetEntry& target = superblock_.targets[0];
   if (target.devices.empty()) {
     const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
-    TRY_ASSIGN(disk_, StoreDisk::open_file(reactor_, directory_.path_of(target.file), capacity, options_.read_only));
+    TRY_ASSIGN(disk_, StoreDisk::open_file(reactor, directory_.path_of(target.file), capacity, options_.read_only));
   } else {
-    TRY_ASSIGN(disk_, open_devices());
+    TRY_ASSIGN(disk_, open_devices(reactor, world));
   }
   return ok();
 }
 
-Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices() {
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, World& world) {
   const TargetEntry& target = superblock_.targets[0];
   StoreDiskOptions options;
   options.read_only = options_.read_only;
@@ -126,19 +127,19 @@ Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices() {
   options.allow_missing = options_.allow_missing_devices;
   options.store = target.store;
   Result<std::unique_ptr<StoreDisk>> opened =
-      StoreDisk::open_devices(world_, reactor_, device_paths(directory_, target), options);
+      StoreDisk::open_devices(world, reactor, device_paths(directory_, target), options);
   if (opened.code() != Code::kUnavailable || options.allow_missing) return opened;
   return Status(Code::kUnavailable, std::string(opened.status().message()) +
                                         "; connect it, or say where the devices are with 'daos system set-devices', "
                                         "or set AEON_DEGRADED=1 to work without data devices that are missing");
 }
 
-Task<Status> HeldSystem::start_engine() {
+Task<Status> HeldSystem::start_engine(World* world) {
   media::OpenOptions open;
   open.read_only = options_.read_only;
   open.memory_budget = options_.memory_budget;
   CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
-                co_await media::KeyBlockStore::open(world_, disk_->disk(), open));
+                co_await media::KeyBlockStore::open(*world, disk_->disk(), open));
   if (media->uuid() != superblock_.targets[0].store) {
     co_return Status(Code::kInvalidArgument, std::string(disk_->disk().name()) +
                                                  " belongs to another system; put back the "
@@ -147,11 +148,11 @@ Task<Status> HeldSystem::start_engine() {
   vos::StoreOptions store_options;
   store_options.scrub.bytes_per_second = options_.scrub_bytes_per_second;
   std::vector<std::unique_ptr<vos::Store>> stores(1);
-  CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(world_, std::move(media), store_options));
+  CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(*world, std::move(media), store_options));
   engine::Engine::Options options;
   options.system_name = superblock_.system_name;
   options.free_outside = [this] { return free_outside(); };
-  engine_ = std::make_unique<engine::Engine>(world_, std::move(stores), std::move(options));
+  engine_ = std::make_unique<engine::Engine>(*world, std::move(stores), std::move(options));
   co_return co_await engine_->start();
 }
 

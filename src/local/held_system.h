@@ -15,35 +15,34 @@ namespace aeon::local {
 
 class HeldSystem {
  public:
-  // As LocalSystem::open(). `world` runs on `reactor`; both outlive it. Blocking.
-  static Result<std::unique_ptr<HeldSystem>> open(Reactor& reactor, World& world, const std::string& directory,
-                                                  const OpenOptions& options);
+  // Takes the directory, makes a system there if asked to, and reads what it is. Errors as of LocalSystem::open().
+  static Result<std::unique_ptr<HeldSystem>> hold(const std::string& directory, const OpenOptions& options);
   HeldSystem(const HeldSystem&) = delete;
   HeldSystem& operator=(const HeldSystem&) = delete;
+
+  // Opens the store and starts the engine. `world` runs on `reactor`; both outlive it. Once; after an error nothing is
+  // held any more. Blocking.
+  Status start(Reactor& reactor, World& world);
 
   const std::string& path() const { return path_; }
   const Superblock& superblock() const { return superblock_; }
   Directory& directory() { return directory_; }
   engine::Engine& engine() { return *engine_; }
 
-  // Stops the engine, writes a checkpoint, and lets go of the directory. Once; nothing else may follow.
+  // Stops the engine, writes a checkpoint, and lets go of the directory. Once, after start(); nothing else may follow.
   Task<Status> close();
 
  private:
-  HeldSystem(Reactor& reactor, World& world, Directory directory, Superblock superblock, const OpenOptions& options)
-      : reactor_(reactor),
-        world_(world),
-        directory_(std::move(directory)),
+  HeldSystem(Directory directory, Superblock superblock, const OpenOptions& options)
+      : directory_(std::move(directory)),
         path_(directory_.path()),
         superblock_(std::move(superblock)),
         options_(options) {}
-  Status open_disk();
-  Result<std::unique_ptr<StoreDisk>> open_devices();
-  Task<Status> start_engine();
+  Status open_disk(Reactor& reactor, World& world);
+  Result<std::unique_ptr<StoreDisk>> open_devices(Reactor& reactor, World& world);
+  Task<Status> start_engine(World* world);
   ByteCount free_outside() const;
 
-  Reactor& reactor_;
-  World& world_;
   Directory directory_;
   const std::string path_;
   const Superblock superblock_;

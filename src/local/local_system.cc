@@ -23,18 +23,17 @@ constexpr std::string_view kLocalPrefix = "local:";
 
 class EmbeddedSystem final : public LocalSystem {
  public:
-  EmbeddedSystem() = default;
+  explicit EmbeddedSystem(std::unique_ptr<HeldSystem> held)
+      : path_(held->path()), name_(held->superblock().system_name), system_(std::move(held)) {}
   ~EmbeddedSystem() override {
-    if (system_ == nullptr) return;
+    if (connection_ == nullptr) return;  // It wasn't started.
     const Status closed = close();
     if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
   }
 
   // Once, before anything else.
-  Status start(const std::string& directory, const OpenOptions& options) {
-    TRY_ASSIGN(system_, HeldSystem::open(*reactor_, *world_, directory, options));
-    path_ = system_->path();
-    name_ = system_->superblock().system_name;
+  Status start() {
+    TRY(system_->start(*reactor_, *world_));
     channel_ = std::make_shared<rpc::InprocChannel>(*reactor_, system_->engine().dispatcher());
     const client::Connection::Start start = [reactor = reactor_.get()](Task<void> task) {
       reactor->submit(std::move(task));
@@ -72,12 +71,12 @@ class EmbeddedSystem final : public LocalSystem {
     co_return closed;
   }
 
-  std::string path_;
-  std::string name_;
+  const std::string path_;
+  const std::string name_;
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   LocalWorld world_{*reactor_};
-  std::unique_ptr<HeldSystem> system_;
+  const std::unique_ptr<HeldSystem> system_;
   std::shared_ptr<rpc::InprocChannel> channel_;
   std::shared_ptr<client::Connection> connection_;
   std::atomic<bool> is_closed_{false};
@@ -98,7 +97,7 @@ Status no_system(const std::string& name) {
                                             "AEON_SYSTEM=local:/data/store");
 }
 
-bool is_address(const std::string& name) {
+bool is_address(std::string_view name) {
   return name.starts_with("unix:") || name.starts_with("tcp:") || name.starts_with("tls:");
 }
 
@@ -123,8 +122,10 @@ Status LocalSystem::create(const std::string& directory, CreateOptions options) 
 }
 
 Result<std::shared_ptr<LocalSystem>> LocalSystem::open(const std::string& directory, OpenOptions options) {
-  auto system = std::make_shared<EmbeddedSystem>();
-  TRY(system->start(directory, options));
+  // First of all: who finds it busy makes no reactor, and no thread.
+  TRY_ASSIGN(std::unique_ptr<HeldSystem> held, HeldSystem::hold(directory, options));
+  auto system = std::make_shared<EmbeddedSystem>(std::move(held));
+  TRY(system->start());
   return std::shared_ptr<LocalSystem>(std::move(system));
 }
 
@@ -134,6 +135,8 @@ Status set_devices(const std::string& directory, const std::vector<std::string>&
   TRY(name_devices(superblock.targets[0], paths));
   return held.replace_file(kSystemFile, encode_superblock(superblock));
 }
+
+bool names_system(std::string_view name) { return name.starts_with(kLocalPrefix) || is_address(name); }
 
 Result<std::string> directory_of_system(const std::string& name) {
   TRY_ASSIGN(const std::string chosen, choose_system(name));

@@ -75,6 +75,14 @@ class Serving(ServedDirectory):
         self.assertIn("Nobody serves", self.aeon("down", self.store).stdout)
         self.refuses("status", self.store, saying="aeon up")
 
+    def test_an_engine_that_hangs_is_ended_by_force(self):
+        process = self.up()["process"]
+        self.ok("container", "create", "default", "c")
+        os.kill(process, signal.SIGSTOP)
+        self.aeon("down", "--force", self.store)
+        self.refuses("status", self.store, saying="nobody serves")
+        self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
+
     def test_the_system_s_name_names_the_directory_too(self):
         env = {"AEON_SYSTEM": "local:" + self.store}
         self.aeon("up", env=env)

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/client.h"
@@ -60,6 +61,8 @@ class LocalSystem : public client::System {
   virtual Status close() = 0;
 };
 
+// Whether a name has one of the forms that open_system() takes.
+bool names_system(std::string_view name);
 // The directory of the system that AEON_SYSTEM names ("local:DIR"), or `name` if it isn't empty. kInvalidArgument says
 // how to set it.
 Result<std::string> directory_of_system(const std::string& name);
