@@ -23,9 +23,7 @@ Task<void> drop_all(std::vector<std::shared_ptr<void>> objects) {
   co_return;
 }
 
-bool is_understood(const char* system) {
-  return system == nullptr || system[0] == '\0' || local::names_system(system);
-}
+bool is_understood(const char* system) { return system == nullptr || system[0] == '\0' || local::names_system(system); }
 
 }  // namespace
 
