@@ -154,6 +154,20 @@ class LookingInto(TargetsTest):
         self.fails("debug", "value", "c", "1", "nothing", "0", saying="no value is seen")
         self.fails("debug", "value", "missing", "1", "key1", "0", saying="no container 'missing'")
 
+    def test_files_in_each_other_s_place_are_shown_where_they_are(self):
+        target = next(one["target"] for one in self.debug("ls", "c", "7", "key7")["targets"] if one.get("entries"))
+        other = (target + 1) % 3
+        os.rename(self.target(target), os.path.join(self.folder, "away"))
+        os.rename(self.target(other), self.target(target))
+        os.rename(os.path.join(self.folder, "away"), self.target(other))
+        uuid = next(container["uuid"] for container in self.debug("containers")["targets"][other]["containers"])
+        shown = self.debug("ls", uuid, "7", "key7")["targets"]
+        akeys = [(one["target"], entry["akey"]) for one in shown for entry in one.get("entries", [])]
+        self.assertEqual([where for where, _ in akeys], [other])
+        self.assertEqual(self.debug("value", uuid, "7", "key7", akeys[0][1])["target"], other)
+        done = self.daos("debug", "superblock", "--target", str(other))
+        self.assertIn(f"target-{other} belongs to another target", done.stderr)
+
     def test_damage_of_one_is_named_and_hides_no_other(self):
         self.damage_superblocks(1)
         done = self.daos("debug", "verify", "--json")
