@@ -20,7 +20,7 @@ class Router {
   Result<std::vector<uint32_t>> targets_of(ObjectId object) const;
 
  private:
-  const uint32_t target_count_;
+  uint32_t target_count_;
   std::optional<PlacementMap> map_;  // Without it there is one target.
   mutable Layout layout_;  // Its memory is used again.
 };

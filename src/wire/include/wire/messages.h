@@ -384,9 +384,11 @@ struct ListObjectsRequest {
   Anchor from;
   ListLimits limits;
   bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
+  std::optional<ObjectId> behind;  // Instead of `from`: goes on with those that follow it.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.epoch, self.from, self.limits);
     archive.since(2, self.in_transaction);
+    archive.since(3, self.behind);
   }
 };
 
@@ -503,7 +505,8 @@ struct TransactionBeginRequest {
   static void io(auto& archive, auto& self) { archive(self.handle); }
 };
 
-// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer. Bulk: as for writes.
+// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer; without one it isn't repeated.
+// Sent to the target of one of its writes, whichever targets the others are of. Bulk: as for writes.
 struct TransactionCommitRequest {
   static constexpr Opcode kOpcode = Opcode::kTransactionCommit;
   static constexpr uint16_t kSince = 2;
