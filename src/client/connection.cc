@@ -29,7 +29,8 @@ Task<Status> Connection::hello(Duration timeout) {
 
 Status Connection::open_targets(const wire::HelloReply& reply) {
   if (reply.target_count <= 1 || !others_.empty()) return ok();
-  if (reply.target_count > placement::kTargetsMax || (!reply.targets.empty() && reply.targets.size() != reply.target_count)) {
+  if (reply.target_count > placement::kTargetsMax ||
+      (!reply.targets.empty() && reply.targets.size() != reply.target_count)) {
     return Status(Code::kCorrupt, "the engine tells of targets that can't be");
   }
   if (open_target_ == nullptr) return Status(Code::kInvalidArgument, "only systems of one target can be reached so");

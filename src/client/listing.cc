@@ -146,9 +146,8 @@ Task<Result<ObjectPage>> list_objects_of(std::shared_ptr<ContainerHandle> self, 
   const uint32_t target_count = self->target_count();
   if (target_count == 1) {
     CO_TRY_ASSIGN(wire::ListObjectsReply reply, co_await ask(self, std::move(request)));
-    co_return ObjectPage{.objects = std::move(reply.objects),
-                         .changed = std::move(reply.changed),
-                         .next = std::move(reply.next)};
+    co_return ObjectPage{
+        .objects = std::move(reply.objects), .changed = std::move(reply.changed), .next = std::move(reply.next)};
   }
   const uint32_t count_max = request.limits.count_max;
   if (count_max == 0) co_return Status(Code::kInvalidArgument, "a page of no objects was asked for");

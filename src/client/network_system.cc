@@ -53,7 +53,8 @@ std::string seen_from_here(const std::string& address, const std::string& first)
 }
 
 // A target's address of the kind that the first was reached by.
-Result<std::string> choose_address(const std::string& first, uint32_t target, const std::vector<std::string>& addresses) {
+Result<std::string> choose_address(const std::string& first, uint32_t target,
+                                   const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) {
     if (scheme_of(address) == scheme_of(first)) return seen_from_here(address, first);
   }

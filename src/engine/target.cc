@@ -95,8 +95,8 @@ Result<wire::HelloReply> Target::hello(wire::HelloRequest request, rpc::ServerCa
   }
   if (options_.count > 1 && request.version_newest < kSeveralTargetsSince) {
     return Status(Code::kProtocolMismatch, speaks + ", and this system has " + std::to_string(options_.count) +
-                                               " targets, which takes version " +
-                                               std::to_string(kSeveralTargetsSince) + "; install a newer release");
+                                               " targets, which takes version " + std::to_string(kSeveralTargetsSince) +
+                                               "; install a newer release");
   }
   wire::HelloReply reply;
   reply.version = std::min(request.version_newest, wire::kProtocolVersion);

@@ -78,7 +78,7 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
     co_return Status(Code::kTooBig, "container '" + container->name() + "' has its " + std::to_string(count_max) +
                                         " snapshots (property snapshot_max); destroy one first");
   }
-  CO_TRY_ASSIGN(const Epoch epoch, 
+  CO_TRY_ASSIGN(const Epoch epoch,
                 co_await all_->create_snapshot(container->id, number_of(container->properties, kPropEpochs) == 1));
   container->snapshots[epoch] = request.name;
   container->modified_unix_ns = world_.clock.wall_ns();

@@ -85,7 +85,8 @@ Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest req
   for (const ObjectWrite& write : request.writes) CO_TRY(check_placed(write));
   CO_TRY(target::attach_data(request.writes, call.sent()));
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.write(open->id, std::move(request.writes), request.epoch, open->durability));
+  CO_TRY_ASSIGN(reply.epoch,
+                co_await store_.write(open->id, std::move(request.writes), request.epoch, open->durability));
   co_return reply;
 }
 

@@ -31,8 +31,7 @@ Task<Result<OpenContainer>> AskedHandles::look_up(uint64_t handle, bool for_writ
   wire::TargetHandleRequest request;
   request.handle = handle;
   const uint64_t forgotten_before = forgotten_count_;
-  CO_TRY_ASSIGN(const wire::TargetHandleReply reply,
-                co_await rpc::call(giver_, request, rpc::Bulk(), kTargetTimeout));
+  CO_TRY_ASSIGN(const wire::TargetHandleReply reply, co_await rpc::call(giver_, request, rpc::Bulk(), kTargetTimeout));
   Known known;
   known.container = {.id = reply.container,
                      .durability = reply.is_flushed_later ? vos::Durability::kFlush : vos::Durability::kSync,

@@ -26,10 +26,9 @@ Task<Status> CommitService::load() {
 }
 
 void CommitService::on_prepared(Uuid container, vos::TransactionId transaction, uint32_t coordinator) {
-  prepared_.try_emplace(transaction.uuid, Prepared{.container = container,
-                                                   .id = transaction,
-                                                   .coordinator = coordinator,
-                                                   .since = world_.executor.now()});
+  prepared_.try_emplace(
+      transaction.uuid,
+      Prepared{.container = container, .id = transaction, .coordinator = coordinator, .since = world_.executor.now()});
   if (coordinator != targets_.index()) changed_.notify_all();
 }
 
@@ -91,9 +90,8 @@ Task<void> CommitService::ask_outcome(Prepared prepared) {
   decision.epoch = prepared.id.epoch;
   decision.is_commit = outcome->is_commit;
   const Result<wire::EmptyReply> decided = co_await service_.answer(decision);
-  log::info("asked_how_it_was_decided", {{"transaction", uuid.to_string()},
-                                         {"is_commit", outcome->is_commit},
-                                         {"status", decided.status()}});
+  log::info("asked_how_it_was_decided",
+            {{"transaction", uuid.to_string()}, {"is_commit", outcome->is_commit}, {"status", decided.status()}});
 }
 
 Task<Result<wire::TargetOutcomeReply>> CommitService::outcome(wire::TargetOutcomeRequest request, rpc::ServerCall&) {

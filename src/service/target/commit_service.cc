@@ -11,9 +11,7 @@ namespace {
 // a later epoch already.
 constexpr uint64_t kLead_ns = 500'000;
 
-bool is_lost(const Status& status) {
-  return status.code() == Code::kTimedOut || status.code() == Code::kUnavailable;
-}
+bool is_lost(const Status& status) { return status.code() == Code::kTimedOut || status.code() == Code::kUnavailable; }
 
 }  // namespace
 

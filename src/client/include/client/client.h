@@ -160,8 +160,8 @@ class Container {
     static_cast<void>(dkey);
     return 0;
   }
-  // All of `writes` at one epoch, or none (with explicit epochs: none of them committed). The data's memory must stay until the task has ended. `epoch`: zero, but
-  // in explicit-epoch containers.
+  // All of `writes` at one epoch, or none (with explicit epochs: none of them committed). The data's memory must stay
+  // until the task has ended. `epoch`: zero, but in explicit-epoch containers.
   virtual Task<Result<Epoch>> write(std::vector<ObjectWrite> writes, Epoch epoch = kEpochZero) = 0;
   // Fills `out` of each akey (see AkeyFetch; holes stay as they were).
   virtual Task<Result<std::vector<FetchedAkey>>> fetch(ObjectId object, Bytes dkey, std::vector<AkeyFetch> akeys,

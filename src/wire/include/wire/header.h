@@ -41,11 +41,11 @@ struct Header {
   uint32_t flags = 0;
   uint32_t payload_size = 0;
   uint64_t reply_bulk_room = 0;
-  uint64_t clock = 0;                 // No epoch that the sender knows of is later; 0: it has none. Before version 3: zero.
+  uint64_t clock = 0;  // No epoch that the sender knows of is later; 0: it has none. Before version 3: zero.
   uint64_t client_id = 0;
-  uint64_t server_life = 0;           // Drawn anew each time a server starts.
-  uint64_t request_id = 0;            // Counts up for each client.
-  uint64_t acknowledged_below = 0;    // The client has the answers of all requests below.
+  uint64_t server_life = 0;  // Drawn anew each time a server starts.
+  uint64_t request_id = 0;  // Counts up for each client.
+  uint64_t acknowledged_below = 0;  // The client has the answers of all requests below.
   uint64_t deadline_ns = 0;
   uint64_t trace_id = 0;
   uint64_t bulk_size = 0;

@@ -505,8 +505,8 @@ struct TransactionBeginRequest {
   static void io(auto& archive, auto& self) { archive(self.handle); }
 };
 
-// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer; without one it isn't repeated.
-// Sent to the target of one of its writes, whichever targets the others are of. Bulk: as for writes.
+// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer; without one it isn't
+// repeated. Sent to the target of one of its writes, whichever targets the others are of. Bulk: as for writes.
 struct TransactionCommitRequest {
   static constexpr Opcode kOpcode = Opcode::kTransactionCommit;
   static constexpr uint16_t kSince = 2;

@@ -201,9 +201,7 @@ struct TargetDecideRequest {
   Uuid transaction;
   Epoch epoch;
   bool is_commit = false;
-  static void io(auto& archive, auto& self) {
-    archive(self.container, self.transaction, self.epoch, self.is_commit);
-  }
+  static void io(auto& archive, auto& self) { archive(self.container, self.transaction, self.epoch, self.is_commit); }
 };
 // Asked of the coordinator. kInProgress while it doesn't know itself; what it doesn't know of is aborted from then on.
 struct TargetOutcomeReply {

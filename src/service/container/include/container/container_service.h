@@ -1,11 +1,9 @@
 // The containers of a pool: names, properties, attributes, handles, snapshots, object numbers.
 //
-// A container is in the metadata (name → record, docs/design/requests.md) and in the stores of all targets. It is created
-// in the stores first and destroyed there last, so that what a crash leaves behind is a container without a record:
-// load() destroys those.
-// Handles live as long as the engine's process. Destroying by force, and disconnecting the pool handle they were
-// opened by, makes them stale.
-// Threading: one executor, which owns it.
+// A container is in the metadata (name → record, docs/design/requests.md) and in the stores of all targets. It is
+// created in the stores first and destroyed there last, so that what a crash leaves behind is a container without a
+// record: load() destroys those. Handles live as long as the engine's process. Destroying by force, and disconnecting
+// the pool handle they were opened by, makes them stale. Threading: one executor, which owns it.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// Objects: writes, reads and listings of open containers, on the target's store. What is spread over targets is asked of
-// each of them; only commits may be of several.
+// Objects: writes, reads and listings of open containers, on the target's store. What is spread over targets is asked
+// of each of them; only commits may be of several.
 //
 // Data isn't copied here: the store reads what is written from where the transport has it, and writes what is read
 // where the transport wants it; in one process both are the caller's memory.

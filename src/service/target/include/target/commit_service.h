@@ -76,9 +76,9 @@ class CommitService final : public PreparedListener {
   std::optional<placement::Router> router_;
   Gate gate_;
   Signal changed_;
-  std::set<Uuid> active_;              // Commits that this target coordinates now.
+  std::set<Uuid> active_;  // Commits that this target coordinates now.
   std::map<Uuid, Prepared> prepared_;  // Here, by transaction.
-  std::map<Uuid, Kept> kept_;          // Commits of this target that not all have heard of, by transaction.
+  std::map<Uuid, Kept> kept_;  // Commits of this target that not all have heard of, by transaction.
 };
 
 }  // namespace aeon::target
