@@ -635,6 +635,8 @@ Result<std::unique_ptr<DebugTarget>> open_holder(Invocation& invocation, Epoch e
         (*target)->objects().see(named->container.stored.number, *named->object, *named->dkey, *named->akey, epoch));
     if (!seen.is_ok() || (seen->versions.empty() && seen->damage.empty())) continue;
     invocation.output().response()["target"] = index;
+    // Standard output is the value's own with --out -.
+    if (invocation.text("--out") != "-") invocation.output().remark("On target {}:", index);
     return target;
   }
   return system->open_target(0);

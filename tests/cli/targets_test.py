@@ -123,9 +123,9 @@ class LookingInto(TargetsTest):
 
     def test_containers_have_their_labels_on_every_target(self):
         shown = self.debug("containers")["targets"]
-        self.assertEqual([one["label"] for one in shown[0]["containers"]], ["c"])
-        for one in shown[1:]:
-            self.assertIn([container["label"] for container in one["containers"]], [[], ["c"]])
+        for one in shown:
+            self.assertEqual([container["label"] for container in one["containers"]], ["c"])
+        self.assertEqual(len({one["containers"][0]["uuid"] for one in shown}), 1)
         self.assertEqual(self.ok("debug", "containers", "-q").split(), ["c"])
         values = sum(container["space"]["values"] for one in shown for container in one["containers"])
         self.assertEqual(values, OBJECTS)
@@ -134,6 +134,7 @@ class LookingInto(TargetsTest):
         shown = self.debug("ls", "c")["targets"]
         objects = [entry["object"] for one in shown for entry in one.get("entries", [])]
         self.assertEqual(len(objects), OBJECTS)
+        self.assertGreater(sum(bool(one.get("entries")) for one in shown), 1, "nothing is spread")
         shown = self.debug("ls", "c", "7")["targets"]
         self.assertEqual([entry["dkey"] for one in shown for entry in one.get("entries", [])], ["key7"])
         holders = [one["target"] for one in shown if one.get("entries")]
@@ -151,6 +152,7 @@ class LookingInto(TargetsTest):
             self.assertEqual(self.ok("debug", "value", "c", str(number), f"key{number}", akey, "-o", "-"),
                              f"value{number}")
             self.assertEqual(self.debug("value", "c", str(number), f"key{number}", akey)["target"], target)
+        self.assertIn(f"On target {target}:", self.ok("debug", "value", "c", str(number), f"key{number}", akey))
         self.fails("debug", "value", "c", "1", "nothing", "0", saying="no value is seen")
         self.fails("debug", "value", "missing", "1", "key1", "0", saying="no container 'missing'")
 
