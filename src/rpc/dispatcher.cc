@@ -19,6 +19,7 @@ void Dispatcher::seal(ServerCall& call, uint32_t flags) {
   header.server_life = life_;
   header.request_id = call.header_.request_id;
   header.trace_id = call.header_.trace_id;
+  if (clock_ != nullptr) header.clock = clock_->last().value;
   wire::seal_message(header, call.reply_);
 }
 
@@ -109,6 +110,7 @@ Task<void> Dispatcher::handle(ServerCall& call) {
       co_return;
     }
   }
+  if (clock_ != nullptr) clock_->observe(Epoch{call.header_.clock});
   ++counters_.requests;
   ++stats.in_progress;
   // Within a turn of the executor one request begins where the one before has ended, so one reading of the clock

@@ -82,6 +82,7 @@ class TargetStore final : public Store {
   Task<Result<SpaceUse>> destroyed_space() override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
+  Epoch last_epoch() const override { return clock_.last(); }
   Status observe(Epoch epoch) override;
 
   Task<Status> change_metadata(std::vector<MetadataChange> changes) override;

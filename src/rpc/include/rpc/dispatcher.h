@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "rpc/bulk.h"
+#include "rpc/epoch_clock.h"
 #include "rpc/operation_stats.h"
 #include "rpc/request_log.h"
 #include "runtime/gate.h"
@@ -93,6 +94,9 @@ class Dispatcher {
   template <typename Request, typename Service, typename Method>
   void serve(Service& service, Method method);
 
+  // Hears of the clocks of requests, and goes along with answers. Outlives the dispatcher's use.
+  void use(EpochClock& clock) { clock_ = &clock; }
+
   // Answers the call, always; suspends while it waits and where the handler does.
   Task<void> handle(ServerCall& call);
   // The same answer for a request that isn't even looked at.
@@ -139,6 +143,7 @@ class Dispatcher {
   uint32_t waiting_ = 0;
   Counters counters_;
   RequestLog log_;
+  EpochClock* clock_ = nullptr;
   Instant measured_until_{};  // The end of the last request that was measured.
   std::array<std::unique_ptr<HandlerBase>, wire::kOpcodeMax + 1> handlers_;
   std::array<std::unique_ptr<OperationStats>, wire::kOpcodeMax + 1> stats_;  // Made at a kind's first request.

@@ -217,6 +217,8 @@ class Store {
   // ahead of the clock, by more than clocks of machines differ. It is forgotten at a restart, but for what was done
   // with it (reads of transactions, prepares, writes, snapshots, clones).
   virtual Status observe(Epoch epoch) = 0;
+  // No epoch that the store gave or observed is later.
+  virtual Epoch last_epoch() const = 0;
 
   // Small records beside the containers, for the services above: names (printable, ≤ 200 bytes) to values
   // (≤ 8 KiB). Changes of one call are atomic and durable when it returns; nullopt erases.
