@@ -17,11 +17,18 @@ Uuid uuid_of_round(int round) { return Uuid::from_random(static_cast<uint64_t>(r
 // How far the call of a round had come.
 enum class Step : uint8_t { kNothing, kCalled, kReturned };
 
-// Rounds of one kind of call, each at an epoch as another store gives it, far behind the one before.
+// Rounds of one kind of call, each at an epoch of its own.
 struct Rounds {
-  explicit Rounds(TestStore& target) {
+  // As another store gives them, far behind what is stored of the epochs before; else they are to be taken from the
+  // store itself.
+  explicit Rounds(TestStore& target, bool are_ahead = true) {
+    if (!are_ahead) return;
     Epoch epoch = target.store().next_epoch();
     for (Epoch& one : epochs) one = epoch = Epoch{epoch.value + 3ull * 16 * 1000 * 1000 * 1000};
+  }
+  Epoch epoch_of(int round, Store& store) {
+    if (epochs[round] == kEpochZero) epochs[round] = store.next_epoch();
+    return epochs[round];
   }
   Epoch epochs[kRoundCount];
   Step steps[kRoundCount] = {};
@@ -41,9 +48,9 @@ Task<Status> end_round(Store& store, int round) {
 }
 
 template <typename Workload, typename Check>
-bool crash_at(uint64_t write, Workload workload, Check check) {
+bool crash_at(uint64_t write, bool are_ahead, Workload workload, Check check) {
   TestStore target(4000 + write, SimDiskOptions{});
-  Rounds rounds(target);
+  Rounds rounds(target, are_ahead);
   const bool has_ended = target.crash_at_write(write, workload(target.store(), target.container(), rounds));
   const Status opened = target.try_open();
   EXPECT_TRUE(opened.is_ok()) << opened.to_string();
@@ -67,7 +74,7 @@ Task<Status> read_and_prepare(Store& store, Uuid container, Rounds& rounds) {
                                               transaction.read_epoch, ReadIntent::kTransaction);
     CO_TRY(fetched.status());
     transaction.reads.push_back(value_read(kObject, dkey_of(round), text("a")));
-    transaction.id = {.uuid = uuid_of_round(round), .epoch = rounds.epochs[round]};
+    transaction.id = {.uuid = uuid_of_round(round), .epoch = rounds.epoch_of(round, store)};
     rounds.steps[round] = Step::kCalled;
     CO_TRY(co_await store.prepare(container, std::move(transaction), {}));
     rounds.steps[round] = Step::kReturned;
@@ -83,17 +90,20 @@ void check_guarded(TestStore& target, const Rounds& rounds) {
     SCOPED_TRACE("round " + std::to_string(round));
     const Epoch epoch = rounds.epochs[round];
     EXPECT_GT(target.store().next_epoch(), epoch);
+    EXPECT_EQ(*target.get(kObject, dkey_of(round), text("a")), text("first"));
     EXPECT_CODE(Code::kConflict, target.put(kObject, dkey_of(round), text("a"), text("late"), epoch));
     TestTransaction late(target, 500);
     const Bytes value = text("late");
     late.write(value_write(kObject, dkey_of(round), text("a"), value));
     EXPECT_CODE(Code::kConflict, late.prepare(epoch));
-    EXPECT_EQ(*target.get(kObject, dkey_of(round), text("a")), text("first"));
   }
 }
 
 TEST(StoresTogetherCrash, WhatAPreparedTransactionReadStaysGuarded) {
-  crash_at_each_write(15, [](uint64_t write) { return crash_at(write, read_and_prepare, check_guarded); });
+  for (const bool are_ahead : {false, true}) {
+    crash_at_each_write(15,
+                        [&](uint64_t write) { return crash_at(write, are_ahead, read_and_prepare, check_guarded); });
+  }
 }
 
 // ---- Kept decisions -------------------------------------------------------------------------------------------------
@@ -275,7 +285,7 @@ void check_starts(TestStore& target, const Rounds& rounds) {
 }
 
 TEST(StoresTogetherCrash, NothingIsWrittenBeforeASnapshotOrCloneOfAnothersEpoch) {
-  crash_at_each_write(15, [](uint64_t write) { return crash_at(write, take_and_clone, check_starts); });
+  crash_at_each_write(15, [](uint64_t write) { return crash_at(write, true, take_and_clone, check_starts); });
 }
 
 }  // namespace
