@@ -1,5 +1,7 @@
 #include "local/directory_server.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "held_system.h"
 #include "local_directory.h"
@@ -15,6 +17,9 @@
 namespace aeon::local {
 namespace {
 
+// Descriptors that connections leave to everything else.
+constexpr uint64_t kDescriptorsKept = 256;
+constexpr uint64_t kConnectionsMin = 64, kConnectionsMax = 65536;
 constexpr int64_t kRenewBefore_s = int64_t{30} * 24 * 3600;
 
 class Server final : public DirectoryServer {
@@ -59,6 +64,9 @@ class Server final : public DirectoryServer {
   }
 
   Status listen(const ServeOptions& options) {
+    const uint64_t descriptors = std::max(raise_descriptor_limit(), kDescriptorsKept) - kDescriptorsKept;
+    const uint64_t each = descriptors / (options.listen.size() + 1);
+    connections_max_ = static_cast<uint32_t>(std::clamp(each, kConnectionsMin, kConnectionsMax));
     TRY(add_server(socket_of(system_->path())));
     ServingNote note;
     note.process = static_cast<int64_t>(process_id());
@@ -80,8 +88,9 @@ class Server final : public DirectoryServer {
     return ok();
   }
   Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address) {
-    co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(),
-                                         rpc::NetworkServer::Options());
+    rpc::NetworkServer::Options options;
+    options.connections_max = connections_max_;
+    co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(), options);
   }
 
   Task<Result<std::unique_ptr<metrics::HttpServer>>> start_pages(std::string address) {
@@ -125,6 +134,7 @@ class Server final : public DirectoryServer {
   World world_{reactor_, clock_, network_, random_, faults_};
   Signal changed_{reactor_};
   bool is_stopping_ = false;
+  uint32_t connections_max_ = 0;  // Of each server.
   std::unique_ptr<HeldSystem> system_;
   std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
   std::unique_ptr<metrics::HttpServer> pages_;
