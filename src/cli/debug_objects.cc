@@ -515,6 +515,7 @@ void add_transactions(const vos::StoredContainer& stored, Json& object) {
     one["epoch"] = epoch_text(decision.epoch);
     one["committed"] = decision.is_commit;
     one["prepared"] = decision.was_prepared;
+    one["kept"] = decision.is_kept;
     decisions.push_back(std::move(one));
   }
   object["decisions_forgotten_through"] = epoch_text(stored.decisions_forgotten);
@@ -528,7 +529,10 @@ void show_transactions(Output& output, const vos::StoredContainer& stored) {
                                       : ": " + printable(intent.status.message()));
   }
   if (stored.decisions.empty()) return;
-  output.line("  decided     {} remembered", count_text(stored.decisions.size(), "transaction", "transactions"));
+  const auto kept = std::count_if(stored.decisions.begin(), stored.decisions.end(),
+                                  [](const vos::StoredDecision& decision) { return decision.is_kept; });
+  output.line("  decided     {} remembered{}", count_text(stored.decisions.size(), "transaction", "transactions"),
+              kept == 0 ? std::string() : fmt::format(", {} of them until released", kept));
 }
 
 }  // namespace
@@ -551,6 +555,7 @@ Status debug_containers(Invocation& invocation) {
     object["hidden"] = stored.is_hidden;
     object["epochs"] = stored.epochs == vos::EpochMode::kExplicit ? "explicit" : "clock";
     object["epoch_bound"] = epoch_text(stored.epoch_bound);
+    object["guards_reads"] = stored.guards_reads;
     object["committed_epoch"] = epoch_text(stored.committed);
     object["base_number"] = stored.base_number;
     object["base_epoch"] = epoch_text(stored.base_epoch);

@@ -1,6 +1,7 @@
 #include "client/array.h"
 
 #include <algorithm>
+#include <map>
 
 #include "rpc/bulk.h"
 #include "wire/archive.h"
@@ -94,11 +95,17 @@ std::vector<ChunkPart<Piece>> split(const Target& array, const std::vector<CellR
 std::vector<std::vector<ObjectWrite>> writes_of(const Target& array, std::vector<ChunkPart<ByteView>> parts,
                                                 uint64_t record_size) {
   std::vector<std::vector<ObjectWrite>> batches;
+  std::map<uint32_t, size_t> filling;  // The batch of each place: chunks at several need no commit of all at once.
   for (ChunkPart<ByteView>& part : parts) {
-    if (batches.empty() || batches.back().size() == kChunksPerWrite) batches.emplace_back();
-    ObjectWrite& write = batches.back().emplace_back();
+    Bytes dkey = chunk_key(part.chunk);
+    const auto [place, is_new] = filling.try_emplace(array.container->place_of(array.object, dkey), batches.size());
+    if (is_new || batches[place->second].size() == kChunksPerWrite) {
+      place->second = batches.size();
+      batches.emplace_back();
+    }
+    ObjectWrite& write = batches[place->second].emplace_back();
     write.object = array.object;
-    write.dkey = chunk_key(part.chunk);
+    write.dkey = std::move(dkey);
     AkeyUpdate& update = write.akeys.emplace_back();
     update.akey = to_bytes(kDataAkey);
     update.kind = ValueKind::kArray;
@@ -202,13 +209,15 @@ Task<Status> punch_chunks(Target array, uint64_t first, uint64_t end) {
   Anchor at;
   while (!at.is_end) {
     CO_TRY_ASSIGN(KeyPage page, co_await array.container->list_dkeys(array.object, std::move(at), ListLimits()));
-    std::vector<ObjectWrite> writes;
+    std::map<uint32_t, std::vector<ObjectWrite>> writes;  // By their places.
     for (Bytes& key : page.keys) {
       if (key.size() != sizeof(uint64_t)) continue;
       const auto number = load_le<uint64_t>(key.data());  // Of chunk number - 1.
-      if (number > first && number <= end) writes.push_back(punch_chunk(array, std::move(key)));
+      if (number <= first || number > end) continue;
+      const uint32_t place = array.container->place_of(array.object, key);
+      writes[place].push_back(punch_chunk(array, std::move(key)));
     }
-    if (!writes.empty()) CO_TRY(co_await array.container->write(std::move(writes)));
+    for (auto& [place, punches] : writes) CO_TRY(co_await array.container->write(std::move(punches)));
     at = std::move(page.next);
   }
   co_return ok();
@@ -337,7 +346,7 @@ Task<Status> Array::write(std::vector<CellRange> ranges, std::vector<ByteView> d
   if (*size != rpc::total_size(std::span<const ByteView>(data))) {
     return failed_early(Status(Code::kInvalidArgument, "the data isn't as long as the ranges of the array"));
   }
-  // The container's write() computes checksums here, before the task.
+  // The container's write() computes checksums here, before the task. Each batch is written as a whole, or isn't.
   std::vector<Task<Result<Epoch>>> writing;
   for (std::vector<ObjectWrite>& batch : writes_of(array, split(array, ranges, data), cell_size_)) {
     writing.push_back(container_->write(std::move(batch)));

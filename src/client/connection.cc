@@ -10,8 +10,12 @@ constexpr const char* kRelease = "0.1.0";
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner)
-    : owner_(std::move(owner)), link_(std::make_shared<Link>(std::move(channel))), start_(std::move(start)) {}
+Connection::Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner,
+                       OpenTarget open_target)
+    : owner_(std::move(owner)),
+      link_(std::make_shared<Link>(std::move(channel))),
+      start_(std::move(start)),
+      open_target_(std::move(open_target)) {}
 
 Task<Status> Connection::hello(Duration timeout) {
   wire::HelloRequest request;
@@ -20,7 +24,30 @@ Task<Status> Connection::hello(Duration timeout) {
   CO_TRY(wire::check_version(reply.version, "engine"));
   channel().set_version(reply.version);
   system_name_ = reply.system;
-  co_return ok();
+  co_return open_targets(reply);
+}
+
+Status Connection::open_targets(const wire::HelloReply& reply) {
+  if (reply.target_count <= 1 || !others_.empty()) return ok();
+  if (reply.target_count > placement::kTargetsMax ||
+      (!reply.targets.empty() && reply.targets.size() != reply.target_count)) {
+    return Status(Code::kCorrupt, "the engine tells of targets that can't be");
+  }
+  if (open_target_ == nullptr) return Status(Code::kInvalidArgument, "only systems of one target can be reached so");
+  const auto clock = std::make_shared<rpc::HeardEpochs>();
+  std::vector<std::shared_ptr<rpc::Channel>> others;
+  for (uint32_t target = 1; target < reply.target_count; ++target) {
+    const std::vector<std::string> addresses =
+        reply.targets.empty() ? std::vector<std::string>() : reply.targets[target].addresses;
+    TRY_ASSIGN(std::shared_ptr<rpc::Channel> opened, open_target_(target, addresses));
+    opened->set_version(reply.version);
+    opened->use(clock);
+    others.push_back(std::move(opened));
+  }
+  channel().use(clock);
+  others_ = std::move(others);
+  router_ = placement::Router(reply.target_count);
+  return ok();
 }
 
 Task<Result<std::vector<PoolInfo>>> Connection::list_pools() {

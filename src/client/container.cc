@@ -1,4 +1,5 @@
 #include "handles.h"
+#include "runtime/gate.h"
 
 namespace aeon::client {
 namespace {
@@ -6,23 +7,12 @@ namespace {
 constexpr uint64_t kChecksumOff = 0;
 constexpr uint64_t kDurableAtFlush = 1;
 
-wire::ListLimits to_wire(const ListLimits& limits) {
-  return {.count_max = limits.count_max, .bytes_max = limits.bytes_max};
-}
-
 std::vector<SnapshotInfo> take_snapshots(wire::SnapshotListReply reply) {
   std::vector<SnapshotInfo> snapshots;
   for (wire::SnapshotInfo& snapshot : reply.snapshots) {
     snapshots.push_back({.epoch = snapshot.epoch, .name = std::move(snapshot.name)});
   }
   return snapshots;
-}
-KeyPage take_keys(wire::ListKeysReply reply) { return {.keys = std::move(reply.keys), .next = std::move(reply.next)}; }
-ObjectPage take_objects(wire::ListObjectsReply reply) {
-  return {.objects = std::move(reply.objects), .changed = std::move(reply.changed), .next = std::move(reply.next)};
-}
-RecxPage take_recxs(wire::ListRecxsReply reply) {
-  return {.recxs = std::move(reply.recxs), .next = std::move(reply.next)};
 }
 Epoch take_epoch(wire::EpochReply reply) { return reply.epoch; }
 ContainerEpochs take_epochs(wire::ContainerEpochsReply reply) {
@@ -55,7 +45,8 @@ ContainerHandle::ContainerHandle(std::shared_ptr<PoolHandle> pool, uint64_t life
       id_(id),
       access_(access),
       verifies_(number_of(properties, kPropChecksum, 1) != kChecksumOff),
-      is_flushed_later_(number_of(properties, kPropDurability, 0) == kDurableAtFlush) {}
+      is_flushed_later_(number_of(properties, kPropDurability, 0) == kDurableAtFlush),
+      unflushed_lives_(pool_->connection().target_count()) {}
 
 Task<Result<uint64_t>> ContainerHandle::open_again() {
   wire::ContainerOpenRequest request;
@@ -144,110 +135,41 @@ Task<Result<uint64_t>> ContainerHandle::allocate_object_numbers(uint64_t count) 
   return ask_for<uint64_t>(shared_from_this(), request, [](wire::AllocateNumbersReply reply) { return reply.first; });
 }
 
-Task<Result<ObjectPage>> ContainerHandle::list_objects(Anchor from, ListLimits limits, Epoch epoch) {
-  return list_objects_at(std::move(from), limits, epoch, false);
-}
-Task<Result<ObjectPage>> ContainerHandle::list_objects_at(Anchor from, ListLimits limits, Epoch epoch,
-                                                          bool in_transaction) {
-  wire::ListObjectsRequest request;
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  request.from = std::move(from);
-  request.limits = to_wire(limits);
-  return ask_for<ObjectPage>(shared_from_this(), std::move(request), take_objects);
-}
+Task<Status> ContainerHandle::flush() { return flush_all(shared_from_this()); }
 
-Task<Result<KeyPage>> ContainerHandle::list_dkeys(ObjectId object, Anchor from, ListLimits limits, Epoch epoch) {
-  return list_dkeys_at(object, std::move(from), limits, epoch, false);
-}
-Task<Result<KeyPage>> ContainerHandle::list_dkeys_at(ObjectId object, Anchor from, ListLimits limits, Epoch epoch,
-                                                     bool in_transaction) {
-  wire::ListDkeysRequest request;
-  request.object = object;
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  request.from = std::move(from);
-  request.limits = to_wire(limits);
-  return ask_for<KeyPage>(shared_from_this(), std::move(request), take_keys);
-}
-
-Task<Result<KeyPage>> ContainerHandle::list_akeys(ObjectId object, Bytes dkey, Anchor from, ListLimits limits,
-                                                  Epoch epoch) {
-  return list_akeys_at(object, std::move(dkey), std::move(from), limits, epoch, false);
-}
-Task<Result<KeyPage>> ContainerHandle::list_akeys_at(ObjectId object, Bytes dkey, Anchor from, ListLimits limits,
-                                                     Epoch epoch, bool in_transaction) {
-  wire::ListAkeysRequest request;
-  request.object = object;
-  request.dkey = std::move(dkey);
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  request.from = std::move(from);
-  request.limits = to_wire(limits);
-  return ask_for<KeyPage>(shared_from_this(), std::move(request), take_keys);
-}
-
-Task<Result<RecxPage>> ContainerHandle::list_recxs(ObjectId object, Bytes dkey, Bytes akey, Anchor from,
-                                                   ListLimits limits, Epoch epoch) {
-  return list_recxs_at(object, std::move(dkey), std::move(akey), std::move(from), limits, epoch, false);
-}
-Task<Result<RecxPage>> ContainerHandle::list_recxs_at(ObjectId object, Bytes dkey, Bytes akey, Anchor from,
-                                                      ListLimits limits, Epoch epoch, bool in_transaction) {
-  wire::ListRecxsRequest request;
-  request.object = object;
-  request.dkey = std::move(dkey);
-  request.akey = std::move(akey);
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  request.from = std::move(from);
-  request.limits = to_wire(limits);
-  return ask_for<RecxPage>(shared_from_this(), std::move(request), take_recxs);
-}
-
-Task<Result<QueriedKey>> ContainerHandle::query_key(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
-                                                    Epoch epoch) {
-  return query_key_at(object, flags, std::move(dkey), std::move(akey), epoch, false);
-}
-Task<Result<QueriedKey>> ContainerHandle::query_key_at(ObjectId object, uint32_t flags, Bytes dkey, Bytes akey,
-                                                       Epoch epoch, bool in_transaction) {
-  wire::QueryKeyRequest request;
-  request.object = object;
-  request.flags = flags;
-  request.dkey = std::move(dkey);
-  request.akey = std::move(akey);
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  return ask_for<QueriedKey>(shared_from_this(), std::move(request),
-                             [](wire::QueryKeyReply reply) { return std::move(reply.key); });
-}
-
-Task<Result<Epoch>> ContainerHandle::query_max_epoch(ObjectId object, Epoch epoch) {
-  return query_max_epoch_at(object, epoch, false);
-}
-Task<Result<Epoch>> ContainerHandle::query_max_epoch_at(ObjectId object, Epoch epoch, bool in_transaction) {
-  wire::QueryMaxEpochRequest request;
-  request.object = object;
-  request.epoch = epoch;
-  request.in_transaction = in_transaction;
-  return ask_for<Epoch>(shared_from_this(), request, take_epoch);
-}
-
-Task<Status> ContainerHandle::flush() { return send_flush(shared_from_this()); }
-
-Task<Status> ContainerHandle::send_flush(std::shared_ptr<ContainerHandle> self) {
-  const uint64_t writing_life = std::exchange(self->unflushed_life_, 0);
-  const auto reply = co_await ask(self, wire::FlushRequest());
-  if (!reply.is_ok()) {
-    if (writing_life != 0) self->unflushed_life_ = writing_life;
-    co_return reply.status();
+Task<Status> ContainerHandle::flush_all(std::shared_ptr<ContainerHandle> self) {
+  std::vector<Status> flushed(self->target_count());
+  if (flushed.size() == 1) {
+    co_await flush_target(self, 0, flushed.data());
+    co_return flushed.front();
   }
-  if (writing_life == 0 || writing_life == self->channel().server_life()) co_return ok();
-  co_return may_be_lost();
+  Gate flushing(self->executor());
+  for (uint32_t target = 0; target < flushed.size(); ++target) {
+    flushing.spawn(flush_target(self, target, &flushed[target]));
+  }
+  co_await flushing.close();
+  for (Status& status : flushed) CO_TRY(std::move(status));
+  co_return ok();
+}
+
+Task<void> ContainerHandle::flush_target(std::shared_ptr<ContainerHandle> self, uint32_t target, Status* flushed) {
+  uint64_t& unflushed_life = self->unflushed_lives_[target];
+  const uint64_t writing_life = std::exchange(unflushed_life, 0);
+  const auto reply = co_await ask_at(self, target, wire::FlushRequest());
+  *flushed = reply.status();
+  if (!reply.is_ok()) {
+    if (writing_life != 0) unflushed_life = writing_life;
+    co_return;
+  }
+  if (writing_life != 0 && writing_life != self->channel(target).server_life()) *flushed = may_be_lost();
 }
 
 Status ContainerHandle::check_nothing_lost() const {
-  if (unflushed_life_ == 0 || unflushed_life_ == pool_->channel().server_life()) return ok();
-  return may_be_lost();
+  for (uint32_t target = 0; target < unflushed_lives_.size(); ++target) {
+    const uint64_t life = unflushed_lives_[target];
+    if (life != 0 && life != pool_->channel(target).server_life()) return may_be_lost();
+  }
+  return ok();
 }
 
 }  // namespace aeon::client

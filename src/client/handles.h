@@ -26,7 +26,11 @@ class HandleNumber {
     co_await turn_.acquire();
     const Permit permit(turn_, 1);
     if (number_ != stale) co_return ok();
-    const uint64_t life = channel_.server_life();
+    uint64_t life = channel_.server_life();
+    if (life == life_) {  // As last heard of; another target may know of a new one before we do.
+      CO_TRY(co_await rpc::call(channel_, wire::HelloRequest()));
+      life = channel_.server_life();
+    }
     if (life == life_) co_return Status(Code::kStaleHandle, "the handle was closed");
     CO_TRY_ASSIGN(number_, co_await handle.open_again());
     life_ = life;
@@ -62,7 +66,7 @@ class PoolHandle final : public Pool, public std::enable_shared_from_this<PoolHa
   Task<Status> change_attributes(std::map<std::string, std::optional<Bytes>> changes) override;
 
   Connection& connection() { return *connection_; }
-  rpc::Channel& channel() { return connection_->channel(); }
+  rpc::Channel& channel(uint32_t target = 0) { return connection_->channel(target); }
   HandleNumber& handle() { return handle_; }
   // Connects again to an engine that restarted; see HandleNumber.
   Task<Result<uint64_t>> open_again();
@@ -99,6 +103,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   Task<Status> aggregate(Epoch through) override;
   Task<Result<uint64_t>> allocate_object_numbers(uint64_t count) override;
   Task<Result<std::shared_ptr<Transaction>>> begin_transaction() override;
+  uint32_t place_of(ObjectId object, ByteView dkey) const override;
   Task<Result<Epoch>> write(std::vector<ObjectWrite> writes, Epoch epoch) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(ObjectId object, Bytes dkey, std::vector<AkeyFetch> akeys,
                                                uint32_t conditions, Epoch epoch) override;
@@ -125,21 +130,25 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
                                         bool in_transaction);
   Task<Result<Epoch>> query_max_epoch_at(ObjectId object, Epoch epoch, bool in_transaction);
 
-  rpc::Channel& channel() { return pool_->connection().channel(); }
+  rpc::Channel& channel(uint32_t target = 0) { return pool_->connection().channel(target); }
+  uint32_t target_count() const { return pool_->connection().target_count(); }
+  // For the targets of objects.
+  const placement::Router& router() const { return pool_->connection().router(); }
   HandleNumber& handle() { return handle_; }
   Task<Result<uint64_t>> open_again();
   // Whether what is fetched is verified here.
   bool verifies() const { return verifies_; }
-  // Something was written, and is durable only when it is flushed.
-  void note_written() {
-    if (is_flushed_later_ && unflushed_life_ == 0) unflushed_life_ = channel().server_life();
+  // Something was written to a target, and is durable only when it is flushed.
+  void note_written(uint32_t target = 0) {
+    if (is_flushed_later_ && unflushed_lives_[target] == 0) unflushed_lives_[target] = channel(target).server_life();
   }
   // kIo: an engine restarted before what it took was flushed. Nothing may be written behind the gap, as if it weren't
   // there, until a flush has told the caller.
   Status check_nothing_lost() const;
 
  private:
-  static Task<Status> send_flush(std::shared_ptr<ContainerHandle> self);
+  static Task<Status> flush_all(std::shared_ptr<ContainerHandle> self);
+  static Task<void> flush_target(std::shared_ptr<ContainerHandle> self, uint32_t target, Status* flushed);
 
   const std::shared_ptr<PoolHandle> pool_;
   HandleNumber handle_;
@@ -147,14 +156,25 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   const Access access_;
   const bool verifies_;
   const bool is_flushed_later_;  // durability=flush.
-  uint64_t unflushed_life_ = 0;  // Of the engine that took the first write since the last flush; 0: there is none.
+  // Of each target's engine that took the first write since the last flush; 0: there is none.
+  std::vector<uint64_t> unflushed_lives_;
 };
 
-// Sends a request of a handle, which stays open until its end; with the handle's number put in. An engine that
-// restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done.
+inline constexpr Duration kUndecidedPauseFirst = std::chrono::microseconds(50);
+inline constexpr Duration kUndecidedPauseMax = std::chrono::milliseconds(20);
+inline constexpr Duration kUndecidedMax = std::chrono::seconds(20);
+
+// Sends a request of a handle, which stays open until its end, to a target; with the handle's number put in. An engine
+// that restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done. What meets a
+// commit over several targets that isn't decided yet is asked again until it is.
 template <typename Handle, typename Request>
-Task<Result<typename Request::Reply>> ask(std::shared_ptr<Handle> self, Request request, rpc::Bulk bulk = rpc::Bulk()) {
-  for (bool is_first = true;; is_first = false) {
+Task<Result<typename Request::Reply>> ask_at(std::shared_ptr<Handle> self, uint32_t target, Request request,
+                                             rpc::Bulk bulk = rpc::Bulk()) {
+  rpc::Channel& channel = self->channel(target);
+  bool is_renewed = false;
+  Duration pause = kUndecidedPauseFirst;
+  Instant undecided_until{};
+  while (true) {
     if constexpr (requires { request.writes; }) CO_TRY(self->check_nothing_lost());
     const uint64_t number = self->handle().number();
     if constexpr (requires { request.handle; }) {
@@ -163,14 +183,29 @@ Task<Result<typename Request::Reply>> ask(std::shared_ptr<Handle> self, Request 
       request.pool = number;
     }
     rpc::Exchange exchange;
-    CO_TRY(rpc::prepare(exchange, self->channel(), request, bulk));
-    CO_TRY(co_await self->channel().exchange(exchange));
+    CO_TRY(rpc::prepare(exchange, channel, request, bulk));
+    CO_TRY(co_await channel.exchange(exchange));
+    channel.note_answer(exchange);
     auto reply = rpc::open_reply<typename Request::Reply>(exchange);
-    if (reply.code() != Code::kStaleHandle || !is_first) co_return reply;
+    if (reply.code() == Code::kInProgress) {
+      const Instant now = channel.executor().now();
+      if (undecided_until == Instant{}) undecided_until = now + kUndecidedMax;
+      if (now >= undecided_until) co_return reply;
+      co_await sleep_for(channel.executor(), pause);
+      pause = std::min(2 * pause, kUndecidedPauseMax);
+      continue;
+    }
+    if (reply.code() != Code::kStaleHandle || is_renewed) co_return reply;
     const Status renewed = co_await self->handle().renew(*self, number);
     if (renewed.code() == Code::kStaleHandle) co_return reply;  // It is what it seems.
     CO_TRY(renewed);
+    is_renewed = true;
   }
+}
+// Of target 0: what isn't about objects.
+template <typename Handle, typename Request>
+Task<Result<typename Request::Reply>> ask(std::shared_ptr<Handle> self, Request request, rpc::Bulk bulk = rpc::Bulk()) {
+  return ask_at(std::move(self), 0, std::move(request), bulk);
 }
 // `take` makes of the reply what the caller wants.
 template <typename T, typename Handle, typename Request, typename Take>

@@ -25,19 +25,60 @@ struct Core {
   Random random = system_random();
   Faults faults;
   World world{reactor, clock, network, random, faults};
-  rpc::NetworkChannel channel;
+  rpc::NetworkChannel channel;                               // To target 0,
+  std::vector<std::shared_ptr<rpc::NetworkChannel>> others;  // and to others.
+
+  Task<void> close() {
+    for (const auto& other : others) co_await other->close();
+    co_await channel.close();
+  }
 };
 
-std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core) {
+std::string_view scheme_of(std::string_view address) { return address.substr(0, address.find(':')); }
+
+// A target's address as seen from here: the sockets of a directory are where its first one was found, and one that is
+// open to every network of its host is at the host that the first was reached at.
+std::string seen_from_here(const std::string& address, const std::string& first) {
+  if (scheme_of(address) == "unix") {
+    const size_t own = first.rfind('/');
+    const size_t other = address.rfind('/');
+    if (own == std::string::npos || other == std::string::npos) return address;
+    return first.substr(0, own) + address.substr(other);
+  }
+  const size_t host = address.find(':') + 1;
+  const size_t port = address.rfind(':');
+  const std::string_view named = std::string_view(address).substr(host, port - host);
+  if (named != "0.0.0.0" && named != "[::]") return address;
+  return first.substr(0, first.rfind(':')) + address.substr(port);
+}
+
+// A target's address of the kind that the first was reached by.
+Result<std::string> choose_address(const std::string& first, uint32_t target,
+                                   const std::vector<std::string>& addresses) {
+  for (const std::string& address : addresses) {
+    if (scheme_of(address) == scheme_of(first)) return seen_from_here(address, first);
+  }
+  return Status(Code::kUnavailable, "target " + std::to_string(target) + " can't be reached by " +
+                                        std::string(scheme_of(first)) + ", as " + first + " can");
+}
+
+std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core, const std::string& address) {
   return std::make_shared<Connection>(
       std::shared_ptr<rpc::Channel>(core, &core->channel),
-      [reactor = &core->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core);
+      [reactor = &core->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core,
+      [core = core.get(), address](uint32_t target,
+                                   const std::vector<std::string>& addresses) -> Result<std::shared_ptr<rpc::Channel>> {
+        TRY_ASSIGN(const std::string chosen, choose_address(address, target, addresses));
+        auto channel = std::make_shared<rpc::NetworkChannel>(core->world, chosen, rpc::NetworkChannel::Options());
+        core->others.push_back(channel);
+        return std::shared_ptr<rpc::Channel>(std::move(channel));
+      });
 }
 
 class Connected final : public System {
  public:
   Connected(const std::string& address, std::optional<tls::Identity> identity)
-      : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_)) {}
+      : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_, address)) {}
   ~Connected() override { core_->reactor.run(stop()); }
 
   Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
@@ -58,7 +99,7 @@ class Connected final : public System {
   Task<void> stop() {
     co_await connection_->settle();
     connection_->close();
-    co_await core_->channel.close();
+    co_await core_->close();
   }
 
   const std::shared_ptr<Core> core_;
@@ -67,10 +108,11 @@ class Connected final : public System {
 
 class Asking final : public EngineStatus {
  public:
-  explicit Asking(const std::string& address) : core_(std::make_shared<Core>(address, std::nullopt)) {}
-  ~Asking() override { core_->reactor.run(core_->channel.close()); }
+  explicit Asking(const std::string& address)
+      : core_(std::make_shared<Core>(address, std::nullopt)), address_(address) {}
+  ~Asking() override { core_->reactor.run(core_->close()); }
 
-  Status hello(Duration timeout) { return core_->reactor.run(connection_through(core_)->hello(timeout)); }
+  Status hello(Duration timeout) { return core_->reactor.run(connection_through(core_, address_)->hello(timeout)); }
 
   Result<wire::StatusReply> ask(uint32_t clients_max) override {
     wire::StatusRequest request;
@@ -83,6 +125,7 @@ class Asking final : public EngineStatus {
 
  private:
   const std::shared_ptr<Core> core_;
+  const std::string address_;
 };
 
 }  // namespace

@@ -74,6 +74,7 @@ class TransactionView final : public Container {
     return container().allocate_object_numbers(count);
   }
   Task<Status> flush() override { return container().flush(); }
+  uint32_t place_of(ObjectId object, ByteView dkey) const override { return container().place_of(object, dkey); }
 
   Task<Result<Epoch>> write(std::vector<ObjectWrite> writes, Epoch epoch) override {
     Status checked = epoch == kEpochZero ? add_checksums(writes) : invalid("a transaction writes when it commits");
@@ -230,15 +231,36 @@ Task<Result<Epoch>> TransactionState::send_commit(std::shared_ptr<TransactionSta
   request.reads.assign(self->reads_.begin(), self->reads_.end());
   request.writes = self->writes_;
   const rpc::Bulk bulk{.send = pieces, .receive = {}};
-  const Result<wire::EpochReply> reply = co_await ask(self->container_, std::move(request), bulk);
+  CO_TRY_ASSIGN(const uint32_t coordinator, self->coordinator());
+  const Result<wire::EpochReply> reply = co_await ask_at(self->container_, coordinator, std::move(request), bulk);
   // Whether it was done isn't known: asking again tells.
   const bool may_ask_again = reply.code() == Code::kTimedOut || reply.code() == Code::kUnavailable ||
                              reply.code() == Code::kBusy || reply.code() == Code::kCanceled;
   self->phase_ = may_ask_again ? Phase::kOpen : Phase::kEnded;
   if (!reply.is_ok()) co_return reply.status();
-  self->container_->note_written();
+  self->note_written();
   self->forget();
   co_return reply->epoch;
+}
+
+// The target of its first write.
+Result<uint32_t> TransactionState::coordinator() const {
+  const ObjectWrite& first = writes_.front();
+  if (first.kind != ObjectWrite::Kind::kPunchObject) return container_->router().target_of(first.object, first.dkey);
+  TRY_ASSIGN(const std::vector<uint32_t> targets, container_->router().targets_of(first.object));
+  return targets.front();
+}
+
+void TransactionState::note_written() {
+  for (const ObjectWrite& write : writes_) {
+    if (write.kind != ObjectWrite::Kind::kPunchObject) {
+      container_->note_written(container_->place_of(write.object, write.dkey));
+      continue;
+    }
+    const Result<std::vector<uint32_t>> targets = container_->router().targets_of(write.object);
+    if (!targets.is_ok()) continue;
+    for (const uint32_t target : *targets) container_->note_written(target);
+  }
 }
 
 Task<Status> TransactionState::restart() { return begin_again(shared_from_this()); }

@@ -36,6 +36,8 @@ class TransactionState final : public Transaction, public std::enable_shared_fro
   static Task<Result<Epoch>> send_commit(std::shared_ptr<TransactionState> self);
   static Task<Status> begin_again(std::shared_ptr<TransactionState> self);
   void forget();
+  Result<uint32_t> coordinator() const;
+  void note_written();
 
   const std::shared_ptr<ContainerHandle> container_;
   std::atomic<uint64_t> epoch_;

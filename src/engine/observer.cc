@@ -8,7 +8,7 @@
 
 namespace aeon::engine {
 
-Observer::Observer(World& world, const pool::PoolService& pool, std::vector<Target> targets, Options options)
+Observer::Observer(World& world, pool::PoolService& pool, std::vector<Target> targets, Options options)
     : world_(world),
       pool_(pool),
       targets_(std::move(targets)),
@@ -37,17 +37,16 @@ Status Observer::health() const {
 // ---- Metrics --------------------------------------------------------------------------------------------------------
 
 Task<void> Observer::collect(metrics::Collection& into) {
-  collect_now(into);
-  co_return;
+  const wire::PoolInfo pool = co_await pool_.info();
+  collect_now(pool, into);
 }
 
-void Observer::collect_now(metrics::Collection& into) const {
+void Observer::collect_now(const wire::PoolInfo& pool, metrics::Collection& into) const {
   into.gauge("aeon_build_info", "Which release this is, and of which system: always 1.",
              {{"release", options_.release}, {"system", options_.system_name}}, 1);
   into.gauge("aeon_uptime_seconds", "Since the engine started.", {}, static_cast<double>(uptime_ns()) * 1e-9);
   into.gauge("aeon_healthy", "1 if the engine serves requests and its targets take changes.", {},
              health().is_ok() ? 1 : 0);
-  const wire::PoolInfo pool = pool_.info();
   into.gauge("aeon_pool_capacity_bytes", "What the pool can hold at most.", {{"pool", pool.label}},
              static_cast<double>(pool.capacity));
   into.gauge("aeon_pool_free_bytes", "What is free of it.", {{"pool", pool.label}}, static_cast<double>(pool.free));
@@ -84,7 +83,7 @@ void Observer::add_pages(metrics::HttpServer& pages) {
 
 // ---- Status ---------------------------------------------------------------------------------------------------------
 
-Result<wire::StatusReply> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
+Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
   wire::StatusReply reply;
   reply.system = options_.system_name;
   reply.release = options_.release;
@@ -93,7 +92,8 @@ Result<wire::StatusReply> Observer::status(wire::StatusRequest request, rpc::Ser
   const Status healthy = health();
   reply.is_healthy = healthy.is_ok();
   reply.trouble = healthy.message();
-  reply.pools.push_back(pool_.info());
+  wire::PoolInfo pool = co_await pool_.info();
+  reply.pools.push_back(std::move(pool));
   for (const Target& observed : targets_) {
     const media::Space space = observed.store->media().space();
     const media::Counters counters = observed.store->media().counters();
@@ -121,7 +121,7 @@ Result<wire::StatusReply> Observer::status(wire::StatusRequest request, rpc::Ser
   reply.client_count = reply.clients.size();
   constexpr size_t kClientsMax = 10'000;
   reply.clients.resize(std::min({reply.clients.size(), size_t{request.clients_max}, kClientsMax}));
-  return reply;
+  co_return reply;
 }
 
 }  // namespace aeon::engine

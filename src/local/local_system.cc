@@ -38,7 +38,11 @@ class EmbeddedSystem final : public LocalSystem {
     const client::Connection::Start start = [reactor = reactor_.get()](Task<void> task) {
       reactor->submit(std::move(task));
     };
-    connection_ = std::make_shared<client::Connection>(channel_, start, reactor_);
+    const client::Connection::OpenTarget open_target = [this](uint32_t target, const std::vector<std::string>&) {
+      others_.push_back(std::make_shared<rpc::InprocChannel>(*reactor_, system_->engine().dispatcher(target)));
+      return Result<std::shared_ptr<rpc::Channel>>(others_.back());
+    };
+    connection_ = std::make_shared<client::Connection>(channel_, start, reactor_, open_target);
     return reactor_->run(connection_->hello());
   }
 
@@ -67,6 +71,7 @@ class EmbeddedSystem final : public LocalSystem {
     co_await connection_->settle();
     connection_->close();
     Status closed = co_await system_->close();
+    for (const auto& other : others_) other->disconnect();
     channel_->disconnect();
     co_return closed;
   }
@@ -77,7 +82,8 @@ class EmbeddedSystem final : public LocalSystem {
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   LocalWorld world_{*reactor_};
   const std::unique_ptr<HeldSystem> system_;
-  std::shared_ptr<rpc::InprocChannel> channel_;
+  std::shared_ptr<rpc::InprocChannel> channel_;  // To target 0.
+  std::vector<std::shared_ptr<rpc::InprocChannel>> others_;
   std::shared_ptr<client::Connection> connection_;
   std::atomic<bool> is_closed_{false};
 };

@@ -24,6 +24,7 @@ void Dispatcher::seal(ServerCall& call, uint32_t flags) {
   header.server_life = life_;
   header.request_id = call.header_.request_id;
   header.trace_id = call.header_.trace_id;
+  if (clock_ != nullptr) header.clock = clock_->last().value;
   wire::seal_message(header, call.reply_);
 }
 
@@ -120,7 +121,7 @@ Task<void> Dispatcher::handle(ServerCall& call) {
   }
   OperationStats& stats = stats_of(call.header_.opcode);
   Duration waited{};
-  const bool is_between_targets = call.header_.opcode >= kTargetOpcodeFirst;
+  const bool is_between_targets = call.header_.opcode >= wire::kTargetOpcodesFrom;
   FairTurns::Turn turn(is_between_targets ? between_targets_ : turns_);
   if (!turn) {
     if (is_between_targets) {
@@ -130,6 +131,7 @@ Task<void> Dispatcher::handle(ServerCall& call) {
     const bool goes_on = co_await wait_for_turn(call, stats, turn, waited);
     if (!goes_on) co_return;
   }
+  if (clock_ != nullptr) clock_->observe(Epoch{call.header_.clock});
   ++counters_.requests;
   ++stats.in_progress;
   // Within a turn of the executor one request begins where the one before has ended, so one reading of the clock

@@ -9,9 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A request between targets, as a later release may have it.
+// Stands for any request between targets.
 struct TargetRequest {
-  static constexpr wire::Opcode kOpcode{kTargetOpcodeFirst};
+  static constexpr wire::Opcode kOpcode{wire::kTargetOpcodesFrom};
   using Reply = wire::EmptyReply;
   static void io(auto&, auto&) {}
 };

@@ -367,9 +367,9 @@ bool NetworkServer::is_too_big(const wire::FrameSizes& sizes) const {
 }
 
 Task<void> NetworkServer::admit(std::shared_ptr<Peer> peer, uint16_t opcode, ByteCount memory) {
-  Semaphore& lane = opcode >= kTargetOpcodeFirst ? memory_between_
-                    : memory <= kSmallRequest    ? memory_small_
-                                                 : memory_large_;
+  Semaphore& lane = opcode >= wire::kTargetOpcodesFrom ? memory_between_
+                    : memory <= kSmallRequest          ? memory_small_
+                                                       : memory_large_;
   peer->waits_for_memory = true;
   const ByteCount share_max = options_.memory_max / kShares;
   while (peer->share->held != 0 && peer->share->held + memory > share_max && !peer->is_over) {

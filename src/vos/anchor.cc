@@ -32,6 +32,8 @@ Bytes object_position(ObjectId object) {
   return position;
 }
 
+Anchor anchor_behind(ObjectId object) { return anchor_at(Listing::kObjects, object_position(object)); }
+
 Bytes recx_position(uint64_t next_index) {
   Bytes position(8);
   store_be64(position.data(), next_index);

@@ -44,9 +44,12 @@ Result<Epoch> TargetStore::clone_epoch(const ContainerState& base, Epoch epoch) 
   const Epoch now = is_explicit ? base.committed : clock_.next();
   if (epoch == kEpochMax) epoch = now;
   if (epoch == kEpochZero) return refused("a clone needs an epoch to start from, and nothing was committed yet");
-  if (epoch > now) {
-    return refused("epoch " + std::to_string(epoch.value) + (is_explicit ? " isn't committed" : " hasn't come") +
-                   " yet; the newest to start from is epoch " + std::to_string(now.value));
+  const bool is_later = is_explicit ? epoch > now : is_too_late(epoch);
+  if (is_later) {
+    return refused("epoch " + std::to_string(epoch.value) +
+                   (is_explicit ? " isn't committed yet; the newest to start from is epoch "
+                                : " is too far ahead of the clock, which is at epoch ") +
+                   std::to_string(now.value));
   }
   if (epoch < base.base_epoch) {
     return refused("epoch " + std::to_string(epoch.value) + " is before the container's own base epoch " +
@@ -81,12 +84,14 @@ Task<Status> TargetStore::create_container(Uuid id, ContainerOptions options) {
     if (options.base.has_value()) {
       CO_TRY_ASSIGN(const ContainerRef base, find_container(options.base->container));
       CO_TRY_ASSIGN(const Epoch epoch, clone_epoch(*base, options.base->epoch));
+      // The epoch may be another store's.
+      if (MUTATION("clone_of_another_clock_isnt_observed", true, false)) clock_.observe(epoch);
       container->set_base(base, epoch);
       container->highest = container->bound = container->bound_durable = epoch;
       if (options.epochs == EpochMode::kExplicit) container->committing = container->committed = epoch;
     }
     const ContainerInfoRecord record = container->info();
-    if (record.has_options()) info.format = kVosFormatVersion;
+    if (record.has_options()) info.needs(kVosFormatOptions);
     Bytes value(4);
     store_le(value.data(), number);
     media::Batch batch;
@@ -98,10 +103,7 @@ Task<Status> TargetStore::create_container(Uuid id, ContainerOptions options) {
     info_ = info;
     containers_[id] = container;
     container->opened_at = std::max(clock_.last(), container->base_epoch);
-    if (container->base != nullptr) {
-      container->base->clones.insert(container->base_epoch);
-      clock_.observe(container->base_epoch);
-    }
+    if (container->base != nullptr) container->base->clones.insert(container->base_epoch);
   }
   co_return co_await media_->wait_durable(position);
 }

@@ -10,8 +10,8 @@ constexpr size_t kPlainInfoSize = 16;
 constexpr size_t kInfoSize = kPlainInfoSize + 1 + 8 + 4 + 8 + 16;
 constexpr size_t kStoreInfoSize = 24;
 
-enum InfoFlags : uint8_t { kIsExplicit = 1, kIsHidden = 2, kTrimIsDue = 4 };
-constexpr uint8_t kKnownInfoFlags = kIsExplicit | kIsHidden | kTrimIsDue;
+enum InfoFlags : uint8_t { kIsExplicit = 1, kIsHidden = 2, kTrimIsDue = 4, kGuardsReads = 8 };
+constexpr uint8_t kKnownInfoFlags = kIsExplicit | kIsHidden | kTrimIsDue | kGuardsReads;
 
 Status epoch_is_closed(Epoch epoch, Epoch through, const std::string& why) {
   return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) + " " + why +
@@ -100,6 +100,7 @@ ContainerInfoRecord ContainerState::info() const {
   info.committed = committing;
   info.base_number = base != nullptr ? base->number : 0;
   info.base_epoch = base_epoch;
+  info.guards_reads = guards_reads;
   return info;
 }
 
@@ -113,6 +114,7 @@ Bytes encode_container_info(const ContainerInfoRecord& info) {
   if (info.epochs == EpochMode::kExplicit) flags |= kIsExplicit;
   if (info.is_hidden) flags |= kIsHidden;
   if (info.trim_is_due) flags |= kTrimIsDue;
+  if (info.guards_reads) flags |= kGuardsReads;
   *at = static_cast<std::byte>(flags);
   store_le(at + 1, info.committed.value);
   store_le(at + 9, info.base_number);
@@ -135,6 +137,7 @@ Result<ContainerInfoRecord> decode_container_info(ByteView encoded) {
   info.epochs = (flags & kIsExplicit) != 0 ? EpochMode::kExplicit : EpochMode::kClock;
   info.is_hidden = (flags & kIsHidden) != 0;
   info.trim_is_due = (flags & kTrimIsDue) != 0;
+  info.guards_reads = (flags & kGuardsReads) != 0;
   info.committed = Epoch{load_le<uint64_t>(at + 1)};
   info.base_number = load_le<uint32_t>(at + 9);
   info.base_epoch = Epoch{load_le<uint64_t>(at + 13)};

@@ -1,6 +1,7 @@
 // What the store keeps in memory of a container, and how it is stored.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,8 +41,11 @@ struct ContainerInfoRecord {
   Epoch committed;
   uint32_t base_number = 0;   // 0: not a clone.
   Epoch base_epoch;
+  // What was read at or before the bound stays as it was: no write at a given epoch up to the bound that is found when
+  // opening is taken.
+  bool guards_reads = false;
 
-  bool has_options() const { return epochs != EpochMode::kClock || is_hidden || base_number != 0; }
+  bool has_options() const { return epochs != EpochMode::kClock || is_hidden || base_number != 0 || guards_reads; }
 };
 
 struct ContainerState {
@@ -53,7 +57,7 @@ struct ContainerState {
   const Uuid id;
   const uint32_t number;
   bool is_destroyed = false;  // For users. It may go on as the hidden base of clones.
-  bool is_hidden = false;     // Destroyed, and kept for its clones.
+  bool is_hidden = false;  // Destroyed, and kept for its clones.
   bool trim_is_due = false;  // Hidden, and it may have what no clone sees. Stored, so that a restart goes on with it.
   bool is_trimming = false;
   bool trim_again = false;  // A clone ended meanwhile.
@@ -79,6 +83,8 @@ struct ContainerState {
   Epoch bound;
   Epoch bound_durable;
   media::LogPosition bound_position;
+  bool guards_reads = false;  // As in ContainerInfoRecord; stored at `guard_position`.
+  media::LogPosition guard_position;
 
   Epoch aggregated_through;  // Stored before the aggregation begins: no write at or before it is taken any more.
   std::set<Epoch> snapshots;
@@ -120,13 +126,18 @@ struct ContainerState {
 Bytes encode_container_info(const ContainerInfoRecord& info);
 Result<ContainerInfoRecord> decode_container_info(ByteView encoded);
 
-// Format 2 has containers with explicit epochs, clones, and prepared transactions. A store stays at format 1, which
-// older programs can read, until it gets the first of them.
+// Format 2 has containers with explicit epochs, clones, and prepared transactions; format 3 what was promised to other
+// stores beyond that: decisions that are kept until released, and guarded reads. A store stays at format 1, or 2, which
+// older programs can read, until it gets the first of what the next one has.
 inline constexpr uint32_t kVosFormatPlain = 1;
-inline constexpr uint32_t kVosFormatVersion = 2;
+inline constexpr uint32_t kVosFormatOptions = 2;
+inline constexpr uint32_t kVosFormatPromises = 3;
+inline constexpr uint32_t kVosFormatVersion = kVosFormatPromises;
 
 // The store's own.
 struct StoreInfoRecord {
+  void needs(uint32_t the_format) { format = std::max(format, the_format); }
+
   uint32_t format = kVosFormatPlain;
   uint32_t next_container = 1;
   Epoch epoch_bound;  // Epochs of containers that are gone.

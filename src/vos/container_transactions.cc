@@ -14,9 +14,9 @@ ReadPlace::ReadPlace(uint32_t container, const TransactionRead& read) {
 }
 
 // As media wants for a batch (StoreCore::has_space_for) that changes pages of up to four blocks on three levels, for
-// each record that it puts and each piece that it erases.
+// each record that it puts and each piece that it erases, and for the store's info.
 uint64_t commit_headroom(ByteCount encoded_size, size_t record_count) {
-  const size_t entry_count = record_count + encoded_size / media::kValueSizeMax + 1;
+  const size_t entry_count = record_count + encoded_size / media::kValueSizeMax + 2;
   return 3 * (encoded_size / media::kBlockSize + 1) + 12 * entry_count + 16;
 }
 
@@ -110,7 +110,7 @@ Epoch DecisionLog::forgotten_with_oldest() const {
 
 void DecisionLog::put_into(media::Batch& batch, uint32_t container, const Decision& decision) const {
   batch.put(decision_key(container, next_sequence_), encode_decision(decision));
-  if (order_.size() < kDecisionsKept) return;
+  if (decision.is_kept() || order_.size() < kDecisionsKept) return;
   batch.erase(decision_key(container, order_.front().sequence));
   const Epoch epoch = forgotten_with_oldest();
   if (epoch == forgotten_through_) return;
@@ -120,6 +120,11 @@ void DecisionLog::put_into(media::Batch& batch, uint32_t container, const Decisi
 }
 
 void DecisionLog::add(const Decision& decision) {
+  if (decision.is_kept()) {
+    kept_[decision.transaction] = next_sequence_++;
+    decisions_[decision.transaction] = decision;
+    return;
+  }
   if (order_.size() >= kDecisionsKept) {
     forgotten_through_ = forgotten_with_oldest();
     decisions_.erase(order_.front().transaction);
@@ -127,6 +132,22 @@ void DecisionLog::add(const Decision& decision) {
   }
   order_.push_back({.sequence = next_sequence_++, .transaction = decision.transaction});
   decisions_[decision.transaction] = decision;
+}
+
+Decision DecisionLog::released(Uuid transaction) const {
+  Decision decision = decisions_.at(transaction);
+  decision.outcome = Decision::Outcome::kCommitted;
+  return decision;
+}
+
+void DecisionLog::put_release_into(media::Batch& batch, uint32_t container, Uuid transaction) const {
+  batch.erase(decision_key(container, kept_.at(transaction)));
+  put_into(batch, container, released(transaction));
+}
+
+void DecisionLog::release(Uuid transaction) {
+  kept_.erase(transaction);
+  add(released(transaction));
 }
 
 Status DecisionLog::load(uint64_t sequence, ByteView value) {
@@ -139,7 +160,10 @@ Status DecisionLog::load(uint64_t sequence, ByteView value) {
   TRY_ASSIGN(const Decision decision, decode_decision(value));
   if (sequence < next_sequence_ || decisions_.contains(decision.transaction)) return damaged;
   next_sequence_ = sequence + 1;
-  order_.push_back({.sequence = sequence, .transaction = decision.transaction});
+  if (decision.is_kept())
+    kept_[decision.transaction] = sequence;
+  else
+    order_.push_back({.sequence = sequence, .transaction = decision.transaction});
   decisions_[decision.transaction] = decision;
   return ok();
 }

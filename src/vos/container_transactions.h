@@ -72,37 +72,46 @@ class IntentTable {
   std::map<Bytes, const Intent*> guards_;
 };
 
-// The kDecisionsKept newest decisions, in memory and in the index. Of older ones only the largest epoch is kept, which
-// fences off what may arrive late; commits that weren't prepared need none.
+// The kDecisionsKept newest decisions, in memory and in the index, and those that are kept until they are released. Of
+// older ones only the largest epoch is kept, which fences off what may arrive late; commits that weren't prepared need
+// none.
 class DecisionLog {
  public:
   const Decision* find(Uuid transaction) const;
   Epoch forgotten_through() const { return forgotten_through_; }
+  // Those kept until released, with their places in the index.
+  const std::map<Uuid, uint64_t>& kept() const { return kept_; }
 
   // Puts what add() will remember into a batch; nothing may be added between the two.
   void put_into(media::Batch& batch, uint32_t container, const Decision& decision) const;
   void add(const Decision& decision);
+  // The same for making a kept one the newest of the others.
+  void put_release_into(media::Batch& batch, uint32_t container, Uuid transaction) const;
+  void release(Uuid transaction);
 
   // From the index, in order.
   Status load(uint64_t sequence, ByteView value);
 
  private:
-  struct Kept {
+  struct Place {
     uint64_t sequence = 0;
     Uuid transaction;
   };
   uint64_t next_sequence_ = 1;  // 0 is the record of forgotten_through.
-  std::deque<Kept> order_;
-  std::map<Uuid, Decision> decisions_;
+  std::deque<Place> order_;     // Of those that will be forgotten.
+  std::map<Uuid, uint64_t> kept_;
+  std::map<Uuid, Decision> decisions_;  // Both.
   Epoch forgotten_through_;
 
   Epoch forgotten_with_oldest() const;
+  Decision released(Uuid transaction) const;
 };
 
 struct ContainerTransactions {
   AccessTimes times;
   IntentTable intents;
   DecisionLog decisions;
+  media::LogPosition decided_position;  // Of the newest decision, for who mustn't tell what a crash would undo.
 };
 
 }  // namespace aeon::vos

@@ -68,6 +68,7 @@ class OverviewBuilder {
         if (rest.size() != 4 || !info.is_ok()) return note(key, info.is_ok() ? foreign() : info.status());
         StoredContainer& container = at(load_be32(rest.data()));
         container.epoch_bound = info->bound;
+        container.guards_reads = info->guards_reads;
         container.epochs = info->epochs;
         container.committed = info->committed;
         container.base_number = info->base_number;
@@ -161,7 +162,8 @@ class OverviewBuilder {
                                     .transaction = decision->transaction,
                                     .epoch = decision->epoch,
                                     .is_commit = decision->is_commit(),
-                                    .was_prepared = decision->outcome != Decision::Outcome::kCommittedAlone});
+                                    .was_prepared = decision->outcome != Decision::Outcome::kCommittedAlone,
+                                    .is_kept = decision->is_kept()});
   }
   // By its number; null if there is no such container.
   StoredContainer* find(ByteView number) {

@@ -322,7 +322,7 @@ TEST(VosInspector, ANewerFormatIsShownAndRefusedByName) {
   const Status opened = sample.test.try_open();
   EXPECT_EQ(opened.code(), Code::kVersionUnsupported);
   EXPECT_NE(opened.to_string().find("format 77"), std::string::npos);
-  EXPECT_NE(opened.to_string().find("knows format 2"), std::string::npos);
+  EXPECT_NE(opened.to_string().find("knows format 3"), std::string::npos);
   const Result<StoreOverview> overview = sample.test.run(sample.inspect()->overview(false));
   ASSERT_TRUE(overview.is_ok());
   EXPECT_EQ((*overview).format_version, 77u);

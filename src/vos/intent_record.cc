@@ -86,7 +86,7 @@ Bytes encode_decision(const Decision& decision) {
 }
 
 Result<Decision> decode_decision(ByteView encoded) {
-  if (encoded.size() != kDecisionSize || encoded[24] < std::byte{1} || encoded[24] > std::byte{3})
+  if (encoded.size() != kDecisionSize || encoded[24] < std::byte{1} || encoded[24] > std::byte{4})
     return Status(Code::kCorrupt, "a decided transaction's record is damaged");
   Decision decision;
   std::memcpy(decision.transaction.bytes.data(), encoded.data(), 16);

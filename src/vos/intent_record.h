@@ -38,11 +38,13 @@ struct Decision {
     kCommitted = 1,
     kAborted = 2,
     kCommittedAlone = 3,  // Without having been prepared.
+    kCommittedKept = 4,   // Until it is released.
   };
   Uuid transaction;
   Epoch epoch;
   Outcome outcome = Outcome::kAborted;
   bool is_commit() const { return outcome != Outcome::kAborted; }
+  bool is_kept() const { return outcome == Outcome::kCommittedKept; }
 };
 Bytes encode_decision(const Decision& decision);
 Result<Decision> decode_decision(ByteView encoded);

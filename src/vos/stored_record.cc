@@ -131,7 +131,8 @@ std::string describe_index_value(ByteView key, ByteView value) {
       const Result<Decision> decision = decode_decision(value);
       if (!decision.is_ok()) return "";
       return "transaction " + decision->transaction.to_string() + (decision->is_commit() ? " committed" : " aborted") +
-             " at epoch " + std::to_string(decision->epoch.value);
+             " at epoch " + std::to_string(decision->epoch.value) +
+             (decision->is_kept() ? ", kept until released" : "");
     }
     case StoreRecord::kSpace: {
       const Result<SpaceUse> use = decode_space(value);

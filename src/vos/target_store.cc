@@ -159,6 +159,8 @@ Task<Status> TargetStore::load_containers() {
     container.aggregated_through = info->aggregated_through;
     container.set_epochs(info->epochs);
     container.committing = container.committed = info->committed;
+    container.guards_reads = info->guards_reads;
+    if (info->guards_reads) transactions_of(container).times.forget_reads_through(container.bound);
     clock_.observe(container.bound);
     stored[number] = *info;
     CO_TRY(co_await cursor.next());
@@ -232,7 +234,7 @@ Task<Status> TargetStore::destroy_container(Uuid id) {
     media::Batch batch;
     batch.use_reserve();
     ended = end_container(container, batch);
-    if (ended.hidden != nullptr) info.format = kVosFormatVersion;
+    if (ended.hidden != nullptr) info.needs(kVosFormatOptions);
     batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     info_ = info;
@@ -328,6 +330,10 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
                              std::to_string(container->committed.value));
       }
     }
+    const bool is_clocked = container->epochs == EpochMode::kClock;
+    if (epoch != kEpochZero && is_clocked && is_too_late(epoch)) {
+      co_return Status(Code::kInvalidArgument, "a snapshot's epoch is too far ahead of the clock");
+    }
     if (epoch == kEpochZero) epoch = clock_.next();  // Behind all that were given, and so perhaps behind the largest.
     if (epoch < container->base_epoch) {
       co_return Status(Code::kInvalidArgument, "epoch " + std::to_string(epoch.value) +
@@ -342,11 +348,18 @@ Task<Result<Epoch>> TargetStore::create_snapshot(Uuid id, Epoch epoch) {
     if (container->transactions != nullptr && container->transactions->intents.oldest() <= epoch) {
       co_return Status(Code::kInProgress, "an undecided transaction is at or before the snapshot's epoch");
     }
+    if (MUTATION("snapshot_of_another_clock_isnt_observed", true, false)) clock_.observe(epoch);
     media::Batch batch;
     batch.put(snapshot_key(container->number, epoch), {});
+    // Another store's may be later than all here. What it sees stays, also when it is gone after a restart.
+    Raised raised;
+    if (is_clocked && epoch > container->bound) raised = raise_bounds(*container, epoch, true, next_minor_, batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
     container->snapshots.insert(epoch);
-    clock_.observe(epoch);
+    if (raised.bound.has_value()) {
+      container->bound = *raised.bound;
+      container->bound_position = position;
+    }
   }
   if (MUTATION("snapshot_isnt_durable", false, true)) co_return epoch;
   CO_TRY(co_await media_->wait_durable(position));

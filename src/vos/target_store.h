@@ -66,8 +66,11 @@ class TargetStore final : public Store {
   Task<Result<Epoch>> begin_transaction(Uuid container) override;
   Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) override;
   Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) override;
-  Task<Status> commit_prepared(Uuid container, TransactionId id) override;
+  Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember) override;
   Task<Status> abort_prepared(Uuid container, TransactionId id) override;
+  Task<Result<std::optional<DecidedTransaction>>> find_decision(Uuid container, Uuid transaction) override;
+  Task<Status> release_decision(Uuid container, Uuid transaction) override;
+  Task<Result<std::vector<TransactionId>>> list_kept_decisions(Uuid container) override;
   Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) override;
   Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) override;
   Task<Status> discard(Uuid container, Epoch begin, Epoch end) override;
@@ -79,6 +82,8 @@ class TargetStore final : public Store {
   Task<Result<SpaceUse>> destroyed_space() override;
   Task<Status> flush() override { return media_->flush(); }
   Epoch next_epoch() override { return clock_.next(); }
+  Epoch last_epoch() const override { return clock_.last(); }
+  Status observe(Epoch epoch) override;
 
   Task<Status> change_metadata(std::vector<MetadataChange> changes) override;
   Task<Result<std::optional<Bytes>>> get_metadata(std::string name) override;
@@ -195,6 +200,10 @@ class TargetStore final : public Store {
   // That no later life of the store gives `epoch` away again: cover_epoch() in the turn, wait_covered() behind it.
   Task<Status> cover_epoch(ContainerRef container, Epoch epoch);
   Task<Status> wait_covered(ContainerRef container, Epoch epoch);
+  // cover_epoch(), and that later lives know that something was read up to the bound: what must be durable for that.
+  Task<Status> cover_guarded(ContainerRef container, Epoch epoch);
+  // A prepare without writes, whose arguments were checked.
+  Task<Status> prepare_reads(ContainerRef container, Transaction transaction);
   Task<Result<IntentImage>> read_intent(uint32_t container, Uuid transaction, uint32_t& piece_count);
   // Decides in the turn, and returns what must be durable.
   Task<Result<media::LogPosition>> decide(ContainerRef container, Decision decision);

@@ -43,6 +43,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   if (!transaction.writes.empty()) CO_TRY(check_writes(transaction.writes, epoch));
   if (is_too_late(epoch)) co_return invalid("a transaction's epoch is too far ahead of the clock");
+  if (transaction.writes.empty()) co_return co_await prepare_reads(container, std::move(transaction));
 
   Reservation reservation(*media_, kCarriedSizeSync);
   std::vector<Change> changes;
@@ -72,9 +73,9 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       }
       if (!container->check_not_discarding(epoch).is_ok())
         co_return conflict("the transaction's epoch is being discarded");
-      if (transactions.intents.size() >= kUndecidedMax) {
+      if (transactions.intents.size() + transactions.decisions.kept().size() >= kUndecidedMax) {
         co_return Status(Code::kBusy, "the container has " + std::to_string(kUndecidedMax) +
-                                          " undecided transactions; decide some first");
+                                          " transactions that are undecided or whose decision is kept; end some first");
       }
       CO_TRY(co_await check_transaction(container, transaction, changes, epoch));
 
@@ -105,6 +106,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       for (const IntentImage::Record& record : image.records) commit.put(record.key, record.value);
       add_space(commit, container->number, SpaceUse{.records = 1});
       transactions.decisions.put_into(commit, container->number, {.transaction = uuid, .epoch = epoch});
+      commit.put(store_prefix(StoreRecord::kInfo), encode_store_info(info_));
       const ByteCount size = std::max(commit.size(), batch.size());
       const ByteCount size_max = media_->space().log_size / 2;
       if (size > size_max) {
@@ -114,7 +116,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       const Raised raised = raise_bounds(*container, epoch, false, next_minor, batch);
       StoreInfoRecord info = info_;
       if (raised.minor_bound.has_value()) info.minor_bound = *raised.minor_bound;
-      info.format = kVosFormatVersion;  // An older program wouldn't guard it.
+      info.needs(kVosFormatOptions);  // An older program wouldn't guard it.
       if (info.format != info_.format) batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
       reservation.adopt_into(batch);
       Reservation headroom(*media_);
@@ -138,6 +140,30 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
   }
   if (MUTATION("prepare_isnt_durable", false, true)) co_return ok();
   co_return co_await media_->wait_durable(position);
+}
+
+Task<Status> TargetStore::prepare_reads(ContainerRef container, Transaction transaction) {
+  const Epoch epoch = transaction.id.epoch;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    ContainerTransactions& transactions = transactions_of(*container);
+    const Decision* decided = transactions.decisions.find(transaction.id.uuid);
+    if (decided != nullptr && !decided->is_commit()) co_return conflict("the transaction was aborted already");
+    const std::vector<Change> no_changes;
+    CO_TRY(co_await check_transaction(container, transaction, no_changes, epoch));
+    if (transaction.reads.empty()) co_return ok();
+    if (!container->check_not_discarding(epoch).is_ok()) co_return conflict("what the transaction read is discarded");
+    CO_TRY(co_await cover_guarded(container, epoch));
+    if (epoch > container->bound) co_return Status(Code::kReadOnly, "what was read can't be guarded beyond a restart");
+    clock_.observe(epoch);
+    transactions.times.start(container->highest);
+    if (MUTATION("prepared_reads_arent_guarded", true, false)) note_reads(*container, transaction, no_changes, epoch);
+  }
+  if (MUTATION("prepared_reads_arent_covered", false, true)) co_return ok();
+  CO_TRY(co_await wait_covered(container, epoch));
+  co_return co_await media_->wait_durable(container->guard_position);
 }
 
 Task<Result<IntentImage>> TargetStore::read_intent(uint32_t container, Uuid transaction, uint32_t& piece_count) {
@@ -180,6 +206,9 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   }
   if (MUTATION("committed_values_arent_counted", true, false)) add_space(batch, container->number, added);
   transactions.decisions.put_into(batch, container->number, decision);
+  StoreInfoRecord info = info_;
+  if (decision.is_kept()) info.needs(kVosFormatPromises);  // An older program would forget it.
+  if (info.format != info_.format) batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
   if (intent != nullptr) transactions.intents.give_back_headroom(*media_, decision.transaction);
   media::Batch again = batch;
   Result<media::LogPosition> applied = co_await media_->apply(std::move(batch));
@@ -193,6 +222,8 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
     }
     co_return applied.status();
   }
+  info_ = info;
+  transactions.decided_position = *applied;
   if (intent != nullptr && decision.is_commit()) {
     ++key_change_count_;
     for (const Guard& guard : intent->guards) {
@@ -209,7 +240,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   co_return *applied;
 }
 
-Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction) {
+Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Remember remember) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   media::LogPosition position;
@@ -229,8 +260,10 @@ Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction) {
     if (epoch != transaction.epoch) co_return invalid("the transaction has another epoch");
     position = media_->applied();
     if (decided == nullptr) {
-      const Decision decision{
-          .transaction = transaction.uuid, .epoch = epoch, .outcome = Decision::Outcome::kCommitted};
+      const bool is_kept = remember == Remember::kUntilReleased;
+      const Decision decision{.transaction = transaction.uuid,
+                              .epoch = epoch,
+                              .outcome = is_kept ? Decision::Outcome::kCommittedKept : Decision::Outcome::kCommitted};
       CO_TRY_ASSIGN(position, co_await decide(container, decision));
     }
   }
@@ -273,6 +306,66 @@ Task<Result<std::vector<UndecidedTransaction>>> TargetStore::list_undecided(Uuid
     undecided.push_back({.id = intent.id, .participants = intent.participants});
   }
   co_return undecided;
+}
+
+Task<Result<std::optional<DecidedTransaction>>> TargetStore::find_decision(Uuid id, Uuid transaction) {
+  if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
+  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  std::optional<DecidedTransaction> found;
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();  // So that no decision is on its way.
+    const Permit turn(turn_, 1);
+    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    if (container->transactions == nullptr) co_return found;
+    const Decision* decided = container->transactions->decisions.find(transaction);
+    if (decided == nullptr) co_return found;
+    found.emplace();
+    found->id = {.uuid = transaction, .epoch = decided->epoch};
+    found->is_commit = decided->is_commit();
+    position = container->transactions->decided_position;
+  }
+  if (MUTATION("decision_is_told_before_it_is_durable", false, true)) co_return found;
+  CO_TRY(co_await media_->wait_durable(position));
+  co_return found;
+}
+
+Task<Status> TargetStore::release_decision(Uuid id, Uuid transaction) {
+  if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
+  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  co_await turn_.acquire();
+  const Permit turn(turn_, 1);
+  if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+  if (container->transactions == nullptr) co_return ok();
+  DecisionLog& decisions = container->transactions->decisions;
+  if (!decisions.kept().contains(transaction)) co_return ok();
+  media::Batch batch;
+  batch.use_reserve();
+  decisions.put_release_into(batch, container->number, transaction);
+  const Result<media::LogPosition> applied = co_await media_->apply(std::move(batch));
+  if (!applied) co_return applied.status();
+  decisions.release(transaction);
+  co_return ok();
+}
+
+Task<Result<std::vector<TransactionId>>> TargetStore::list_kept_decisions(Uuid id) {
+  if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
+  CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  std::vector<TransactionId> kept;
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    if (container->is_destroyed) co_return Status(Code::kNotFound, "the container was destroyed");
+    if (container->transactions == nullptr) co_return kept;
+    const DecisionLog& decisions = container->transactions->decisions;
+    for (const auto& [uuid, sequence] : decisions.kept()) {
+      kept.push_back({.uuid = uuid, .epoch = decisions.find(uuid)->epoch});
+    }
+    position = container->transactions->decided_position;
+  }
+  CO_TRY(co_await media_->wait_durable(position));
+  co_return kept;
 }
 
 Task<Status> TargetStore::load_transactions(const std::map<uint32_t, ContainerRef>& by_number) {

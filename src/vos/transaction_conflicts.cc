@@ -85,6 +85,12 @@ bool TargetStore::is_too_late(Epoch epoch) {
   return epoch > kEpochGivenMax || epoch.value > clock_.next().value + kAheadMax;
 }
 
+Status TargetStore::observe(Epoch epoch) {
+  if (is_too_late(epoch)) return misuse("an epoch to observe is too far ahead of the clock");
+  clock_.observe(epoch);
+  return ok();
+}
+
 Task<Status> TargetStore::cover_epoch(ContainerRef container, Epoch epoch) {
   media::Batch batch;
   batch.use_reserve();
@@ -96,6 +102,25 @@ Task<Status> TargetStore::cover_epoch(ContainerRef container, Epoch epoch) {
   if (!applied) co_return applied.status();
   container->bound = *raised.bound;
   container->bound_position = *applied;
+  co_return ok();
+}
+
+Task<Status> TargetStore::cover_guarded(ContainerRef container, Epoch epoch) {
+  if (container->guards_reads) co_return co_await cover_epoch(container, epoch);
+  ContainerInfoRecord record = container->info();
+  record.bound = std::max(record.bound, epoch);
+  record.guards_reads = true;
+  StoreInfoRecord info = info_;
+  info.needs(kVosFormatPromises);  // An older program would take writes before the bound.
+  media::Batch batch;
+  batch.use_reserve();
+  batch.put(container_info_key(container->number), encode_container_info(record));
+  if (info.format != info_.format) batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
+  CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
+  info_ = info;
+  container->bound = record.bound;
+  container->bound_position = container->guard_position = position;
+  container->guards_reads = true;
   co_return ok();
 }
 
@@ -264,6 +289,8 @@ Task<Result<Epoch>> TargetStore::commit_transaction(Uuid id, Transaction transac
   if (transaction.id.epoch != kEpochZero) co_return misuse("a commit of one store takes its epoch from the clock");
   CO_TRY(check_reads(transaction));
   if (transaction.writes.empty()) co_return transaction.read_epoch;
+  if (is_too_late(transaction.read_epoch)) co_return misuse("a transaction can't have read in the future");
+  clock_.observe(transaction.read_epoch);  // It may be another store's.
   std::vector<ObjectWrite> writes = std::move(transaction.writes);
   co_return co_await apply_writes(id, std::move(writes), kEpochZero, durability, &transaction);
 }

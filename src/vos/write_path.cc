@@ -433,7 +433,10 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid id, std::vector<ObjectWrite> 
     bound = container->bound;
     bound_position = container->bound_position;  // At or before `position`.
     if (container->transactions != nullptr) note_writes(*container, changes, epoch, is_clocked);
-    if (transaction != nullptr) note_commit(*container, *transaction, changes, epoch);
+    if (transaction != nullptr) {
+      note_commit(*container, *transaction, changes, epoch);
+      container->transactions->decided_position = position;
+    }
   }
 
   const bool is_beyond_bound =

@@ -26,7 +26,7 @@ void seal_message(Header& header, Buffer& buffer) {
   store_le(to + 8, header.flags);
   store_le(to + 12, header.payload_size);
   store_le(to + 16, header.reply_bulk_room);
-  store_le(to + 24, uint64_t{0});
+  store_le(to + 24, header.version >= 3 ? header.clock : uint64_t{0});
   store_le(to + 32, header.client_id);
   store_le(to + 40, header.server_life);
   store_le(to + 48, header.request_id);
@@ -62,6 +62,7 @@ Result<Message> open_message(ByteView bytes) {
   header.flags = load_le<uint32_t>(from + 8);
   header.payload_size = sizes.payload;
   header.reply_bulk_room = load_le<uint64_t>(from + 16);
+  if (header.version >= 3) header.clock = load_le<uint64_t>(from + 24);
   header.client_id = load_le<uint64_t>(from + 32);
   header.server_life = load_le<uint64_t>(from + 40);
   header.request_id = load_le<uint64_t>(from + 48);
@@ -78,6 +79,11 @@ Result<Message> open_message(ByteView bytes) {
     return damaged("its checksum differs");
   }
   return message;
+}
+
+uint64_t clock_of(ByteView message) {
+  DCHECK(message.size() >= kHeaderSize);
+  return load_le<uint16_t>(message.data() + 4) >= 3 ? load_le<uint64_t>(message.data() + 24) : 0;
 }
 
 Status check_version(uint16_t version, std::string_view peer) {

@@ -42,6 +42,22 @@ std::string_view opcode_name(uint16_t opcode) {
     case Opcode::kFlush: return "flush";
     case Opcode::kTransactionBegin: return "transaction_begin";
     case Opcode::kTransactionCommit: return "transaction_commit";
+    case Opcode::kTargetHandle: return "target_handle";
+    case Opcode::kTargetForgetHandles: return "target_forget_handles";
+    case Opcode::kTargetClock: return "target_clock";
+    case Opcode::kTargetSpace: return "target_space";
+    case Opcode::kTargetContainers: return "target_containers";
+    case Opcode::kTargetCreateContainer: return "target_create_container";
+    case Opcode::kTargetDestroyContainer: return "target_destroy_container";
+    case Opcode::kTargetQueryContainer: return "target_query_container";
+    case Opcode::kTargetCommit: return "target_commit";
+    case Opcode::kTargetDiscard: return "target_discard";
+    case Opcode::kTargetAggregate: return "target_aggregate";
+    case Opcode::kTargetCreateSnapshot: return "target_create_snapshot";
+    case Opcode::kTargetDestroySnapshot: return "target_destroy_snapshot";
+    case Opcode::kTargetPrepare: return "target_prepare";
+    case Opcode::kTargetDecide: return "target_decide";
+    case Opcode::kTargetOutcome: return "target_outcome";
   }
   return "unknown";
 }

@@ -1,4 +1,5 @@
 // What changes an open container: properties, attributes, snapshots, numbers, history.
+#include "all_targets.h"
 #include "container/container_service.h"
 #include "container_state.h"
 
@@ -77,7 +78,8 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
     co_return Status(Code::kTooBig, "container '" + container->name() + "' has its " + std::to_string(count_max) +
                                         " snapshots (property snapshot_max); destroy one first");
   }
-  CO_TRY_ASSIGN(const Epoch epoch, co_await store_.create_snapshot(container->id, kEpochZero));
+  CO_TRY_ASSIGN(const Epoch epoch,
+                co_await all_->create_snapshot(container->id, number_of(container->properties, kPropEpochs) == 1));
   container->snapshots[epoch] = request.name;
   container->modified_unix_ns = world_.clock.wall_ns();
   SnapshotRecord record;
@@ -89,7 +91,7 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
   Status recorded = co_await store_.change_metadata(std::move(changes));
   if (!recorded.is_ok()) {
     container->snapshots.erase(epoch);
-    ignore(co_await store_.destroy_snapshot(container->id, epoch), "then it stays, without its name");
+    ignore(co_await all_->destroy_snapshot(container->id, epoch), "then it stays, without its name");
     co_return recorded;
   }
   wire::EpochReply reply;
@@ -106,7 +108,7 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy_snapshot(wire::Snapshot
     co_return Status(Code::kNotFound, "container '" + container->name() + "' has no snapshot at epoch " +
                                           std::to_string(request.epoch.value));
   }
-  CO_TRY(co_await store_.destroy_snapshot(container->id, request.epoch));
+  CO_TRY(co_await all_->destroy_snapshot(container->id, request.epoch));
   container->snapshots.erase(request.epoch);
   container->modified_unix_ns = world_.clock.wall_ns();
   std::vector<vos::Store::MetadataChange> changes(1);
@@ -146,14 +148,13 @@ Task<Result<wire::AllocateNumbersReply>> ContainerService::allocate_numbers(wire
 
 Task<Result<wire::EmptyReply>> ContainerService::aggregate(wire::ContainerAggregateRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
-  const Epoch through = request.through == kEpochMax ? store_.next_epoch() : request.through;
-  CO_TRY(co_await store_.aggregate(container->id, through));
+  CO_TRY(co_await all_->aggregate(container->id, request.through));
   co_return wire::EmptyReply{};
 }
 
 Task<Result<wire::EmptyReply>> ContainerService::commit(wire::ContainerCommitRequest request, rpc::ServerCall&) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
-  CO_TRY(co_await store_.commit(container->id, request.epoch));
+  CO_TRY(co_await all_->commit(container->id, request.epoch));
   co_return wire::EmptyReply{};
 }
 
@@ -163,7 +164,7 @@ Task<Result<wire::EmptyReply>> ContainerService::discard(wire::ContainerDiscardR
     co_return Status(Code::kInvalidArgument,
                      "container '" + container->name() + "' commits as it is written, so there is nothing to abort");
   }
-  CO_TRY(co_await store_.discard(container->id, request.begin, request.end));
+  CO_TRY(co_await all_->discard(container->id, request.begin, request.end));
   co_return wire::EmptyReply{};
 }
 

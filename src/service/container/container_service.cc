@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "all_targets.h"
 #include "base/log.h"
 #include "container_state.h"
 
@@ -12,11 +13,18 @@ using MetadataChanges = std::vector<vos::Store::MetadataChange>;
 
 constexpr uint32_t kListedMax = 4096;
 constexpr uint64_t kLayoutPosix = 1;
+constexpr Duration kTellTimeout = std::chrono::seconds(5);
 
 }  // namespace
 
-ContainerService::ContainerService(World& world, vos::Store& store, pool::PoolService& pool)
-    : world_(world), store_(store), pool_(pool), naming_(world.executor) {
+ContainerService::ContainerService(World& world, vos::Store& store, target::Targets& targets, pool::PoolService& pool)
+    : world_(world),
+      store_(store),
+      targets_(targets),
+      all_(std::make_unique<AllTargets>(world, store, targets)),
+      pool_(pool),
+      background_(world.executor),
+      naming_(world.executor) {
   pool_.set_user(this);
 }
 
@@ -42,6 +50,7 @@ void ContainerService::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.serve<wire::ContainerCommitRequest>(*this, &ContainerService::commit);
   dispatcher.serve<wire::ContainerDiscardRequest>(*this, &ContainerService::discard);
   dispatcher.serve<wire::ContainerEpochsRequest>(*this, &ContainerService::epochs);
+  dispatcher.serve<wire::TargetHandleRequest>(*this, &ContainerService::tell_handle);
 }
 
 // ---- Starting and stopping ------------------------------------------------------------------------------------------
@@ -99,18 +108,20 @@ Task<Status> ContainerService::load_snapshots(ContainerRef container) {
 Task<Status> ContainerService::load() {
   CO_TRY_ASSIGN(const auto records, co_await store_.list_metadata(std::string(kContainerPrefix)));
   for (const auto& [name, value] : records) CO_TRY(load_record(name, value));
-  CO_TRY_ASSIGN(const std::vector<Uuid> stored, co_await store_.list_containers());
-  for (const Uuid id : stored) {
-    if (containers_.contains(id)) continue;
-    log::info("container_leftover_destroyed", {{"container", id}});
-    CO_TRY(co_await store_.destroy_container(id));
-  }
+  std::vector<Uuid> known;
+  for (const auto& [id, container] : containers_) known.push_back(id);
+  co_await all_->destroy_leftovers(std::move(known));
   for (const auto& [id, container] : containers_) {
     Status status = co_await load_snapshots(container);
     if (!status.is_ok()) co_return status.within("container " + container->name());
+    std::vector<Epoch> snapshots;
+    for (const auto& [epoch, name] : container->snapshots) snapshots.push_back(epoch);
+    co_await all_->destroy_leftover_snapshots(id, std::move(snapshots));
   }
   co_return ok();
 }
+
+Task<void> ContainerService::stop() { co_await background_.close(); }
 
 Task<Status> ContainerService::save() {
   MetadataChanges changes;
@@ -144,12 +155,26 @@ Result<ContainerService::ContainerRef> ContainerService::find_open(uint64_t hand
   return found->second.container;
 }
 
-Result<OpenContainer> ContainerService::find(uint64_t handle, bool for_writing) const {
+Result<target::OpenContainer> ContainerService::find(uint64_t handle, bool for_writing) const {
   TRY_ASSIGN(const ContainerRef container, find_open(handle, for_writing));
   const bool is_flush = number_of(container->properties, kPropDurability) == 1;
-  return OpenContainer{.id = container->id,
-                       .durability = is_flush ? vos::Durability::kFlush : vos::Durability::kSync,
-                       .has_explicit_epochs = number_of(container->properties, kPropEpochs) == 1};
+  return target::OpenContainer{.id = container->id,
+                               .durability = is_flush ? vos::Durability::kFlush : vos::Durability::kSync,
+                               .has_explicit_epochs = number_of(container->properties, kPropEpochs) == 1};
+}
+
+Task<Result<target::OpenContainer>> ContainerService::look_up(uint64_t handle, bool for_writing) {
+  co_return find(handle, for_writing);
+}
+
+Result<wire::TargetHandleReply> ContainerService::tell_handle(wire::TargetHandleRequest request, rpc::ServerCall&) {
+  TRY_ASSIGN(const target::OpenContainer open, find(request.handle, false));
+  wire::TargetHandleReply reply;
+  reply.container = open.id;
+  reply.is_writable = pool::may_write(handles_.at(request.handle).access);
+  reply.is_flushed_later = open.durability == vos::Durability::kFlush;
+  reply.has_explicit_epochs = open.has_explicit_epochs;
+  return reply;
 }
 
 Result<ContainerService::ContainerRef> ContainerService::find_named(std::string_view name) const {
@@ -248,10 +273,7 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer give
     changes.back().value = pool::encode_record(numbers);
   }
   changes.push_back(container->record_change());
-  vos::ContainerOptions options;
-  options.epochs = is_explicit ? vos::EpochMode::kExplicit : vos::EpochMode::kClock;
-  options.base = given.base;
-  CO_TRY(co_await store_.create_container(id, options));
+  CO_TRY(co_await all_->create(id, is_explicit, given.base));
   Status recorded;
   if (given.attributes.empty()) {
     recorded = co_await store_.change_metadata(std::move(changes));
@@ -260,7 +282,7 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer give
     recorded = co_await container->attributes.change(std::move(attributes), std::move(changes));
   }
   if (!recorded.is_ok()) {
-    ignore(co_await store_.destroy_container(id), "a container without a record goes at the next start");
+    ignore(co_await all_->destroy(id), "a container without a record goes at the next start");
     co_return recorded;
   }
   containers_[id] = container;
@@ -294,7 +316,7 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyR
   drop_handles(*container);
   if (const auto label = labels_.find(container->label()); label != labels_.end()) labels_.erase(label);
   containers_.erase(container->id);
-  CO_TRY(co_await store_.destroy_container(container->id));
+  CO_TRY(co_await all_->destroy(container->id));
   co_return wire::EmptyReply{};
 }
 
@@ -329,14 +351,38 @@ Result<wire::EmptyReply> ContainerService::close(wire::ContainerCloseRequest req
   handles_.erase(request.handle);
   --container->handle_count;
   container->is_held = false;
+  tell_gone({request.handle});
   return wire::EmptyReply{};
 }
 
 void ContainerService::drop_handles(const Container& container) {
-  std::erase_if(handles_, [&](const auto& entry) { return entry.second.container.get() == &container; });
+  std::vector<uint64_t> dropped;
+  std::erase_if(handles_, [&](const auto& entry) {
+    if (entry.second.container.get() != &container) return false;
+    dropped.push_back(entry.first);
+    return true;
+  });
+  tell_gone(std::move(dropped));
+}
+
+void ContainerService::tell_gone(std::vector<uint64_t> handles) {
+  if (handles.empty()) return;
+  for (uint32_t target = 0; target < targets_.count(); ++target) {
+    if (target != targets_.index()) background_.spawn(tell_gone_to(target, handles));
+  }
+}
+
+// One that can't be told asks again after a while.
+Task<void> ContainerService::tell_gone_to(uint32_t target, std::vector<uint64_t> handles) {
+  wire::TargetForgetHandlesRequest request;
+  request.handles = std::move(handles);
+  const Result<wire::EmptyReply> told =
+      co_await rpc::call(targets_.channel(target), std::move(request), rpc::Bulk(), kTellTimeout);
+  if (!told.is_ok()) log::info("handles_not_forgotten", {{"target", target}, {"status", told.status()}});
 }
 
 void ContainerService::on_pool_handle_closed(uint64_t handle) {
+  std::vector<uint64_t> dropped;
   for (auto at = handles_.begin(); at != handles_.end();) {
     if (at->second.pool_handle != handle) {
       ++at;
@@ -344,14 +390,17 @@ void ContainerService::on_pool_handle_closed(uint64_t handle) {
     }
     --at->second.container->handle_count;
     at->second.container->is_held = false;
+    dropped.push_back(at->first);
     at = handles_.erase(at);
   }
+  tell_gone(std::move(dropped));
 }
 
 // ---- Looking --------------------------------------------------------------------------------------------------------
 
 Task<Result<wire::ContainerInfo>> ContainerService::info(ContainerRef container) {
-  CO_TRY_ASSIGN(const vos::ContainerInfo stored, co_await store_.query_container(container->id));
+  CO_TRY_ASSIGN(const AllTargets::Whole whole, co_await all_->query(container->id, false));
+  const wire::TargetQueryContainerReply& stored = whole.sum;
   wire::ContainerInfo info;
   info.id = container->id;
   info.label = container->label();
@@ -389,7 +438,8 @@ Task<Result<wire::ContainerQueryReply>> ContainerService::query(wire::ContainerQ
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
   wire::ContainerQueryReply reply;
   if (request.with_survey) {
-    CO_TRY_ASSIGN(reply.survey, co_await store_.survey_space(container->id));
+    CO_TRY_ASSIGN(AllTargets::Whole whole, co_await all_->query(container->id, true));
+    reply.survey = std::move(whole.sum.survey);
   }
   CO_TRY_ASSIGN(reply.container, co_await info(container));
   co_return reply;
@@ -398,16 +448,16 @@ Task<Result<wire::ContainerQueryReply>> ContainerService::query(wire::ContainerQ
 Task<Result<wire::ContainerEpochsReply>> ContainerService::epochs(wire::ContainerEpochsRequest request,
                                                                   rpc::ServerCall&) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, false));
-  CO_TRY_ASSIGN(const vos::ContainerInfo stored, co_await store_.query_container(container->id));
+  CO_TRY_ASSIGN(const AllTargets::Whole whole, co_await all_->query(container->id, false));
+  const wire::TargetQueryContainerReply& stored = whole.sum;
   wire::ContainerEpochsReply reply;
-  reply.are_explicit = stored.epochs == vos::EpochMode::kExplicit;
-  reply.highest_committed = reply.highest_committed_any = stored.highest_committed;  // There is one target.
+  reply.are_explicit = stored.has_explicit_epochs;
+  reply.highest_committed = stored.highest_committed;
+  reply.highest_committed_any = whole.highest_committed_any;
   reply.highest_written = stored.highest_written;
   reply.aggregated_through = stored.aggregated_through;
-  if (stored.base.has_value()) {
-    reply.base = stored.base->container;
-    reply.base_epoch = stored.base->epoch;
-  }
+  reply.base = stored.base;
+  reply.base_epoch = stored.base_epoch;
   reply.clones = stored.clones;
   co_return reply;
 }

@@ -1,6 +1,6 @@
 #include "object/object_service.h"
 
-#include "placement/object_class.h"
+#include "target/sent_data.h"
 #include "wire/fetch_layout.h"
 
 namespace aeon::object {
@@ -15,37 +15,6 @@ vos::ListLimits limits_of(const wire::ListLimits& asked) {
 
 vos::ReadIntent intent_of(bool in_transaction) {
   return in_transaction ? vos::ReadIntent::kTransaction : vos::ReadIntent::kPlain;
-}
-
-// How much data belongs to an update; numbers that can't be are kInvalidArgument.
-Result<ByteCount> data_size(const AkeyUpdate& update) {
-  const auto impossible = [] {
-    return Status(Code::kInvalidArgument, "an update's record size and counts are impossible");
-  };
-  if (update.kind == ValueKind::kSingle) return update.record_size;
-  uint64_t records = 0;
-  for (const Recx& recx : update.recxs) {
-    if (__builtin_add_overflow(records, recx.count, &records)) return impossible();
-  }
-  ByteCount size = 0;
-  if (__builtin_mul_overflow(records, update.record_size, &size)) return impossible();
-  return size;
-}
-
-// Gives each update its part of the data, in place.
-Status attach_data(std::vector<ObjectWrite>& writes, std::span<const ByteView> sent) {
-  ByteCount left = rpc::total_size(sent);
-  rpc::PieceReader<ByteView> reader(sent);
-  for (ObjectWrite& write : writes) {
-    for (AkeyUpdate& update : write.akeys) {
-      TRY_ASSIGN(const ByteCount size, data_size(update));
-      if (size > left) return Status(Code::kInvalidArgument, "less data came than the updates have");
-      update.data = reader.take(size);
-      left -= size;
-    }
-  }
-  if (left != 0) return Status(Code::kInvalidArgument, "more data came than the updates have");
-  return ok();
 }
 
 Result<std::vector<AkeyFetch>> attach_room(const std::vector<wire::FetchAkey>& asked,
@@ -94,24 +63,41 @@ void ObjectService::add_to(rpc::Dispatcher& dispatcher) {
   dispatcher.serve<wire::TransactionCommitRequest>(*this, &ObjectService::commit_transaction);
 }
 
+// A client of another number of targets would store what nobody finds again.
+Status ObjectService::check_placed(const ObjectWrite& write) {
+  TRY(placement::check_usable(write.object, targets_.count()));
+  if (targets_.count() == 1 || write.kind == ObjectWrite::Kind::kPunchObject) return ok();
+  if (!router_.has_value()) router_.emplace(targets_.count());
+  TRY_ASSIGN(const uint32_t target, router_->target_of(write.object, write.dkey));
+  if (target == targets_.index()) return ok();
+  return Status(Code::kInvalidArgument, "object " + write.object.to_string() + " was sent to target " +
+                                            std::to_string(targets_.index()) + ", and this part of it is target " +
+                                            std::to_string(target) + "'s");
+}
+
 Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest request, rpc::ServerCall& call) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, true));
-  if (request.epoch != kEpochZero && !open.has_explicit_epochs) {
+  Result<target::OpenContainer> open = handles_.find(request.handle, true);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, true);
+  CO_TRY(open);
+  if (request.epoch != kEpochZero && !open->has_explicit_epochs) {
     co_return Status(Code::kInvalidArgument, "the container gives epochs itself; write at epoch 0");
   }
-  for (const ObjectWrite& write : request.writes) CO_TRY(placement::check_usable(write.object, target_count_));
-  CO_TRY(attach_data(request.writes, call.sent()));
+  for (const ObjectWrite& write : request.writes) CO_TRY(check_placed(write));
+  CO_TRY(target::attach_data(request.writes, call.sent()));
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.write(open.id, std::move(request.writes), request.epoch, open.durability));
+  CO_TRY_ASSIGN(reply.epoch,
+                co_await store_.write(open->id, std::move(request.writes), request.epoch, open->durability));
   co_return reply;
 }
 
 Task<Result<wire::ObjectFetchReply>> ObjectService::fetch(wire::ObjectFetchRequest request, rpc::ServerCall& call) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   CO_TRY_ASSIGN(std::vector<AkeyFetch> fetches, attach_room(request.akeys, call.room()));
   wire::ObjectFetchReply reply;
   CO_TRY_ASSIGN(reply.akeys,
-                co_await store_.fetch(open.id, request.object, std::move(request.dkey), std::move(fetches),
+                co_await store_.fetch(open->id, request.object, std::move(request.dkey), std::move(fetches),
                                       request.conditions, request.epoch, intent_of(request.in_transaction)));
   CHECK(reply.akeys.size() == request.akeys.size());
   CO_TRY(report_filled(request.akeys, reply.akeys, call));
@@ -119,9 +105,12 @@ Task<Result<wire::ObjectFetchReply>> ObjectService::fetch(wire::ObjectFetchReque
 }
 
 Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjectsRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   const vos::ListLimits limits = limits_of(request.limits);
-  CO_TRY_ASSIGN(vos::ObjectPage page, co_await store_.list_objects(open.id, request.epoch, std::move(request.from),
+  if (request.behind.has_value()) request.from = vos::anchor_behind(*request.behind);
+  CO_TRY_ASSIGN(vos::ObjectPage page, co_await store_.list_objects(open->id, request.epoch, std::move(request.from),
                                                                    limits, intent_of(request.in_transaction)));
   wire::ListObjectsReply reply;
   reply.objects = std::move(page.objects);
@@ -131,10 +120,12 @@ Task<Result<wire::ListObjectsReply>> ObjectService::list_objects(wire::ListObjec
 }
 
 Task<Result<wire::ListKeysReply>> ObjectService::list_dkeys(wire::ListDkeysRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   const vos::ListLimits limits = limits_of(request.limits);
   CO_TRY_ASSIGN(vos::KeyPage page,
-                co_await store_.list_dkeys(open.id, request.object, request.epoch, std::move(request.from), limits,
+                co_await store_.list_dkeys(open->id, request.object, request.epoch, std::move(request.from), limits,
                                            intent_of(request.in_transaction)));
   wire::ListKeysReply reply;
   reply.keys = std::move(page.keys);
@@ -143,10 +134,12 @@ Task<Result<wire::ListKeysReply>> ObjectService::list_dkeys(wire::ListDkeysReque
 }
 
 Task<Result<wire::ListKeysReply>> ObjectService::list_akeys(wire::ListAkeysRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   const vos::ListLimits limits = limits_of(request.limits);
   CO_TRY_ASSIGN(vos::KeyPage page,
-                co_await store_.list_akeys(open.id, request.object, std::move(request.dkey), request.epoch,
+                co_await store_.list_akeys(open->id, request.object, std::move(request.dkey), request.epoch,
                                            std::move(request.from), limits, intent_of(request.in_transaction)));
   wire::ListKeysReply reply;
   reply.keys = std::move(page.keys);
@@ -155,11 +148,13 @@ Task<Result<wire::ListKeysReply>> ObjectService::list_akeys(wire::ListAkeysReque
 }
 
 Task<Result<wire::ListRecxsReply>> ObjectService::list_recxs(wire::ListRecxsRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   const vos::ListLimits limits = limits_of(request.limits);
   CO_TRY_ASSIGN(
       vos::RecxPage page,
-      co_await store_.list_recxs(open.id, request.object, std::move(request.dkey), std::move(request.akey),
+      co_await store_.list_recxs(open->id, request.object, std::move(request.dkey), std::move(request.akey),
                                  request.epoch, std::move(request.from), limits, intent_of(request.in_transaction)));
   wire::ListRecxsReply reply;
   reply.recxs = std::move(page.recxs);
@@ -168,48 +163,60 @@ Task<Result<wire::ListRecxsReply>> ObjectService::list_recxs(wire::ListRecxsRequ
 }
 
 Task<Result<wire::QueryKeyReply>> ObjectService::query_key(wire::QueryKeyRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   wire::QueryKeyReply reply;
   CO_TRY_ASSIGN(reply.key,
-                co_await store_.query_key(open.id, request.object, request.flags, std::move(request.dkey),
+                co_await store_.query_key(open->id, request.object, request.flags, std::move(request.dkey),
                                           std::move(request.akey), request.epoch, intent_of(request.in_transaction)));
   co_return reply;
 }
 
 Task<Result<wire::EpochReply>> ObjectService::query_max_epoch(wire::QueryMaxEpochRequest request, rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.query_max_epoch(open.id, request.object, request.epoch,
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.query_max_epoch(open->id, request.object, request.epoch,
                                                              intent_of(request.in_transaction)));
   co_return reply;
 }
 
 Task<Result<wire::EmptyReply>> ObjectService::flush(wire::FlushRequest request, rpc::ServerCall&) {
-  CO_TRY(containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   CO_TRY(co_await store_.flush());
   co_return wire::EmptyReply{};
 }
 
 Task<Result<wire::EpochReply>> ObjectService::begin_transaction(wire::TransactionBeginRequest request,
                                                                 rpc::ServerCall&) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, false));
+  Result<target::OpenContainer> open = handles_.find(request.handle, false);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
+  CO_TRY(open);
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.begin_transaction(open.id));
+  CO_TRY_ASSIGN(reply.epoch, co_await store_.begin_transaction(open->id));
   co_return reply;
 }
 
 Task<Result<wire::EpochReply>> ObjectService::commit_transaction(wire::TransactionCommitRequest request,
                                                                  rpc::ServerCall& call) {
-  CO_TRY_ASSIGN(const container::OpenContainer open, containers_.find(request.handle, true));
-  for (const ObjectWrite& write : request.writes) CO_TRY(placement::check_usable(write.object, target_count_));
-  CO_TRY(attach_data(request.writes, call.sent()));
+  Result<target::OpenContainer> open = handles_.find(request.handle, true);
+  if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, true);
+  CO_TRY(open);
+  for (const ObjectWrite& write : request.writes) {
+    CO_TRY(placement::check_usable(write.object, targets_.count()));
+  }
+  CO_TRY(target::attach_data(request.writes, call.sent()));
   vos::Transaction transaction;
   transaction.id.uuid = request.transaction;
   transaction.read_epoch = request.read_epoch;
   transaction.reads = std::move(request.reads);
   transaction.writes = std::move(request.writes);
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await store_.commit_transaction(open.id, std::move(transaction), open.durability));
+  CO_TRY_ASSIGN(reply.epoch, co_await commits_.commit(open->id, std::move(transaction), open->durability));
   co_return reply;
 }
 

@@ -20,8 +20,8 @@ struct PoolRecord {
 
 }  // namespace
 
-PoolService::PoolService(World& world, std::vector<vos::Store*> targets)
-    : world_(world), targets_(std::move(targets)), attributes_(world.executor, *targets_.front(), kAttributePrefix) {}
+PoolService::PoolService(World& world, vos::Store& store, target::Targets& targets)
+    : world_(world), store_(store), targets_(targets), attributes_(world.executor, store, kAttributePrefix) {}
 
 Task<Status> PoolService::create(World& world, vos::Store& store, PoolSpec spec) {
   CO_TRY(check_label(spec.label, "pool label"));
@@ -38,13 +38,13 @@ Task<Status> PoolService::create(World& world, vos::Store& store, PoolSpec spec)
 }
 
 Task<Status> PoolService::load() {
-  CO_TRY_ASSIGN(const std::optional<Bytes> stored, co_await targets_.front()->get_metadata(kPoolRecordName));
+  CO_TRY_ASSIGN(const std::optional<Bytes> stored, co_await store_.get_metadata(kPoolRecordName));
   if (!stored.has_value()) co_return Status(Code::kNotFound, "the store holds no pool");
   PoolRecord record;
   CO_TRY(decode_record(*stored, "the pool", record));
   id_ = record.id;
   label_ = record.label;
-  CO_TRY_ASSIGN(const auto attributes, co_await targets_.front()->list_metadata(kAttributePrefix));
+  CO_TRY_ASSIGN(const auto attributes, co_await store_.list_metadata(kAttributePrefix));
   for (const auto& [name, value] : attributes) CO_TRY(attributes_.add_record(name, value));
   co_return ok();
 }
@@ -69,47 +69,60 @@ Result<wire::Access> PoolService::check(uint64_t handle, bool for_writing) const
   return found->second;
 }
 
-wire::PoolInfo PoolService::info() const {
-  wire::PoolInfo info;
-  info.id = id_;
-  info.label = label_;
-  info.target_count = static_cast<uint32_t>(targets_.size());
-  for (vos::Store* const target : targets_) {
-    const media::Space space = target->media().space();
-    info.capacity += space.capacity;
-    info.free += space.free;
+// Targets that don't answer are left out, unless none of them does.
+Task<Result<wire::PoolQueryReply>> PoolService::look(bool with_space) {
+  wire::PoolQueryReply reply;
+  reply.pool.id = id_;
+  reply.pool.label = label_;
+  reply.pool.target_count = targets_.count();
+  reply.pool.container_count = user_ != nullptr ? user_->container_count() : 0;
+  wire::TargetSpaceRequest request;
+  request.with_space = with_space;
+  const std::vector<Result<wire::TargetSpaceReply>> answers = co_await targets_.ask_all(request);
+  for (const Result<wire::TargetSpaceReply>& answer : answers) {
+    if (!answer.is_ok()) continue;
+    reply.pool.capacity += answer->capacity;
+    reply.pool.free += answer->free;
+    reply.space += answer->space;
   }
   if (free_outside_ != nullptr) {
-    const ByteCount used = info.capacity - std::min(info.free, info.capacity);
-    info.free = std::min(info.free, free_outside_());
-    info.capacity = std::min(info.capacity, used + info.free);
+    const ByteCount used = reply.pool.capacity - std::min(reply.pool.free, reply.pool.capacity);
+    reply.pool.free = std::min(reply.pool.free, free_outside_());
+    reply.pool.capacity = std::min(reply.pool.capacity, used + reply.pool.free);
   }
-  info.container_count = user_ != nullptr ? user_->container_count() : 0;
-  return info;
+  // Numbers that leave out a target would be taken for the whole.
+  if (with_space) CO_TRY(target::first_error(answers));
+  co_return reply;
 }
 
-Result<wire::PoolListReply> PoolService::list(wire::PoolListRequest, rpc::ServerCall&) {
+Task<wire::PoolInfo> PoolService::info() {
+  const Result<wire::PoolQueryReply> looked = co_await look(false);
+  co_return looked->pool;
+}
+
+Task<Result<wire::PoolListReply>> PoolService::list(wire::PoolListRequest, rpc::ServerCall&) {
   wire::PoolListReply reply;
-  reply.pools.push_back(info());
-  return reply;
+  wire::PoolInfo pool = co_await info();
+  reply.pools.push_back(std::move(pool));
+  co_return reply;
 }
 
-Result<wire::PoolConnectReply> PoolService::connect(wire::PoolConnectRequest request, rpc::ServerCall&) {
+Task<Result<wire::PoolConnectReply>> PoolService::connect(wire::PoolConnectRequest request, rpc::ServerCall&) {
   if (request.pool != label_ && Uuid::parse(request.pool) != id_) {
-    return Status(Code::kNotFound, "no pool '" + request.pool + "'; this system has pool '" + label_ + "'");
-  }
-  const bool is_held = !handles_.empty() && handles_.begin()->second == wire::Access::kExclusive;
-  if (is_held || (request.access == wire::Access::kExclusive && !handles_.empty())) {
-    return Status(Code::kBusy, "pool '" + label_ + "' is connected " + (is_held ? "exclusively" : "already") +
-                                   "; disconnect it there first");
+    co_return Status(Code::kNotFound, "no pool '" + request.pool + "'; this system has pool '" + label_ + "'");
   }
   wire::PoolConnectReply reply;
+  reply.pool = co_await info();
+  const bool is_held = !handles_.empty() && handles_.begin()->second == wire::Access::kExclusive;
+  if (is_held || (request.access == wire::Access::kExclusive && !handles_.empty())) {
+    co_return Status(Code::kBusy, "pool '" + label_ + "' is connected " + (is_held ? "exclusively" : "already") +
+                                      "; disconnect it there first");
+  }
   do {
     reply.handle = world_.random.next();
   } while (reply.handle == 0 || handles_.contains(reply.handle));
   handles_[reply.handle] = request.access;
-  reply.pool = info();
-  return reply;
+  co_return reply;
 }
 
 Result<wire::EmptyReply> PoolService::disconnect(wire::PoolDisconnectRequest request, rpc::ServerCall&) {
@@ -119,36 +132,9 @@ Result<wire::EmptyReply> PoolService::disconnect(wire::PoolDisconnectRequest req
   return wire::EmptyReply{};
 }
 
-Task<Result<PoolSpace>> PoolService::space() {
-  PoolSpace sum;
-  for (vos::Store* const target : targets_) {
-    CO_TRY_ASSIGN(const std::vector<Uuid> containers, co_await target->list_containers());
-    for (const Uuid id : containers) {
-      const Result<vos::ContainerInfo> container = co_await target->query_container(id);
-      if (container.code() == Code::kNotFound) continue;  // Destroyed meanwhile.
-      if (!container.is_ok()) co_return container.status();
-      sum.containers += container->space;
-    }
-    CO_TRY_ASSIGN(const SpaceUse destroyed, co_await target->destroyed_space());
-    sum.destroyed += destroyed;
-    const media::Space space = target->media().space();
-    sum.blocks += space.blocks_used;
-    sum.index += space.index_used;
-    sum.log += space.log_size;
-    sum.reserved += space.reserved;
-    sum.waiting += space.waiting;
-    sum.free_pieces += space.free_extents;
-    sum.largest_free = std::max(sum.largest_free, space.largest_free);
-  }
-  co_return sum;
-}
-
 Task<Result<wire::PoolQueryReply>> PoolService::query(wire::PoolQueryRequest request, rpc::ServerCall&) {
   CO_TRY(check(request.handle, false));
-  wire::PoolQueryReply reply;
-  CO_TRY_ASSIGN(reply.space, co_await space());
-  reply.pool = info();
-  co_return reply;
+  co_return co_await look(true);
 }
 
 Result<wire::AttributesReply> PoolService::attributes(wire::PoolAttributesRequest request, rpc::ServerCall&) {

@@ -1,6 +1,7 @@
 // What stored data takes: of containers, in all, and as found by looking.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/data_model.h"
@@ -47,6 +48,22 @@ struct AggregateProgress {
   ByteCount block_bytes_freed = 0;  // By rewriting, beyond what that took.
   uint64_t damaged = 0;  // Extents that weren't rewritten because they aren't what was written. They stay.
 
+  // Of other targets, at the same time.
+  AggregateProgress& operator+=(const AggregateProgress& other) {
+    is_running = is_running || other.is_running;
+    through = std::max(through, other.through);
+    entries_seen += other.entries_seen;
+    entries_total += other.entries_total;
+    entries_dropped += other.entries_dropped;
+    bytes_freed += other.bytes_freed;
+    extents_merged += other.extents_merged;
+    extents_written += other.extents_written;
+    bytes_rewritten += other.bytes_rewritten;
+    block_bytes_freed += other.block_bytes_freed;
+    damaged += other.damaged;
+    return *this;
+  }
+
   double fraction() const {
     if (entries_total == 0 || entries_seen >= entries_total) return 1;
     return static_cast<double>(entries_seen) / static_cast<double>(entries_total);
@@ -64,6 +81,14 @@ struct SpaceSurvey {
   SpaceUse stored;  // All records there were.
   SpaceUse history;  // Of these: what a reader now doesn't see.
   SpaceUse reclaimable;  // Of these: what no snapshot and no read in progress sees either. Aggregation would free it.
+  // Of other targets.
+  SpaceSurvey& operator+=(const SpaceSurvey& other) {
+    epoch = std::max(epoch, other.epoch);
+    stored += other.stored;
+    history += other.history;
+    reclaimable += other.reclaimable;
+    return *this;
+  }
   static void io(auto& archive, auto& self) { archive(self.epoch, self.stored, self.history, self.reclaimable); }
 };
 
@@ -78,6 +103,20 @@ struct PoolSpace {
   ByteCount waiting = 0;  // Freed, and free as soon as the log or a checkpoint is durable and readers are done.
   uint64_t free_pieces = 0;
   ByteCount largest_free = 0;
+
+  // Of other targets.
+  PoolSpace& operator+=(const PoolSpace& other) {
+    containers += other.containers;
+    destroyed += other.destroyed;
+    blocks += other.blocks;
+    index += other.index;
+    log += other.log;
+    reserved += other.reserved;
+    waiting += other.waiting;
+    free_pieces += other.free_pieces;
+    largest_free = std::max(largest_free, other.largest_free);
+    return *this;
+  }
   static void io(auto& archive, auto& self) {
     archive(self.containers, self.destroyed, self.blocks, self.index, self.log, self.reserved, self.waiting,
             self.free_pieces, self.largest_free);

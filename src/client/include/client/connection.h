@@ -1,5 +1,5 @@
-// What every System has in common: pools and containers behind one rpc::Channel. Programs use System; those who
-// implement one (embedded, over a network, simulated) use this.
+// What every System has in common: pools and containers behind an rpc::Channel to each target. Programs use System;
+// those who implement one (embedded, over a network, simulated) use this.
 //
 // Handles that are dropped are closed by a request that nobody waits for; `start` runs it. Whoever depends on their
 // being closed awaits settle().
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "placement/router.h"
 #include "rpc/channel.h"
 #include "runtime/sync.h"
 
@@ -22,10 +23,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Runs a task that nobody waits for; from any thread that may drop handles.
   using Start = std::function<void(Task<void>)>;
 
-  // `owner` is kept as long as any handle lives: what the channel's executor lives in.
-  Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner);
+  // Makes the channel to a target other than 0, on the same executor; `addresses` are where it says that it is.
+  using OpenTarget =
+      std::function<Result<std::shared_ptr<rpc::Channel>>(uint32_t target, const std::vector<std::string>& addresses)>;
 
-  // Agrees on the protocol version. First of all calls.
+  // `owner` is kept as long as any handle lives: what the channel's executor lives in. `channel` is to target 0.
+  // Without `open_target` systems of several targets can't be used.
+  Connection(std::shared_ptr<rpc::Channel> channel, Start start, std::shared_ptr<void> owner,
+             OpenTarget open_target = nullptr);
+
+  // Agrees on the protocol version, and learns of the targets. First of all calls.
   Task<Status> hello(Duration timeout = rpc::kDefaultTimeout);
   const std::string& system_name() const { return system_name_; }
 
@@ -37,8 +44,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The channel is about to go: handles dropped from now on aren't closed.
   void close() { link_->is_closed.store(true); }
 
-  // For the handles of this connection.
-  rpc::Channel& channel() { return *link_->channel; }
+  // For the handles of this connection. After hello().
+  rpc::Channel& channel(uint32_t target = 0) { return target == 0 ? *link_->channel : *others_[target - 1]; }
+  uint32_t target_count() const { return router_.target_count(); }
+  const placement::Router& router() const { return router_; }
   void close_pool(uint64_t handle);
   void close_container(uint64_t handle);
 
@@ -51,12 +60,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::atomic<uint64_t> closing_count{0};
     std::atomic<bool> is_closed{false};
   };
+  Status open_targets(const wire::HelloReply& reply);
   template <typename Request>
   static Task<void> close_handle(std::shared_ptr<Link> link, uint64_t handle);
 
   std::shared_ptr<void> owner_;
   std::shared_ptr<Link> link_;
   Start start_;
+  OpenTarget open_target_;
+  std::vector<std::shared_ptr<rpc::Channel>> others_;  // To targets 1 and on.
+  placement::Router router_{1};
   std::string system_name_;
 };
 

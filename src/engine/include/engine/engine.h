@@ -1,8 +1,8 @@
-// The services of one engine over its targets' stores, behind one dispatcher.
+// All targets of a system in one process, on one executor.
 //
 //   Engine engine(world, std::move(stores), {.system_name = "local"});
 //   CO_TRY(co_await engine.start());
-//   rpc::InprocChannel channel(executor, engine.dispatcher());
+//   rpc::InprocChannel channel(executor, engine.dispatcher());  // Of target 0, where clients begin.
 //   …
 //   CO_TRY(co_await engine.stop());
 //
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "engine/observer.h"
-#include "object/object_service.h"
+#include "engine/target.h"
 
 namespace aeon::engine {
 
@@ -30,7 +30,7 @@ class Engine {
     std::function<ByteCount()> free_outside;
   };
 
-  // One target per engine for now.
+  // In their order; at least one.
   Engine(World& world, std::vector<std::unique_ptr<vos::Store>> targets, Options options);
   // After stop(), or as a crash.
   ~Engine();
@@ -45,21 +45,16 @@ class Engine {
   // Answers nothing more, waits for requests in progress, and closes the stores.
   Task<Status> stop();
 
-  rpc::Dispatcher& dispatcher() { return dispatcher_; }
-  const pool::PoolService& pool() const { return pool_; }
-  Observer& observer() { return observer_; }
+  uint32_t target_count() const { return static_cast<uint32_t>(targets_.size()); }
+  rpc::Dispatcher& dispatcher(uint32_t target = 0) { return targets_.at(target)->dispatcher(); }
+  Target& target(uint32_t index) { return *targets_.at(index); }
+  // Where clients find each target, if they are on a network.
+  void set_addresses(const std::vector<wire::TargetAddresses>& addresses);
+  Observer& observer() { return *observer_; }
 
  private:
-  Result<wire::HelloReply> hello(wire::HelloRequest request, rpc::ServerCall&);
-
-  const Options options_;
-  std::vector<std::unique_ptr<vos::Store>> targets_;
-  pool::PoolService pool_;
-  container::ContainerService containers_;
-  object::ObjectService objects_;
-  rpc::Dispatcher dispatcher_;
-  Observer observer_;
-  bool is_loaded_ = false;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::unique_ptr<Observer> observer_;
 };
 
 }  // namespace aeon::engine

@@ -33,7 +33,7 @@ class Observer final : public metrics::Source {
     uint64_t server_life = 0;
   };
   // `pool` is that of all targets, and outlives it.
-  Observer(World& world, const pool::PoolService& pool, std::vector<Target> targets, Options options);
+  Observer(World& world, pool::PoolService& pool, std::vector<Target> targets, Options options);
 
   // Serves StatusRequests.
   void add_to(rpc::Dispatcher& dispatcher);
@@ -51,16 +51,16 @@ class Observer final : public metrics::Source {
   Status health() const;
 
   Task<void> collect(metrics::Collection& into) override;
-  Result<wire::StatusReply> status(wire::StatusRequest request, rpc::ServerCall&);
+  Task<Result<wire::StatusReply>> status(wire::StatusRequest request, rpc::ServerCall&);
 
  private:
   Task<metrics::HttpPage> metrics_page();
   Task<metrics::HttpPage> health_page();
-  void collect_now(metrics::Collection& into) const;
+  void collect_now(const wire::PoolInfo& pool, metrics::Collection& into) const;
   uint64_t uptime_ns() const;
 
   World& world_;
-  const pool::PoolService& pool_;
+  pool::PoolService& pool_;
   const std::vector<Target> targets_;
   const Options options_;
   const Instant started_;

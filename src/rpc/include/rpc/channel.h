@@ -10,10 +10,12 @@
 // Threading: one executor. Calls in progress are bounded by the channel; more wait their turn.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <utility>
 
 #include "rpc/bulk.h"
+#include "rpc/epoch_clock.h"
 #include "rpc/trace.h"
 #include "runtime/executor.h"
 #include "runtime/task.h"
@@ -50,8 +52,17 @@ class Channel {
   // Another number after each restart of the server, as last heard of; 0 before anything was.
   virtual uint64_t server_life() const = 0;
 
+  // Goes along with requests from now on, and hears of answers. Where there is one server there needn't be any.
+  void use(std::shared_ptr<EpochClock> clock) { clock_ = std::move(clock); }
+  EpochClock* clock() const { return clock_.get(); }
+  // Of an exchange that was answered.
+  void note_answer(const Exchange& exchange) {
+    if (clock_ != nullptr) clock_->observe(Epoch{wire::clock_of(exchange.reply.view())});
+  }
+
  private:
   uint16_t version_ = wire::kProtocolVersion;
+  std::shared_ptr<EpochClock> clock_;
 };
 
 template <typename Reply>
@@ -68,6 +79,7 @@ Status prepare(Exchange& exchange, const Channel& channel, const Request& reques
   exchange.header.opcode = static_cast<uint16_t>(Request::kOpcode);
   exchange.header.version = channel.version();
   exchange.header.deadline_ns = static_cast<uint64_t>(timeout.count());
+  if (channel.clock() != nullptr) exchange.header.clock = channel.clock()->last().value;
   exchange.bulk = bulk;
   exchange.may_repeat = Request::kMayRepeat;
   wire::begin_message(exchange.request);
@@ -86,6 +98,7 @@ Task<Result<typename Request::Reply>> call(Channel& channel, Request request, Bu
   CO_TRY(prepare(exchange, channel, request, bulk, timeout));
   exchange.header.trace_id = trace_id;
   CO_TRY(co_await channel.exchange(exchange));
+  channel.note_answer(exchange);
   co_return open_reply<typename Request::Reply>(exchange);
 }
 

@@ -6,9 +6,9 @@
 // Whatever arrives is answered: damaged or unknown requests, versions that don't meet, too many at once.
 // Back-pressure: `in_flight_max` requests run, `waiting_max` wait, more are told kBusy. Those that wait get their turns
 // round-robin over clients; when no more may wait, the client with the most makes room for one with fewer
-// (fair_turns.h). Requests between targets (kTargetOpcodeFirst and above) never wait, and have a bound of their own:
-// two targets that waited for a turn at each other, each with all of its turns taken, would wait for ever. Of each kind
-// of request it counts how many there were, how they went, how long they took (operation_stats.h); those that took
+// (fair_turns.h). Requests between targets (wire::kTargetOpcodesFrom and above) never wait, and have a bound of their
+// own: two targets that waited for a turn at each other, each with all of its turns taken, would wait for ever. Of each
+// kind of request it counts how many there were, how they went, how long they took (operation_stats.h); those that took
 // long, or failed for what this engine should mend, it logs (request_log.h). Threading: one executor.
 #pragma once
 
@@ -19,6 +19,7 @@
 #include <type_traits>
 
 #include "rpc/bulk.h"
+#include "rpc/epoch_clock.h"
 #include "rpc/fair_turns.h"
 #include "rpc/operation_stats.h"
 #include "rpc/request_log.h"
@@ -69,11 +70,6 @@ class ServerCall {
   Code code_ = Code::kOk;  // Of the answer.
 };
 
-// Requests from here on are those that targets make of each other.
-inline constexpr uint16_t kTargetOpcodeFirst = 96;
-inline constexpr size_t kOpcodeCount = 128;
-static_assert(wire::kOpcodeMax < kOpcodeCount);
-
 class Dispatcher {
  public:
   struct Options {
@@ -101,6 +97,9 @@ class Dispatcher {
   // `service` must outlive the dispatcher's use.
   template <typename Request, typename Service, typename Method>
   void serve(Service& service, Method method);
+
+  // Hears of the clocks of requests, and goes along with answers. Outlives the dispatcher's use.
+  void use(EpochClock& clock) { clock_ = &clock; }
 
   // Answers the call, always; suspends while it waits and where the handler does.
   Task<void> handle(ServerCall& call);
@@ -150,9 +149,10 @@ class Dispatcher {
   FairTurns between_targets_;  // Nobody waits for these.
   Counters counters_;
   RequestLog log_;
+  EpochClock* clock_ = nullptr;
   Instant measured_until_{};  // The end of the last request that was measured.
-  std::array<std::unique_ptr<HandlerBase>, kOpcodeCount> handlers_;
-  std::array<std::unique_ptr<OperationStats>, kOpcodeCount> stats_;  // Made at a kind's first request.
+  std::array<std::unique_ptr<HandlerBase>, wire::kOpcodeMax + 1> handlers_;
+  std::array<std::unique_ptr<OperationStats>, wire::kOpcodeMax + 1> stats_;  // Made at a kind's first request.
 };
 
 template <typename Reply>
@@ -201,7 +201,6 @@ struct Dispatcher::Handler final : Dispatcher::HandlerBase {
 
 template <typename Request, typename Service, typename Method>
 void Dispatcher::serve(Service& service, Method method) {
-  static_assert(static_cast<size_t>(Request::kOpcode) < kOpcodeCount);
   auto& place = handlers_[static_cast<size_t>(Request::kOpcode)];
   CHECK(place == nullptr);
   place = std::make_unique<Handler<Request, Service, Method>>(service, method);

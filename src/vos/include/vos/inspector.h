@@ -79,6 +79,7 @@ struct StoredDecision {
   Epoch epoch;
   bool is_commit = false;
   bool was_prepared = false;  // Always so if it was aborted.
+  bool is_kept = false;       // Until it is released; else it is forgotten when there are enough newer ones.
 };
 
 struct StoredContainer {
@@ -88,6 +89,7 @@ struct StoredContainer {
   bool is_hidden = false;  // Destroyed, and kept for its clones.
   EpochMode epochs = EpochMode::kClock;
   Epoch epoch_bound;  // At or above the newest write; exact after closing in order.
+  bool guards_reads = false;  // Opening it takes no writes at given epochs up to the bound: something was read there.
   Epoch committed;  // With explicit epochs: the highest.
   Epoch aggregated_through;
   uint32_t base_number = 0;  // Of a clone: the container that it shares records with,

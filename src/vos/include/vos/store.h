@@ -87,8 +87,11 @@ class Store {
   // Containers. kExists. A clone takes the same time whatever its base holds, and is independent from then on: the base
   // refuses only what would change what the clone sees (writes and discards at or before the base epoch). A clone's own
   // epochs are all above its base epoch; reads before that see the base's history, as long as the base keeps it.
-  // kNotFound without the base; kInvalidArgument for an epoch that the base has aggregated or not committed yet, or
-  // that is before the base's own base epoch; kBusy while such epochs are being discarded.
+  // Where the clock gives the base's epochs, the base epoch may be one of another store's that is still to come here:
+  // nothing is written to the base at or before it from then on.
+  // kNotFound without the base; kInvalidArgument for an epoch that the base has aggregated or not committed yet, that
+  // is before the base's own base epoch, or too far ahead of the clock; kInProgress if an undecided transaction may
+  // change what is there at it; kBusy while such epochs are being discarded.
   virtual Task<Status> create_container(Uuid container, ContainerOptions options = {}) = 0;
   // Returns at once when it is durable; space comes back in the background, and goes on doing so after a restart. What
   // clones of the container see stays for them, hidden, until the last of them is gone.
@@ -102,8 +105,10 @@ class Store {
   virtual Task<Status> commit(Uuid container, Epoch epoch) = 0;
 
   // Snapshots keep what is visible at their epoch from aggregation. kEpochZero: now; with explicit epochs, the highest
-  // committed. Returns the epoch. kInvalidArgument if that epoch was aggregated already, is not committed yet, or is
-  // before a clone's base epoch; kInProgress if an undecided transaction may change it.
+  // committed. Returns the epoch. Where the clock gives the epochs, it may be one of another store's that is still to
+  // come here: no epoch at or before it is given from then on, after a restart neither. kInvalidArgument if the epoch
+  // was aggregated already, is not committed yet, is before a clone's base epoch, or too far ahead of the clock;
+  // kInProgress if an undecided transaction may change it.
   virtual Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) = 0;
   virtual Task<Status> destroy_snapshot(Uuid container, Epoch epoch) = 0;
 
@@ -145,6 +150,10 @@ class Store {
   // kConflict, from reads, commits and prepares: somebody else's change or read is in the way, also if that can't be
   // ruled out (the store was opened since, or the transaction took very long). Begin again. A plain write at a given
   // epoch that would change what a transaction has read gets it too.
+  //
+  // The epoch of the begin may be another store's: a transaction over several begins at one, and reads at all of them
+  // at that epoch. kInvalidArgument if it is too far ahead of the clock. At a store whose clock is ahead of the other's
+  // it may be from before the opening here, and so kConflict, until the other one observes that clock.
   virtual Task<Result<Epoch>> begin_transaction(Uuid container) = 0;
   // If nothing that it read has changed, applies all writes at one new epoch and returns that. The id's epoch is zero.
   // Its uuid, unless nil, is remembered as commit_prepared() does, so that a repeated call changes nothing and gets the
@@ -155,14 +164,27 @@ class Store {
   // epoch, which is after the read epoch, and promises durably to commit or abort as it is told then, also after a
   // restart. Until then what it changes is guarded: reads at or after its epoch, or of the newest, and plain writes are
   // kInProgress, other transactions' commits kConflict, and aggregation stops before it. `participants` is whatever the
-  // caller needs to find out how it was decided. kBusy with kUndecidedMax undecided.
+  // caller needs to find out how it was decided. kBusy with kUndecidedMax undecided or kept.
+  // Without writes there is nothing to decide, and nothing of the transaction stays: it isn't listed, and committing it
+  // is kNotFound. What it read is guarded: changes at or before its epoch are refused, also after a restart. There, as
+  // it isn't known any more what was read, that is so for every write at a given epoch up to then (kConflict).
   virtual Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) = 0;
   // Durable when they return. Repeating is harmless while the decision is remembered: until kDecisionsKept later ones
   // of the container. Aborting what was never prepared is remembered too, so that a prepare() that was overtaken fails;
   // and any prepare() at or before the epoch of a forgotten decision is kConflict. Committing what is neither prepared
   // nor remembered is kNotFound; contradicting a decision is kConflict.
-  virtual Task<Status> commit_prepared(Uuid container, TransactionId id) = 0;
+  // A commit that is to be remembered until it is released is kept, whatever else is decided, from the call that
+  // decides it: repeated calls change nothing of that.
+  virtual Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember = Remember::kAWhile) = 0;
   virtual Task<Status> abort_prepared(Uuid container, TransactionId id) = 0;
+  // How a transaction was decided, of those remembered: commits of one store too. Nothing if it is undecided, forgotten
+  // or not known; it may still be decided then, unless it is aborted first. Durable before it is told.
+  virtual Task<Result<std::optional<DecidedTransaction>>> find_decision(Uuid container, Uuid transaction) = 0;
+  // From now on the decision is one of the others, and the newest. Harmless for what isn't kept or known. It isn't
+  // waited for: after a crash the decision may be kept still.
+  virtual Task<Status> release_decision(Uuid container, Uuid transaction) = 0;
+  // Commits that are remembered until released, in the order of their uuids. Durable before they are told.
+  virtual Task<Result<std::vector<TransactionId>>> list_kept_decisions(Uuid container) = 0;
   // Prepared, and neither committed nor aborted; after a restart too. In the order of their uuids.
   virtual Task<Result<std::vector<UndecidedTransaction>>> list_undecided(Uuid container) = 0;
 
@@ -191,6 +213,12 @@ class Store {
   virtual Task<Status> flush() = 0;
   // An epoch greater than all before, for snapshots and transactions.
   virtual Epoch next_epoch() = 0;
+  // Another store gave `epoch`: all that this one gives from now on are greater. kInvalidArgument if it is too far
+  // ahead of the clock, by more than clocks of machines differ. It is forgotten at a restart, but for what was done
+  // with it (reads of transactions, prepares, writes, snapshots, clones).
+  virtual Status observe(Epoch epoch) = 0;
+  // No epoch that the store gave or observed is later.
+  virtual Epoch last_epoch() const = 0;
 
   // Small records beside the containers, for the services above: names (printable, ≤ 200 bytes) to values
   // (≤ 8 KiB). Changes of one call are atomic and durable when it returns; nullopt erases.

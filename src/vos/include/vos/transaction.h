@@ -9,8 +9,9 @@
 namespace aeon::vos {
 
 inline constexpr ByteCount kParticipantsSizeMax = 4 * kKiB;
-inline constexpr size_t kUndecidedMax = 1024;    // Prepared and not decided, of one container.
-inline constexpr size_t kDecisionsKept = 1024;   // Of one container: the newest.
+// Of one container: prepared and not decided, and decided and to be remembered until released.
+inline constexpr size_t kUndecidedMax = 1024;
+inline constexpr size_t kDecisionsKept = 1024;  // Of one container: the newest of the others.
 
 // Whether a read is to stay as it is for its reader's transaction: nothing that it saw or missed changes at or before
 // its epoch any more.
@@ -21,6 +22,15 @@ struct TransactionId {
   Uuid uuid;
   Epoch epoch;
   friend auto operator<=>(const TransactionId&, const TransactionId&) = default;
+};
+
+// For how long a decision is remembered: while it is among the newest, or until release_decision() says that nobody
+// will ask for it any more.
+enum class Remember : uint8_t { kAWhile, kUntilReleased };
+
+struct DecidedTransaction {
+  TransactionId id;
+  bool is_commit = false;
 };
 
 struct Transaction {

@@ -44,4 +44,7 @@ struct ContainerInfo {
   std::vector<Epoch> clones;  // The epochs that clones of this container start from, in order.
 };
 
+// Where a listing of objects goes on behind one, whether or not that is there.
+Anchor anchor_behind(ObjectId object);
+
 }  // namespace aeon::vos

@@ -6,7 +6,7 @@
 //    8 flags                    56 acknowledged below      88 CRC32C of the bulk data, if it follows
 //   12 payload size                                        92 CRC32C of the header up to here and the payload
 //   16 room for bulk data in the answer
-//   24 reserved, zero
+//   24 the sender's clock (version 3)
 //
 // The payload follows: a request's fields; or an answer's code and message and, if the code is ok, its fields. On a
 // stream bulk data follows the payload.
@@ -22,8 +22,8 @@ namespace aeon::wire {
 inline constexpr uint32_t kMagic = 0x314e4541;  // "AEN1"
 inline constexpr size_t kHeaderSize = 96;
 // A server serves clients of its own version and of one version less.
-inline constexpr uint16_t kProtocolVersion = 2;
-inline constexpr uint16_t kProtocolVersionOldest = 1;
+inline constexpr uint16_t kProtocolVersion = 3;
+inline constexpr uint16_t kProtocolVersionOldest = 2;
 inline constexpr uint32_t kPayloadSizeMax = 64 * kMiB;
 inline constexpr uint64_t kBulkSizeMax = kGiB;
 
@@ -41,10 +41,11 @@ struct Header {
   uint32_t flags = 0;
   uint32_t payload_size = 0;
   uint64_t reply_bulk_room = 0;
+  uint64_t clock = 0;  // No epoch that the sender knows of is later; 0: it has none. Before version 3: zero.
   uint64_t client_id = 0;
-  uint64_t server_life = 0;           // Drawn anew each time a server starts.
-  uint64_t request_id = 0;            // Counts up for each client.
-  uint64_t acknowledged_below = 0;    // The client has the answers of all requests below.
+  uint64_t server_life = 0;  // Drawn anew each time a server starts.
+  uint64_t request_id = 0;  // Counts up for each client.
+  uint64_t acknowledged_below = 0;  // The client has the answers of all requests below.
   uint64_t deadline_ns = 0;
   uint64_t trace_id = 0;
   uint64_t bulk_size = 0;
@@ -74,6 +75,9 @@ Result<FrameSizes> frame_sizes(ByteView header);
 // Checks all of header and payload that isn't the payload's own matter: magic, size, checksum. kCorrupt if they are
 // damaged. The version is for the caller to judge: only the header's layout never changes.
 Result<Message> open_message(ByteView bytes);
+
+// The clock in the header of a message that was opened already.
+uint64_t clock_of(ByteView message);
 
 // kProtocolMismatch naming both sides' versions unless `version` is one that this program speaks.
 Status check_version(uint16_t version, std::string_view peer);

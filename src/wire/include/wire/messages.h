@@ -5,140 +5,28 @@
 // ask its successor.
 #pragma once
 
-#include <map>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
-#include "base/space_use.h"
-#include "wire/archive.h"
-#include "wire/header.h"
+#include "wire/message_parts.h"
+#include "wire/status_messages.h"
+#include "wire/target_messages.h"
 
 namespace aeon::wire {
 
-enum class Opcode : uint16_t {
-  kHello = 1,
-  kStatus = 2,
-
-  kPoolList = 16,
-  kPoolConnect = 17,
-  kPoolDisconnect = 18,
-  kPoolQuery = 19,
-  kPoolAttributes = 20,
-  kPoolChangeAttributes = 21,
-
-  kContainerCreate = 32,
-  kContainerOpen = 33,
-  kContainerClose = 34,
-  kContainerDestroy = 35,
-  kContainerList = 36,
-  kContainerQuery = 37,
-  kContainerProperties = 38,
-  kContainerSetProperties = 39,
-  kContainerAttributes = 40,
-  kContainerChangeAttributes = 41,
-  kSnapshotCreate = 42,
-  kSnapshotList = 43,
-  kSnapshotDestroy = 44,
-  kAllocateNumbers = 45,
-  kContainerAggregate = 46,
-  kContainerClone = 47,
-  kContainerCommit = 48,
-  kContainerDiscard = 49,
-  kContainerEpochs = 50,
-
-  kObjectWrite = 64,
-  kObjectFetch = 65,
-  kListObjects = 66,
-  kListDkeys = 67,
-  kListAkeys = 68,
-  kListRecxs = 69,
-  kQueryKey = 70,
-  kQueryMaxEpoch = 71,
-  kFlush = 72,
-  kTransactionBegin = 80,
-  kTransactionCommit = 81,
-};
-inline constexpr uint16_t kOpcodeMax = 81;
-// The request's name as in docs and messages; "unknown" for numbers that aren't requests.
-std::string_view opcode_name(uint16_t opcode);
-
-enum class Access : uint8_t { kReadOnly = 1, kReadWrite = 2, kExclusive = 3 };
-template <>
-struct EnumRange<Access> {
-  static constexpr Access kFirst = Access::kReadOnly, kLast = Access::kExclusive;
-};
-
-using PropertyValue = std::variant<uint64_t, std::string>;
-using Properties = std::map<uint32_t, PropertyValue>;
-using Attributes = std::map<std::string, Bytes>;
-using AttributeChanges = std::map<std::string, std::optional<Bytes>>;
-
-// ---- Parts ----------------------------------------------------------------------------------------------------------
-
-struct PoolInfo {
-  Uuid id;
-  std::string label;
-  uint32_t target_count = 0;
-  ByteCount capacity = 0;
-  ByteCount free = 0;
-  uint32_t container_count = 0;
-  static void io(auto& archive, auto& self) {
-    archive(self.id, self.label, self.target_count, self.capacity, self.free, self.container_count);
-  }
-};
-
-struct ContainerInfo {
-  Uuid id;
-  std::string label;
-  uint64_t layout_type = 0;
-  Epoch highest_committed;
-  Epoch last_snapshot;
-  uint32_t snapshot_count = 0;
-  uint32_t handle_count = 0;
-  uint64_t opened_unix_ns = 0;
-  uint64_t modified_unix_ns = 0;
-  SpaceUse space;
-  AggregateProgress aggregation;
-  static void io(auto& archive, auto& self) {
-    archive(self.id, self.label, self.layout_type, self.highest_committed, self.last_snapshot, self.snapshot_count,
-            self.handle_count, self.opened_unix_ns, self.modified_unix_ns, self.space, self.aggregation);
-  }
-};
-
-struct SnapshotInfo {
-  Epoch epoch;
-  std::string name;
-  static void io(auto& archive, auto& self) { archive(self.epoch, self.name); }
-};
-
-struct FetchAkey {
-  Bytes akey;
-  ValueKind kind = ValueKind::kSingle;
-  std::vector<Recx> recxs;
-  uint64_t out_size = 0;  // Its share of the room for bulk data, in order; 0: only sizes are wanted.
-  static void io(auto& archive, auto& self) { archive(self.akey, self.kind, self.recxs, self.out_size); }
-};
-
-struct ListLimits {
-  uint32_t count_max = 1024;
-  ByteCount bytes_max = 64 * kKiB;
-  static void io(auto& archive, auto& self) { archive(self.count_max, self.bytes_max); }
-};
-
-struct EmptyReply {
-  static void io(auto&, auto&) {}
-};
-
 // ---- Hello ----------------------------------------------------------------------------------------------------------
 
+struct TargetAddresses {
+  std::vector<std::string> addresses;
+  static void io(auto& archive, auto& self) { archive(self.addresses); }
+};
 struct HelloReply {
   uint16_t version = 0;  // To speak from now on: the newest that both know.
   std::string system;
   std::string release;  // Of the server's program, for people.
   uint32_t target_count = 0;
-  static void io(auto& archive, auto& self) { archive(self.version, self.system, self.release, self.target_count); }
+  std::vector<TargetAddresses> targets;  // Where each is to be found; empty where they aren't on a network.
+  static void io(auto& archive, auto& self) {
+    archive(self.version, self.system, self.release, self.target_count);
+    archive.since(3, self.targets);
+  }
 };
 struct HelloRequest {
   static constexpr Opcode kOpcode = Opcode::kHello;
@@ -148,96 +36,6 @@ struct HelloRequest {
   uint16_t version_newest = kProtocolVersion;
   std::string release;
   static void io(auto& archive, auto& self) { archive(self.version_oldest, self.version_newest, self.release); }
-};
-
-// ---- Status ---------------------------------------------------------------------------------------------------------
-
-// How long requests took, as counts that aren't zero by bucket of metrics::Histogram, in order.
-struct LatencyBucket {
-  uint16_t index = 0;
-  uint64_t count = 0;
-  static void io(auto& archive, auto& self) { archive(self.index, self.count); }
-};
-struct Latencies {
-  std::vector<LatencyBucket> buckets;
-  uint64_t sum_ns = 0;
-  uint64_t max_ns = 0;
-  static void io(auto& archive, auto& self) { archive(self.buckets, self.sum_ns, self.max_ns); }
-};
-
-// One kind of request at one target, since the server started.
-struct OperationStatus {
-  uint16_t opcode = 0;
-  uint64_t answered = 0;
-  uint64_t failed = 0;  // Of these, with another code than ok.
-  uint32_t in_progress = 0;
-  ByteCount bytes_received = 0;
-  ByteCount bytes_sent = 0;
-  Latencies service;  // From its turn on until it was answered.
-  Latencies waited;  // For the turn; only of those that had to.
-  static void io(auto& archive, auto& self) {
-    archive(self.opcode, self.answered, self.failed, self.in_progress, self.bytes_received, self.bytes_sent,
-            self.service, self.waited);
-  }
-};
-
-struct TargetStatus {
-  uint32_t index = 0;
-  Uuid pool;
-  ByteCount capacity = 0;
-  ByteCount free = 0;
-  ByteCount reclaimable = 0;  // Freed already, and soon free to be used.
-  ByteCount memory_used = 0;
-  ByteCount memory_budget = 0;
-  uint64_t log_bytes = 0;  // Written to the log, since the store was opened.
-  uint64_t checkpoints = 0;
-  uint32_t requests_waiting = 0;  // For their turn, now.
-  std::vector<OperationStatus> operations;  // By opcode; only those that there were.
-  static void io(auto& archive, auto& self) {
-    archive(self.index, self.pool, self.capacity, self.free, self.reclaimable, self.memory_used, self.memory_budget,
-            self.log_bytes, self.checkpoints, self.requests_waiting, self.operations);
-  }
-};
-
-// A client with a connection, since it first came.
-struct ClientStatus {
-  uint64_t id = 0;
-  std::string peer;  // Its end of the connection.
-  uint64_t requests = 0;
-  ByteCount bytes_received = 0;
-  ByteCount bytes_sent = 0;
-  uint32_t in_progress = 0;
-  uint64_t silent_ns = 0;  // Since its last message.
-  static void io(auto& archive, auto& self) {
-    archive(self.id, self.peer, self.requests, self.bytes_received, self.bytes_sent, self.in_progress, self.silent_ns);
-  }
-};
-
-// How an engine is and what it has done, all since it started: who asks twice sees what happened between
-// (metrics/load.h), however many others ask too.
-struct StatusReply {
-  std::string system;
-  std::string release;
-  uint64_t server_life = 0;  // Counts begin anew with another one.
-  uint64_t uptime_ns = 0;
-  bool is_healthy = false;
-  std::string trouble;  // Unless it is healthy: why.
-  std::vector<PoolInfo> pools;
-  std::vector<TargetStatus> targets;
-  std::vector<ClientStatus> clients;  // By their requests, most first; at most what was asked for.
-  uint64_t client_count = 0;
-  static void io(auto& archive, auto& self) {
-    archive(self.system, self.release, self.server_life, self.uptime_ns, self.is_healthy, self.trouble, self.pools,
-            self.targets, self.clients, self.client_count);
-  }
-};
-struct StatusRequest {
-  static constexpr Opcode kOpcode = Opcode::kStatus;
-  static constexpr uint16_t kSince = 2;
-  static constexpr bool kMayRepeat = true;
-  using Reply = StatusReply;
-  uint32_t clients_max = 1000;
-  static void io(auto& archive, auto& self) { archive(self.clients_max); }
 };
 
 // ---- Pools ----------------------------------------------------------------------------------------------------------
@@ -426,10 +224,6 @@ struct ContainerChangeAttributesRequest {
   static void io(auto& archive, auto& self) { archive(self.handle, self.changes); }
 };
 
-struct EpochReply {
-  Epoch epoch;
-  static void io(auto& archive, auto& self) { archive(self.epoch); }
-};
 struct SnapshotCreateRequest {
   static constexpr Opcode kOpcode = Opcode::kSnapshotCreate;
   static constexpr bool kMayRepeat = false;
@@ -590,9 +384,11 @@ struct ListObjectsRequest {
   Anchor from;
   ListLimits limits;
   bool in_transaction = false;  // Stays as it was read, for the transaction that reads at `epoch`.
+  std::optional<ObjectId> behind;  // Instead of `from`: goes on with those that follow it.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.epoch, self.from, self.limits);
     archive.since(2, self.in_transaction);
+    archive.since(3, self.behind);
   }
 };
 
@@ -709,7 +505,8 @@ struct TransactionBeginRequest {
   static void io(auto& archive, auto& self) { archive(self.handle); }
 };
 
-// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer. Bulk: as for writes.
+// kConflict if it must begin again. Repeating it, with the same uuid, gets the same answer; without one it isn't
+// repeated. Sent to the target of one of its writes, whichever targets the others are of. Bulk: as for writes.
 struct TransactionCommitRequest {
   static constexpr Opcode kOpcode = Opcode::kTransactionCommit;
   static constexpr uint16_t kSince = 2;
@@ -768,6 +565,22 @@ void for_each_request(Visit&& visit) {
   visit.template operator()<FlushRequest>();
   visit.template operator()<TransactionBeginRequest>();
   visit.template operator()<TransactionCommitRequest>();
+  visit.template operator()<TargetHandleRequest>();
+  visit.template operator()<TargetForgetHandlesRequest>();
+  visit.template operator()<TargetClockRequest>();
+  visit.template operator()<TargetSpaceRequest>();
+  visit.template operator()<TargetContainersRequest>();
+  visit.template operator()<TargetCreateContainerRequest>();
+  visit.template operator()<TargetDestroyContainerRequest>();
+  visit.template operator()<TargetQueryContainerRequest>();
+  visit.template operator()<TargetCommitRequest>();
+  visit.template operator()<TargetDiscardRequest>();
+  visit.template operator()<TargetAggregateRequest>();
+  visit.template operator()<TargetCreateSnapshotRequest>();
+  visit.template operator()<TargetDestroySnapshotRequest>();
+  visit.template operator()<TargetPrepareRequest>();
+  visit.template operator()<TargetDecideRequest>();
+  visit.template operator()<TargetOutcomeRequest>();
 }
 
 // The protocol version that brought a kind of request.

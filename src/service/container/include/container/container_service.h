@@ -1,11 +1,9 @@
 // The containers of a pool: names, properties, attributes, handles, snapshots, object numbers.
 //
-// A container is in the metadata (name → record, docs/design/requests.md) and in the target's store. It is created in
-// the store first and destroyed there last, so that what a crash leaves behind is a container without a record:
-// load() destroys those.
-// Handles live as long as the engine's process. Destroying by force, and disconnecting the pool handle they were
-// opened by, makes them stale.
-// Threading: one executor, which owns it.
+// A container is in the metadata (name → record, docs/design/requests.md) and in the stores of all targets. It is
+// created in the stores first and destroyed there last, so that what a crash leaves behind is a container without a
+// record: load() destroys those. Handles live as long as the engine's process. Destroying by force, and disconnecting
+// the pool handle they were opened by, makes them stale. Threading: one executor, which owns it.
 #pragma once
 
 #include <map>
@@ -14,29 +12,27 @@
 #include <vector>
 
 #include "pool/pool_service.h"
+#include "target/open_handles.h"
 
 namespace aeon::container {
 
-// What an open handle allows, for the object service.
-struct OpenContainer {
-  Uuid id;
-  vos::Durability durability = vos::Durability::kSync;
-  bool has_explicit_epochs = false;
-};
+class AllTargets;
 
-class ContainerService final : public pool::PoolUser {
+class ContainerService final : public pool::PoolUser, public target::OpenHandles {
  public:
-  // Both outlive the service.
-  ContainerService(World& world, vos::Store& store, pool::PoolService& pool);
+  // All outlive the service. `store` is this target's, and keeps the metadata.
+  ContainerService(World& world, vos::Store& store, target::Targets& targets, pool::PoolService& pool);
   ~ContainerService() override;
 
   Task<Status> load();
   // Writes what is kept in memory meanwhile: times of opening, numbers reserved but not given out.
   Task<Status> save();
+  // Before the targets are gone: ends what goes on in the background.
+  Task<void> stop();
   void add_to(rpc::Dispatcher& dispatcher);
 
-  // kStaleHandle says to open again; kPermission if the handle may only read and `for_writing`.
-  Result<OpenContainer> find(uint64_t handle, bool for_writing) const;
+  Result<target::OpenContainer> find(uint64_t handle, bool for_writing) const override;
+  Task<Result<target::OpenContainer>> look_up(uint64_t handle, bool for_writing) override;
 
   void on_pool_handle_closed(uint64_t handle) override;
   uint32_t container_count() const override { return static_cast<uint32_t>(containers_.size()); }
@@ -60,6 +56,8 @@ class ContainerService final : public pool::PoolUser {
   Task<Result<wire::EmptyReply>> commit(wire::ContainerCommitRequest, rpc::ServerCall&);
   Task<Result<wire::EmptyReply>> discard(wire::ContainerDiscardRequest, rpc::ServerCall&);
   Task<Result<wire::ContainerEpochsReply>> epochs(wire::ContainerEpochsRequest, rpc::ServerCall&);
+  // For other targets.
+  Result<wire::TargetHandleReply> tell_handle(wire::TargetHandleRequest, rpc::ServerCall&);
 
  private:
   struct Container;
@@ -82,12 +80,18 @@ class ContainerService final : public pool::PoolUser {
   Status load_record(std::string_view name, ByteView value);
   Task<Status> load_snapshots(ContainerRef container);
   void drop_handles(const Container& container);
+  // Other targets believe them no longer.
+  void tell_gone(std::vector<uint64_t> handles);
+  Task<void> tell_gone_to(uint32_t target, std::vector<uint64_t> handles);
   Task<Result<wire::ContainerInfo>> info(ContainerRef container);
   Task<Status> save_numbers(ContainerRef container, uint64_t reserved_below);
 
   World& world_;
   vos::Store& store_;
+  target::Targets& targets_;
+  const std::unique_ptr<AllTargets> all_;
   pool::PoolService& pool_;
+  Gate background_;
   Mutex naming_;  // Held by what adds, removes or renames containers.
   std::map<Uuid, ContainerRef> containers_;
   std::map<std::string, Uuid, std::less<>> labels_;

@@ -1,19 +1,22 @@
-// Objects: writes, reads and listings of open containers, on the target's store.
+// Objects: writes, reads and listings of open containers, on the target's store. What is spread over targets is asked
+// of each of them; only commits may be of several.
 //
 // Data isn't copied here: the store reads what is written from where the transport has it, and writes what is read
 // where the transport wants it; in one process both are the caller's memory.
 // Threading: one executor.
 #pragma once
 
-#include "container/container_service.h"
+#include "target/commit_service.h"
+#include "target/open_handles.h"
 
 namespace aeon::object {
 
 class ObjectService {
  public:
-  // Both outlive the service. `target_count` is the system's, for object classes.
-  ObjectService(vos::Store& store, container::ContainerService& containers, uint32_t target_count)
-      : store_(store), containers_(containers), target_count_(target_count) {}
+  // All outlive the service.
+  ObjectService(vos::Store& store, target::OpenHandles& handles, target::Targets& targets,
+                target::CommitService& commits)
+      : store_(store), handles_(handles), targets_(targets), commits_(commits) {}
 
   void add_to(rpc::Dispatcher& dispatcher);
 
@@ -30,9 +33,13 @@ class ObjectService {
   Task<Result<wire::EpochReply>> commit_transaction(wire::TransactionCommitRequest, rpc::ServerCall&);
 
  private:
+  Status check_placed(const ObjectWrite& write);
+
   vos::Store& store_;
-  container::ContainerService& containers_;
-  const uint32_t target_count_;
+  target::OpenHandles& handles_;
+  target::Targets& targets_;
+  target::CommitService& commits_;
+  std::optional<placement::Router> router_;  // Made when the targets are known.
 };
 
 }  // namespace aeon::object

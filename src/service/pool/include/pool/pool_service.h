@@ -13,6 +13,7 @@
 #include "pool/attributes.h"
 #include "rpc/dispatcher.h"
 #include "runtime/world.h"
+#include "target/targets.h"
 #include "vos/store.h"
 #include "wire/messages.h"
 
@@ -34,8 +35,8 @@ class PoolUser {
 
 class PoolService {
  public:
-  // `targets` outlive the service; the first keeps its metadata.
-  PoolService(World& world, std::vector<vos::Store*> targets);
+  // `store` keeps its metadata. Both outlive the service.
+  PoolService(World& world, vos::Store& store, target::Targets& targets);
 
   // Writes the record of the pool of a new store. kExists if it has one.
   static Task<Status> create(World& world, vos::Store& store, PoolSpec spec);
@@ -50,19 +51,22 @@ class PoolService {
   Result<wire::Access> check(uint64_t handle, bool for_writing) const;
   const std::string& label() const { return label_; }
   Uuid id() const { return id_; }
-  wire::PoolInfo info() const;
+  // Of the targets that answer.
+  Task<wire::PoolInfo> info();
 
-  Result<wire::PoolListReply> list(wire::PoolListRequest, rpc::ServerCall&);
-  Result<wire::PoolConnectReply> connect(wire::PoolConnectRequest, rpc::ServerCall&);
+  Task<Result<wire::PoolListReply>> list(wire::PoolListRequest, rpc::ServerCall&);
+  Task<Result<wire::PoolConnectReply>> connect(wire::PoolConnectRequest, rpc::ServerCall&);
   Result<wire::EmptyReply> disconnect(wire::PoolDisconnectRequest, rpc::ServerCall&);
   Task<Result<wire::PoolQueryReply>> query(wire::PoolQueryRequest, rpc::ServerCall&);
-  Task<Result<PoolSpace>> space();
   Result<wire::AttributesReply> attributes(wire::PoolAttributesRequest, rpc::ServerCall&);
   Task<Result<wire::EmptyReply>> change_attributes(wire::PoolChangeAttributesRequest, rpc::ServerCall&);
 
  private:
+  Task<Result<wire::PoolQueryReply>> look(bool with_space);
+
   World& world_;
-  std::vector<vos::Store*> targets_;
+  vos::Store& store_;
+  target::Targets& targets_;
   PoolUser* user_ = nullptr;
   std::function<ByteCount()> free_outside_;
   Uuid id_;
