@@ -29,11 +29,11 @@ class SlowService {
  private:
   Task<Result<wire::EmptyReply>> flush(wire::FlushRequest, ServerCall& call) {
     begun.push_back(call.header().client_id);
-    co_await sleep_for(executor_, 10ms);
+    co_await sleep_for(executor_, 1s);
     co_return wire::EmptyReply();
   }
   Task<Result<wire::EmptyReply>> ask_target(TargetRequest, ServerCall&) {
-    co_await sleep_for(executor_, 10ms);
+    co_await sleep_for(executor_, 1s);
     co_return wire::EmptyReply();
   }
   Executor& executor_;
@@ -92,7 +92,7 @@ TEST_F(DispatcherTest, TurnsGoAroundTheClientsHoweverManyRequestsOneHas) {
   begin(3, 3);
   scheduler_.run_for(1ms);
   EXPECT_EQ(dispatcher_.waiting(), 64u);
-  scheduler_.run_for(1s);
+  scheduler_.run_for(300s);
   ASSERT_EQ(service_.begun.size(), 66u);
   const std::vector<uint64_t> first(service_.begun.begin(), service_.begun.begin() + 12);
   EXPECT_EQ(first, (std::vector<uint64_t>{1, 1, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1}));
@@ -109,7 +109,7 @@ TEST_F(DispatcherTest, OneClientDoesntFillTheWaitingRoomForOthers) {
   scheduler_.run_for(1ms);
   EXPECT_EQ(dispatcher_.waiting(), 100u);
   EXPECT_EQ(tally_.busy[1], 458) << "its newest made room";
-  scheduler_.run_for(10s);
+  scheduler_.run_for(300s);
   EXPECT_EQ(tally_.done[2], 30);
   EXPECT_EQ(tally_.done[3], 30);
   EXPECT_EQ(tally_.done[1], 42);
@@ -120,7 +120,7 @@ TEST_F(DispatcherTest, WhoHasNoFewerWaitingThanOthersIsToldToComeLater) {
   for (uint64_t client = 10; client < 110; ++client) begin(client, 1);
   begin(7, 5);
   begin(10, 5);
-  scheduler_.run_for(1s);
+  scheduler_.run_for(300s);
   EXPECT_EQ(tally_.busy[7], 5);
   EXPECT_EQ(tally_.busy[10], 5);
   for (uint64_t client = 10; client < 110; ++client) EXPECT_EQ(tally_.done[client], 1) << client;
@@ -130,12 +130,12 @@ TEST_F(DispatcherTest, RequestsBetweenTargetsNeedNoTurn) {
   begin(1, 50);
   scheduler_.run_for(1ms);
   begin<TargetRequest>(2, 8);
-  scheduler_.run_for(11ms);
+  scheduler_.run_for(1100ms);
   EXPECT_EQ(tally_.done[2], 8) << "though all turns are taken and others wait";
   begin<TargetRequest>(2, 20);
   scheduler_.run_for(1ms);
   EXPECT_EQ(tally_.busy[2], 12) << "beyond their own bound";
-  scheduler_.run_for(1s);
+  scheduler_.run_for(300s);
   EXPECT_EQ(tally_.done[1], 50);
   EXPECT_EQ(tally_.done[2], 16);
 }
@@ -145,7 +145,7 @@ TEST_F(DispatcherTest, ADeadlineThatPassesInTheQueueIsToldAndAnImpossibleOneIsFa
   begin(1, 1, 1'000'000);
   begin(2, 1, ~uint64_t{0});
   begin(3, 1, ~uint64_t{0} >> 1);
-  scheduler_.run_for(1s);
+  scheduler_.run_for(300s);
   EXPECT_EQ(tally_.late[1], 1);
   EXPECT_EQ(tally_.done[2], 1);
   EXPECT_EQ(tally_.done[3], 1);

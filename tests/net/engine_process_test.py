@@ -409,7 +409,7 @@ class Namespaces(EngineProcess):
         self.up()
         client = VerifyingClient(self, self.address, ["ip", "netns", "exec", self.near])
         before = client.wait_for("acknowledged", 0)
-        for down_s in [0.5, SILENCE_S, 0.1, 2]:
+        for down_s in [0.5, SILENCE_S, 0.1]:
             self.set_link("down")
             time.sleep(down_s)
             self.set_link("up")
