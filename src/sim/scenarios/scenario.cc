@@ -11,6 +11,8 @@ const std::vector<Scenario>& scenarios() {
        run_vos_store},
       {"system", "clients of an engine over a bad network: keys, arrays, snapshots, containers; crashes and restarts",
        run_system},
+      {"targets", "commits over targets in processes of their own: transfers, pairs, punches; each crashes by itself",
+       run_targets},
   };
   return all;
 }

@@ -36,5 +36,6 @@ ScenarioOutcome run_journal(uint64_t seed);
 ScenarioOutcome run_media_store(uint64_t seed);
 ScenarioOutcome run_vos_store(uint64_t seed);
 ScenarioOutcome run_system(uint64_t seed);
+ScenarioOutcome run_targets(uint64_t seed);
 
 }  // namespace aeon

@@ -1,4 +1,5 @@
-// A whole system in simulation: an engine on a simulated disk and clients in processes of their own, over a network.
+// A whole system in simulation: targets on simulated disks, in one engine or in a process each, and clients in processes
+// of their own, over a network.
 //
 //   SimSystem system(scheduler, {.client_count = 3});
 //   system.format();
@@ -21,6 +22,8 @@ namespace aeon {
 
 struct SimSystemOptions {
   size_t client_count = 2;
+  uint32_t target_count = 1;  // At most 8.
+  bool has_process_each = false;  // For each target; else one engine has them all.
   ByteCount log_size = kMiB;
   ByteCount checkpoint_log_bytes = 0;
 };
@@ -44,8 +47,14 @@ class SimSystem {
   // Makes the store and its pool; the engine's process then starts anew.
   Status format();
   // In each life of the engine's process. It serves some time later; what fails meanwhile is in boot_status().
-  void start_engine();
+  void start_engine() { start_process(0); }
+  void start_process(size_t index);
+  void start_processes() {
+    for (size_t i = 0; i < processes_.size(); ++i) start_process(i);
+  }
   const Status& boot_status() const { return boot_status_; }
+  // Commits over several targets that some process, of those that serve now, has open.
+  size_t open_commit_count() const;
   // As an operator stops it: everything is durable then. The process goes, and start_engine() begins the next life.
   Status stop_engine();
 
@@ -54,31 +63,43 @@ class SimSystem {
   std::shared_ptr<client::Connection> connect(Client& client);
 
   SimNetwork& network() { return network_; }
-  SimProcess& engine() { return engine_; }
-  SimDisk& disk() { return *disk_; }
+  SimProcess& engine() { return process(0); }
+  size_t process_count() const { return processes_.size(); }
+  SimProcess& process(size_t index) { return *processes_.at(index)->process; }
+  static uint64_t node_of_process(size_t index) { return kEngineNode + index; }
+  SimDisk& disk(size_t target = 0) { return *disks_.at(target); }
   Client& client(size_t index) { return *clients_.at(index); }
   size_t client_count() const { return clients_.size(); }
 
  private:
-  // What an engine's process is made of.
+  // What an engine's process is made of in one of its lives. Later members use earlier ones.
   struct Host {
-    std::unique_ptr<engine::Engine> engine;
-    std::unique_ptr<rpc::NetworkServer> server;
+    std::unique_ptr<engine::Engine> engine;  // Or, with a process each:
+    std::vector<std::shared_ptr<rpc::NetworkChannel>> peers;
+    std::unique_ptr<engine::Target> target;
+    std::vector<std::unique_ptr<rpc::NetworkServer>> servers;
+  };
+  struct Process {
+    std::unique_ptr<SimProcess> process;
+    std::vector<uint32_t> targets;
+    Host* host = nullptr;  // Of its present life.
   };
 
-  Task<Result<std::unique_ptr<vos::Store>>> open_store(World* world);
+  Task<Result<std::unique_ptr<vos::Store>>> open_store(World* world, uint32_t target);
   Task<Status> make_pool(World* world, Uuid pool);
-  Task<void> boot(World* world, Host* host);
+  Task<void> boot(World* world, Process* process, Host* host);
+  Task<Status> start_host(World* world, Process* process, Host* host);
+  Status serve(World* world, Process* process, Host* host);
   static Task<Status> shut_down(Host* host);
+  std::vector<wire::TargetAddresses> addresses() const;
 
   SimScheduler& scheduler_;
   const SimSystemOptions options_;
   Random random_;
   SimNetwork network_;
-  SimProcess engine_;
-  SimDisk* const disk_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<SimDisk*> disks_;  // By target.
   std::vector<std::unique_ptr<Client>> clients_;
-  Host* host_ = nullptr;  // Of the engine's present life.
   Status boot_status_;
 };
 

@@ -1,4 +1,4 @@
-// A whole system: an engine over the store of a simulated disk, and clients that use it through the product's own
+// A whole system: an engine of one or several targets on simulated disks, and clients that use it through the product's own
 // client library over connections that stall and break, and a network that is cut one way or both. The
 // engine and the clients crash, are killed, stall and start again.
 //
@@ -16,6 +16,7 @@
 
 #include "client/array.h"
 #include "client/key_value.h"
+#include "placement/object_class.h"
 #include "scenario.h"
 #include "sim/sim_nemesis.h"
 #include "sim_system.h"
@@ -29,7 +30,7 @@ using client::Access;
 using client::Container;
 using client::Pool;
 
-constexpr ObjectId kKeysObject{.hi = 1, .lo = 1};
+const ObjectId kKeysObject = placement::make_object_id({.hi = 1, .lo = 1}, 0, placement::kSX);
 constexpr uint64_t kArraysObjects = 1000;  // An array's object is this plus its number.
 constexpr uint64_t kChunkCells = 300;
 constexpr uint64_t kCellCount = 1000;
@@ -304,7 +305,8 @@ class Session {
   }
 
   client::Array array_at(const ArrayOf& array, Epoch epoch = kEpochMax) {
-    const ObjectId object{.hi = 1, .lo = kArraysObjects + array.number};
+    const ObjectId object =
+        placement::make_object_id({.hi = 1, .lo = kArraysObjects + array.number}, 0, placement::kSX);
     return client::Array(places_[kSyncPlace], object, sizeof(SingleWriterCells::Cell), kChunkCells, epoch);
   }
 
@@ -541,7 +543,7 @@ class Session {
 class SystemRun {
  public:
   explicit SystemRun(uint64_t seed)
-      : scheduler_(seed), random_(scheduler_.random().fork()), system_(scheduler_, draw_options(random_)) {}
+      : scheduler_(seed), random_(scheduler_.random().fork()), system_(scheduler_, draw_options(seed, random_)) {}
 
   ScenarioOutcome run() {
     must(system_.format(), "format");
@@ -583,11 +585,13 @@ class SystemRun {
   }
 
  private:
-  static SimSystemOptions draw_options(Random& random) {
+  static SimSystemOptions draw_options(uint64_t seed, Random& random) {
     SimSystemOptions options;
     options.client_count = 3 + random.below(3);
     options.log_size = (256 + 256 * random.below(8)) * kKiB;
     options.checkpoint_log_bytes = random.one_in(2) ? 0 : 64 * kKiB;
+    Random of_targets(seed);  // By itself, so that what a seed does with one target stays.
+    if (of_targets.one_in(2)) options.target_count = 2 + static_cast<uint32_t>(of_targets.below(3));
     return options;
   }
 

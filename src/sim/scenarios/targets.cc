@@ -1,0 +1,467 @@
+// Targets in processes of their own, which crash and are cut off one by one, and clients that change several at once.
+//
+// Transfers between accounts keep their sum: in every transaction that reads all of them, and in every snapshot. Pairs
+// of values at different targets are written together by one writer: who reads both at once sees one version of both,
+// and none before the last that was acknowledged. Spread objects are punched as a whole. When the faults stop every
+// commit is decided everywhere, and everybody gets done.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/key_value.h"
+#include "placement/object_class.h"
+#include "scenario.h"
+#include "sim/sim_nemesis.h"
+#include "sim_system.h"
+
+namespace aeon {
+
+namespace {
+
+using client::Access;
+using client::Container;
+using client::Pool;
+
+constexpr const char* kPlaceLabel = "place";
+constexpr uint64_t kAccountCount = 8;
+constexpr uint64_t kAccountStart = 100;
+constexpr uint64_t kSpreadKeys = 6;
+
+ObjectId accounts_object() { return placement::make_object_id({.hi = 0, .lo = 1}, 0, placement::kSX); }
+ObjectId spread_object(uint64_t number) {
+  return placement::make_object_id({.hi = 0, .lo = 1000 + number}, 0, placement::kSX);
+}
+ObjectId pair_object(uint64_t number, uint64_t half) {
+  return placement::make_object_id({.hi = 0, .lo = 2000 + 2 * number + half}, 0, placement::kS1);
+}
+
+std::string account_name(uint64_t number) { return "account " + std::to_string(number); }
+
+std::optional<uint64_t> number_in(const Result<Bytes>& value) {
+  if (!value.is_ok() || value->size() != sizeof(uint64_t)) return std::nullopt;
+  return load_le<uint64_t>(value->data());
+}
+Bytes bytes_of(uint64_t number) {
+  Bytes bytes(sizeof number);
+  store_le(bytes.data(), number);
+  return bytes;
+}
+
+// Two values, written together.
+struct Pair {
+  uint64_t number = 0;
+  uint64_t begun = 0;
+  uint64_t acknowledged = 0;
+};
+
+struct KnownTargets {
+  std::vector<std::unique_ptr<Pair>> pairs;
+  uint64_t spread_count = 0;
+  bool is_stopping = false;
+  std::string fault;
+  void blame(std::string why) {
+    if (fault.empty()) fault = std::move(why);
+  }
+};
+
+bool is_outage(const Status& status) {
+  return status.code() == Code::kTimedOut || status.code() == Code::kUnavailable ||
+         status.code() == Code::kStaleHandle || status.code() == Code::kBusy || status.code() == Code::kConflict ||
+         status.code() == Code::kInProgress;
+}
+
+class TargetsSession {
+ public:
+  TargetsSession(SimSystem& system, SimSystem::Client& client, Random random, KnownTargets& known)
+      : system_(system), client_(client), executor_(client.process.executor()), random_(random), known_(known) {}
+
+  bool is_done() const { return is_done_; }
+
+  Task<void> work() {
+    pair_ = known_.pairs.emplace_back(std::make_unique<Pair>()).get();
+    pair_->number = known_.pairs.size();
+    spread_ = known_.spread_count++;
+    connection_ = system_.connect(client_);
+    while (!known_.is_stopping && known_.fault.empty()) {
+      co_await sleep_for(executor_, std::chrono::microseconds(random_.below(3'000)));
+      const Status opened = co_await open();
+      if (opened.is_ok()) {
+        co_await act();
+      } else {
+        handle(opened, "open");
+      }
+    }
+    co_await end();
+  }
+
+  // With nobody else at work.
+  Task<void> check_all() {
+    is_calm_ = true;
+    connection_ = system_.connect(client_);
+    const Status opened = co_await open();
+    handle(opened, "open in the end");
+    if (opened.is_ok()) {
+      co_await audit();
+      for (size_t i = 0; i < known_.pairs.size() && known_.fault.empty(); ++i) co_await read_pair(*known_.pairs[i]);
+      co_await audit_snapshot();
+    }
+    co_await end();
+  }
+
+  static Task<Status> fill(std::shared_ptr<client::Connection> connection) {
+    CO_TRY(co_await connection->hello());
+    CO_TRY_ASSIGN(const std::shared_ptr<Pool> pool,
+                  co_await connection->connect_pool(SimSystem::kPoolLabel, Access::kReadWrite));
+    client::ContainerSpec spec;
+    spec.label = kPlaceLabel;
+    CO_TRY(co_await pool->create_container(std::move(spec)));
+    CO_TRY_ASSIGN(const std::shared_ptr<Container> place,
+                  co_await pool->open_container(kPlaceLabel, Access::kReadWrite));
+    client::KeyValue accounts(place, accounts_object());
+    for (uint64_t i = 0; i < kAccountCount; ++i) {
+      const Bytes start = bytes_of(kAccountStart);
+      CO_TRY(co_await accounts.put(account_name(i), start));
+    }
+    co_return ok();
+  }
+
+ private:
+  Task<Status> open() {
+    if (!greeted_) CO_TRY(co_await connection_->hello());
+    greeted_ = true;
+    if (pool_ == nullptr) {
+      CO_TRY_ASSIGN(pool_, co_await connection_->connect_pool(SimSystem::kPoolLabel, Access::kReadWrite));
+    }
+    const std::shared_ptr<Pool> pool = pool_;
+    if (place_ == nullptr) {
+      CO_TRY_ASSIGN(place_, co_await pool->open_container(kPlaceLabel, Access::kReadWrite));
+    }
+    co_return ok();
+  }
+  Task<void> end() {
+    place_.reset();
+    pool_.reset();
+    co_await connection_->settle();
+    is_done_ = true;
+  }
+
+  void handle(const Status& status, const std::string& what) {
+    if (status.is_ok()) return;
+    if (is_calm_ || !is_outage(status)) known_.blame(what + ": " + status.to_string());
+    if (status.code() == Code::kStaleHandle) {
+      place_.reset();
+      pool_.reset();
+    }
+  }
+
+  Task<void> act() {
+    const uint64_t kind = random_.below(100);
+    if (kind < 35)
+      co_await transfer();
+    else if (kind < 55)
+      co_await write_pair();
+    else if (kind < 70)
+      co_await read_pair(*known_.pairs[random_.below(known_.pairs.size())]);
+    else if (kind < 85)
+      co_await audit();
+    else if (kind < 92)
+      co_await use_spread();
+    else
+      co_await audit_snapshot();
+  }
+
+  // --- Accounts ---
+
+  Task<void> transfer() {
+    auto begun = co_await place_->begin_transaction();
+    handle(begun.status(), "begin");
+    if (!begun.is_ok()) co_return;
+    const std::shared_ptr<client::Transaction> transaction = *begun;
+    client::KeyValue accounts(transaction->view(), accounts_object());
+    const std::string from = account_name(random_.below(kAccountCount));
+    const std::string to = account_name(random_.below(kAccountCount));
+    if (from == to) co_return;
+    const Result<Bytes> found_from = co_await accounts.get(from);
+    const Result<Bytes> found_to = co_await accounts.get(to);
+    if (!found_from.is_ok() || !found_to.is_ok()) {
+      handle(found_from.status(), "read of an account");
+      handle(found_to.status(), "read of an account");
+      co_return;
+    }
+    const uint64_t there = number_in(found_from).value_or(0);
+    const uint64_t amount = std::min<uint64_t>(there, random_.below(20));
+    const Bytes less = bytes_of(there - amount);
+    const Bytes more = bytes_of(number_in(found_to).value_or(0) + amount);
+    Status put = co_await accounts.put(from, less);
+    if (put.is_ok()) put = co_await accounts.put(to, more);
+    handle(put, "put into a transaction");
+    if (!put.is_ok()) co_return;
+    const Result<Epoch> committed = co_await transaction->commit();
+    handle(committed.status(), "commit");
+  }
+
+  void check_sum(const std::vector<uint64_t>& amounts, const std::string& where) {
+    uint64_t sum = 0;
+    for (const uint64_t amount : amounts) sum += amount;
+    if (sum != kAccountCount * kAccountStart) {
+      known_.blame("the accounts have " + std::to_string(sum) + " together " + where);
+    }
+  }
+
+  Task<void> audit() {
+    auto begun = co_await place_->begin_transaction();
+    handle(begun.status(), "begin");
+    if (!begun.is_ok()) co_return;
+    co_await add_up((*begun)->view(), kEpochMax, "in a transaction");
+  }
+
+  Task<void> audit_snapshot() {
+    const Result<Epoch> epoch = co_await place_->create_snapshot("");
+    handle(epoch.status(), "create_snapshot");
+    if (!epoch.is_ok()) co_return;
+    const std::shared_ptr<Container> place = place_;
+    co_await add_up(place, *epoch, "in a snapshot");
+    const Status destroyed = co_await place->destroy_snapshot(*epoch);
+    handle(destroyed, "destroy_snapshot");
+  }
+
+  Task<void> add_up(std::shared_ptr<Container> view, Epoch epoch, std::string where) {
+    client::KeyValue accounts(view, accounts_object(), epoch);
+    std::vector<uint64_t> amounts;
+    for (uint64_t i = 0; i < kAccountCount; ++i) {
+      const Result<Bytes> found = co_await accounts.get(account_name(i));
+      if (!found.is_ok()) {
+        handle(found.status(), "read of an account " + where);
+        co_return;
+      }
+      amounts.push_back(number_in(found).value_or(0));
+    }
+    check_sum(amounts, where);
+  }
+
+  // --- Pairs ---
+
+  ObjectWrite half_of(uint64_t half, ByteView value) {
+    ObjectWrite write;
+    write.object = pair_object(pair_->number, half);
+    write.dkey = to_bytes("pair");
+    AkeyUpdate& update = write.akeys.emplace_back();
+    update.akey = to_bytes("half");
+    update.record_size = value.size();
+    update.data.push_back(value);
+    return write;
+  }
+
+  Task<void> write_pair() {
+    const uint64_t version = ++pair_->begun;
+    const Bytes value = bytes_of(version);
+    std::vector<ObjectWrite> writes;
+    writes.push_back(half_of(0, value));
+    writes.push_back(half_of(1, value));
+    const Result<Epoch> written = co_await place_->write(std::move(writes));
+    if (written.is_ok()) pair_->acknowledged = version;
+    handle(written.status(), "write of a pair");
+  }
+
+  Task<Result<uint64_t>> read_half(std::shared_ptr<Container> view, uint64_t number, uint64_t half) {
+    Bytes memory(sizeof(uint64_t));
+    std::vector<AkeyFetch> fetch(1);
+    fetch[0].akey = to_bytes("half");
+    fetch[0].out.push_back(memory);
+    Bytes dkey = to_bytes("pair");
+    CO_TRY_ASSIGN(const std::vector<FetchedAkey> fetched,
+                  co_await view->fetch(pair_object(number, half), std::move(dkey), std::move(fetch)));
+    co_return fetched[0].record_size == 0 ? 0 : load_le<uint64_t>(memory.data());
+  }
+
+  Task<void> read_pair(const Pair& pair) {
+    const uint64_t oldest = pair.acknowledged;
+    auto begun = co_await place_->begin_transaction();
+    handle(begun.status(), "begin");
+    if (!begun.is_ok()) co_return;
+    const std::shared_ptr<Container> view = (*begun)->view();
+    const Result<uint64_t> first = co_await read_half(view, pair.number, 0);
+    const Result<uint64_t> second = co_await read_half(view, pair.number, 1);
+    handle(first.status(), "read of a pair");
+    handle(second.status(), "read of a pair");
+    if (!first.is_ok() || !second.is_ok()) co_return;
+    const std::string found = std::to_string(*first) + " and " + std::to_string(*second);
+    if (*first != *second) known_.blame("the halves of a pair are of versions " + found);
+    if (std::min(*first, *second) < oldest && &pair == pair_) {
+      known_.blame("its writer finds versions " + found + " of a pair, and " + std::to_string(oldest) +
+                   " was acknowledged");
+    }
+    if (is_calm_ && *first < oldest) known_.blame("a pair went back to version " + std::to_string(*first));
+  }
+
+  // --- Spread objects ---
+
+  Task<void> use_spread() {
+    const ObjectId object = spread_object(spread_);
+    client::KeyValue keys(place_, object);
+    for (uint64_t i = 0; i < kSpreadKeys; ++i) {
+      const Bytes value = bytes_of(i);
+      const Status put = co_await keys.put("key " + std::to_string(i), value);
+      handle(put, "put into a spread object");
+      if (!put.is_ok()) co_return;
+    }
+    const Result<size_t> before = co_await count_dkeys(object);
+    if (before.is_ok() && *before != kSpreadKeys) {
+      known_.blame("a spread object lists " + std::to_string(*before) + " keys");
+    }
+    std::vector<ObjectWrite> punch(1);
+    punch[0].kind = ObjectWrite::Kind::kPunchObject;
+    punch[0].object = object;
+    if (place_ == nullptr) co_return;
+    const Result<Epoch> punched = co_await place_->write(std::move(punch));
+    handle(punched.status(), "punch of a spread object");
+    if (!punched.is_ok()) co_return;
+    const Result<size_t> after = co_await count_dkeys(object);
+    if (after.is_ok() && *after != 0) {
+      known_.blame("a punched object lists " + std::to_string(*after) + " keys");
+    }
+  }
+
+  Task<Result<size_t>> count_dkeys(ObjectId object) {
+    size_t count = 0;
+    Anchor at;
+    while (!at.is_end) {
+      if (place_ == nullptr) co_return Status(Code::kStaleHandle, "closed");
+      client::ListLimits limits;
+      limits.count_max = 1 + static_cast<uint32_t>(random_.below(4));
+      Result<client::KeyPage> page = co_await place_->list_dkeys(object, std::move(at), limits);
+      handle(page.status(), "list_dkeys");
+      if (!page.is_ok()) co_return page.status();
+      count += page->keys.size();
+      at = std::move(page->next);
+    }
+    co_return count;
+  }
+
+  SimSystem& system_;
+  SimSystem::Client& client_;
+  Executor& executor_;
+  Random random_;
+  KnownTargets& known_;
+  bool greeted_ = false;
+  bool is_calm_ = false;
+  bool is_done_ = false;
+  std::shared_ptr<client::Connection> connection_;
+  std::shared_ptr<Pool> pool_;
+  std::shared_ptr<Container> place_;
+  Pair* pair_ = nullptr;
+  uint64_t spread_ = 0;
+};
+
+class TargetsRun {
+ public:
+  explicit TargetsRun(uint64_t seed)
+      : scheduler_(seed), random_(scheduler_.random().fork()), system_(scheduler_, draw_options(random_)) {}
+
+  ScenarioOutcome run() {
+    must(system_.format(), "format");
+    system_.start_processes();
+    SimSystem::Client& first = system_.client(0);
+    {
+      const std::shared_ptr<client::Connection> connection = system_.connect(first);
+      must(scheduler_.run(first.process.executor(), TargetsSession::fill(connection)), "fill");
+      first.process.kill();
+      first.process.start();
+    }
+
+    SimNemesisOptions strikes;
+    strikes.calm_max = std::chrono::milliseconds(50 + random_.below(1'500));
+    strikes.outage_max = std::chrono::milliseconds(20 + random_.below(1'500));
+    strikes.link_fault_max = random_.one_in(3) ? 0.02 : 0.2;
+    SimNemesis nemesis(scheduler_, system_.network(), strikes);
+    for (size_t i = 0; i < system_.process_count(); ++i) {
+      nemesis.add(SimSystem::node_of_process(i), system_.process(i), [this, i] { system_.start_process(i); });
+    }
+    const size_t worker_count = system_.client_count() - 1;
+    sessions_.resize(worker_count);
+    for (size_t i = 0; i < worker_count; ++i) {
+      nemesis.add(system_.client(i).node, system_.client(i).process, [this, i] { start_client(i); });
+      start_client(i);
+    }
+    nemesis.start();
+    const Instant end = scheduler_.now() + std::chrono::milliseconds(500 + random_.below(8'000));
+    scheduler_.run_until([&] { return scheduler_.now() >= end || is_broken(); }, std::chrono::minutes(1));
+    look();
+    nemesis.stop();
+    known_.is_stopping = true;
+    const auto all_done = [this] {
+      return is_broken() ||
+             std::ranges::all_of(sessions_, [](const TargetsSession* session) { return session->is_done(); });
+    };
+    if (!scheduler_.run_until(all_done, std::chrono::minutes(5))) scheduler_.fail("a client is stuck after the faults");
+    look();
+    system_.network().set_link(SimLink());
+    const auto all_decided = [this] { return is_broken() || system_.open_commit_count() == 0; };
+    if (!scheduler_.run_until(all_decided, std::chrono::minutes(5))) {
+      scheduler_.fail(std::to_string(system_.open_commit_count()) + " commits stay open after the faults");
+    }
+    check_everything();
+    must(system_.stop_engine(), "stop");
+    system_.start_processes();
+    check_everything();
+    return outcome_of(scheduler_);
+  }
+
+ private:
+  static SimSystemOptions draw_options(Random& random) {
+    SimSystemOptions options;
+    options.client_count = 3 + random.below(3);
+    options.target_count = 2 + static_cast<uint32_t>(random.below(3));
+    options.has_process_each = true;
+    options.log_size = (256 + 256 * random.below(8)) * kKiB;
+    options.checkpoint_log_bytes = random.one_in(2) ? 0 : 64 * kKiB;
+    return options;
+  }
+
+  void must(const Status& status, const std::string& what) {
+    if (!status.is_ok()) scheduler_.fail(what + ": " + status.to_string());
+  }
+  bool is_broken() const { return !known_.fault.empty() || !system_.boot_status().is_ok(); }
+  void look() {
+    must(system_.boot_status(), "a target doesn't start");
+    if (!known_.fault.empty()) scheduler_.fail(known_.fault);
+  }
+
+  TargetsSession* new_session(size_t index) {
+    SimSystem::Client& client = system_.client(index);
+    return &client.process.own(std::make_unique<TargetsSession>(system_, client, random_.fork(), known_));
+  }
+  void start_client(size_t index) {
+    sessions_[index] = new_session(index);
+    system_.client(index).process.executor().spawn(sessions_[index]->work());
+  }
+
+  void check_everything() {
+    const size_t last = system_.client_count() - 1;
+    TargetsSession* session = new_session(last);
+    SimProcess& process = system_.client(last).process;
+    process.executor().spawn(session->check_all());
+    const auto done = [&] { return is_broken() || session->is_done(); };
+    if (!scheduler_.run_until(done, std::chrono::minutes(3))) scheduler_.fail("who reads everything is stuck");
+    look();
+    process.kill();
+    process.start();
+  }
+
+  KnownTargets known_;  // Outlives the processes.
+  SimScheduler scheduler_;
+  Random random_;
+  SimSystem system_;
+  std::vector<TargetsSession*> sessions_;
+};
+
+}  // namespace
+
+ScenarioOutcome run_targets(uint64_t seed) {
+  TargetsRun run(seed);
+  return run.run();
+}
+
+}  // namespace aeon
