@@ -19,6 +19,7 @@ namespace {
 
 // Descriptors that connections leave to everything else.
 constexpr uint64_t kDescriptorsKept = 256;
+constexpr uint64_t kShareOfSocket = 8;  // An eighth is for the socket in the directory, if there are other addresses.
 constexpr uint64_t kConnectionsMin = 64, kConnectionsMax = 65536;
 constexpr int64_t kRenewBefore_s = int64_t{30} * 24 * 3600;
 
@@ -64,14 +65,14 @@ class Server final : public DirectoryServer {
   }
 
   Status listen(const ServeOptions& options) {
+    // Each has its own, so that whoever floods one doesn't keep others from being reached by another.
     const uint64_t descriptors = std::max(raise_descriptor_limit(), kDescriptorsKept) - kDescriptorsKept;
-    const uint64_t each = descriptors / (options.listen.size() + 1);
-    connections_max_ = static_cast<uint32_t>(std::clamp(each, kConnectionsMin, kConnectionsMax));
-    TRY(add_server(socket_of(system_->path())));
+    const uint64_t by_socket = options.listen.empty() ? descriptors : descriptors / kShareOfSocket;
+    TRY(add_server(socket_of(system_->path()), by_socket));
     ServingNote note;
     note.process = static_cast<int64_t>(process_id());
     for (const std::string& address : options.listen) {
-      TRY(add_server(address));
+      TRY(add_server(address, (descriptors - by_socket) / options.listen.size()));
       note.addresses.push_back(servers_.back()->address());
     }
     if (!options.metrics.empty()) {
@@ -81,15 +82,16 @@ class Server final : public DirectoryServer {
     return write_serving_note(system_->directory(), note);
   }
 
-  Status add_server(const std::string& address) {
-    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address)));
+  Status add_server(const std::string& address, uint64_t connections) {
+    rpc::NetworkServer::Options options;
+    options.connections_max = static_cast<uint32_t>(std::clamp(connections, kConnectionsMin, kConnectionsMax));
+    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address, options)));
     system_->engine().observer().add(*server);
     servers_.push_back(std::move(server));
     return ok();
   }
-  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address) {
-    rpc::NetworkServer::Options options;
-    options.connections_max = connections_max_;
+  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address,
+                                                                 rpc::NetworkServer::Options options) {
     co_return rpc::NetworkServer::listen(world_, address, system_->engine().dispatcher(), options);
   }
 
@@ -134,7 +136,6 @@ class Server final : public DirectoryServer {
   World world_{reactor_, clock_, network_, random_, faults_};
   Signal changed_{reactor_};
   bool is_stopping_ = false;
-  uint32_t connections_max_ = 0;  // Of each server.
   std::unique_ptr<HeldSystem> system_;
   std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
   std::unique_ptr<metrics::HttpServer> pages_;

@@ -144,7 +144,7 @@ class RawPeer {
   ByteCount send_again_and_again(ByteView bytes, ByteCount most) {
     ByteCount sent = 0;
     auto taken_at = std::chrono::steady_clock::now();
-    while (sent < most && std::chrono::steady_clock::now() - taken_at < 2s) {
+    while (sent < most && std::chrono::steady_clock::now() - taken_at < 1s) {
       const size_t from = sent % bytes.size();
       const ssize_t count = ::send(socket_, bytes.data() + from, bytes.size() - from, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (count > 0) {
@@ -344,12 +344,14 @@ TEST(HostilePeers, PayloadsThatAreSentSlowlyDontTakeMemoryWithoutEnd) {
   Server server(small());
   Bytes begun = hello(7);
   store_le(begun.data() + 12, uint32_t{64 * kMiB});
-  begun.resize(begun.size() + 300'000);
+  begun.resize(24 * kMiB);
   std::vector<RawPeer> peers;
-  for (int i = 0; i < 50; ++i) {
+  ByteCount sent = 0;
+  for (int i = 0; i < 3; ++i) {
     peers.emplace_back(server);
-    peers.back().send_again_and_again(begun, begun.size());
+    sent += peers.back().send_again_and_again(begun, begun.size());
   }
+  EXPECT_LT(sent, 3 * begun.size()) << "there is memory for one of them";
   GoodClient good(server);
   for (int i = 0; i < 3; ++i) expect_served(good);
 }
