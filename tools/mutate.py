@@ -36,6 +36,9 @@ def planted():
 def steps(module, jobs):
     """What looks for the bug, the quickest first."""
     simulator = os.path.join(BUILD, "bin", "aeon_sim")
+    if module.startswith("service"):
+        return [("targets scenario", [simulator, "--scenario", "targets", "--seeds", "200"]),
+                ("more of it", [simulator, "--scenario", "targets", "--seeds", "2000", "--seed", "1000"])]
     store = "media" if module == "media" else "vos"
     crash = [simulator, "crash", "--jobs", str(jobs), "--stride", "10"]
     tests = [os.path.join(BUILD, "tests", f"{store}_test"), "--gtest_fail_fast", "--gtest_brief=1"]

@@ -40,14 +40,13 @@ Json superblock_json(const media::SuperblockReport& report) {
   return object;
 }
 
-Status show_superblock(Invocation& invocation) {
-  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
+Status show_superblocks_of(Invocation& invocation, DebugTarget& target) {
   Output& output = invocation.output();
   Json& response = output.response();
-  response["file"] = printable(target->path());
+  response["file"] = printable(target.path());
   response["copies"] = Json::array();
-  output.line("File {}", printable(target->path()));
-  for (const media::SuperblockReport& report : target->media().superblocks()) {
+  output.line("File {}", printable(target.path()));
+  for (const media::SuperblockReport& report : target.media().superblocks()) {
     response["copies"].push_back(superblock_json(report));
     output.line("");
     output.line("Copy at block {}{}: {}", report.block, report.is_newest ? " (the newest)" : "",
@@ -58,13 +57,15 @@ Status show_superblock(Invocation& invocation) {
     output.line("  {:<18} {}", "store", report.store.to_string());
     for (const auto& [name, value] : report.fields) output.line("  {:<18} {}", name, value);
   }
-  const auto& copies = target->media().superblocks();
-  if (target->media().usable().is_ok() && copies[0].status.is_ok() != copies[1].status.is_ok()) {
+  const auto& copies = target.media().superblocks();
+  if (target.media().usable().is_ok() && copies[0].status.is_ok() != copies[1].status.is_ok()) {
     output.remark("");
     output.remark("One good copy is enough. The next time the store is open for work, the other is written anew.");
   }
-  return target->media().usable();
+  return target.media().usable();
 }
+
+Status show_superblock(Invocation& invocation) { return show_targets(invocation, show_superblocks_of); }
 
 // --- log
 
@@ -417,7 +418,9 @@ std::vector<Verb> debug_verbs() {
        .aliases = {},
        .summary = "both copies of the superblock, field by field",
        .description = "Like all of 'daos debug' it reads a store that nobody has open and changes nothing. What is "
-                      "damaged is named, and the rest is shown all the same.",
+                      "damaged is named, and the rest is shown all the same. Of a system with several targets, "
+                      "'superblock', 'containers', 'ls' and 'verify' show all, 'value' the one that has it, and the "
+                      "others the first, unless --target names one.",
        .arguments = {},
        .options = debug_options({}),
        .run = show_superblock},

@@ -74,7 +74,7 @@ struct Named {
 
 Result<Named> read_names(Invocation& invocation, DebugTarget& target) {
   Named named;
-  TRY_ASSIGN(named.container, find_container(target, invocation.text("CONTAINER")));
+  TRY_ASSIGN(named.container, find_container(target, invocation.text("CONTAINER"), invocation.has("--target")));
   if (invocation.has("OBJECT")) {
     TRY_ASSIGN(named.object, parse_object(invocation.text("OBJECT")));
   }
@@ -535,13 +535,10 @@ void show_transactions(Output& output, const vos::StoredContainer& stored) {
               kept == 0 ? std::string() : fmt::format(", {} of them until released", kept));
 }
 
-}  // namespace
-
-Status debug_containers(Invocation& invocation) {
-  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
+Status show_containers(Invocation& invocation, DebugTarget& target) {
   Output& output = invocation.output();
   const bool with_space = output.is_json() || !output.is_quiet();
-  TRY_ASSIGN(const NamedContainers named, named_containers(*target, with_space));
+  TRY_ASSIGN(const NamedContainers named, named_containers(target, with_space));
   Json& response = output.response();
   response["format_version"] = named.overview.format_version;
   Json& list = response["containers"] = Json::array();
@@ -596,18 +593,16 @@ Status debug_containers(Invocation& invocation) {
   return damage_status(named.overview.damage.size());
 }
 
-Status debug_list(Invocation& invocation) {
-  if (!invocation.has("CONTAINER")) return debug_containers(invocation);
-  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
-  TRY_ASSIGN(const Named named, read_names(invocation, *target));
-  if (invocation.has("--epoch")) return list_seen(invocation, *target, named);
+Status list_target(Invocation& invocation, DebugTarget& target) {
+  TRY_ASSIGN(const Named named, read_names(invocation, target));
+  if (invocation.has("--epoch")) return list_seen(invocation, target, named);
   TRY_ASSIGN(const Bytes prefix, prefix_of(named));
   std::vector<vos::DamagedPlace> damage;
   Listing listing(invocation.output(), named, invocation.has("--all"));
-  vos::Inspector::RecordWalk walk(target->objects(), prefix);
+  vos::Inspector::RecordWalk walk(target.objects(), prefix);
   while (true) {
     TRY(check_interrupt("nothing was changed"));
-    const vos::Inspector::RecordWalk::Step step = target->run(walk.next());
+    const vos::Inspector::RecordWalk::Step step = target.run(walk.next());
     if (step == vos::Inspector::RecordWalk::Step::kEnd) break;
     if (step == vos::Inspector::RecordWalk::Step::kDamage) {
       damage.push_back(walk.damage());
@@ -622,10 +617,49 @@ Status debug_list(Invocation& invocation) {
   return Status(Code::kNotFound, "nothing is stored there; 'daos debug ls' with fewer names lists what is");
 }
 
+// The first of the system's targets that has a version of it, or damage in its place; each key is on one of them.
+Result<std::unique_ptr<DebugTarget>> open_holder(Invocation& invocation, Epoch epoch) {
+  TRY_ASSIGN(const std::shared_ptr<DebugSystem> system, DebugSystem::open(invocation));
+  if (system->target_count() == 1 || invocation.has("--target")) return open_chosen_target(invocation, *system);
+  for (uint32_t index = 0; index < system->target_count(); ++index) {
+    TRY(check_interrupt("nothing was changed"));
+    Result<std::unique_ptr<DebugTarget>> target = system->open_target(index);
+    if (!target.is_ok()) {
+      invocation.output().warn("daos: target {}: {}", index, target.status().message());
+      continue;
+    }
+    const Result<Named> named = read_names(invocation, **target);
+    if (named.code() == Code::kInvalidArgument) return named.status();
+    if (!named.is_ok()) continue;
+    const auto seen = (*target)->run(
+        (*target)->objects().see(named->container.stored.number, *named->object, *named->dkey, *named->akey, epoch));
+    if (!seen.is_ok() || (seen->versions.empty() && seen->damage.empty())) continue;
+    invocation.output().response()["target"] = index;
+    // Standard output is the value's own with --out -.
+    if (invocation.text("--out") != "-") invocation.output().remark("On target {}:", index);
+    return target;
+  }
+  return system->open_target(0);
+}
+
+}  // namespace
+
+Status debug_containers(Invocation& invocation) {
+  // Names once: the first target has all of them.
+  if (invocation.output().style() != Output::Style::kQuietLines) return show_targets(invocation, show_containers);
+  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
+  return show_containers(invocation, *target);
+}
+
+Status debug_list(Invocation& invocation) {
+  if (!invocation.has("CONTAINER")) return debug_containers(invocation);
+  return show_targets(invocation, list_target);
+}
+
 Status debug_value(Invocation& invocation) {
   if (invocation.has("--recx")) TRY(parse_recx(invocation.text("--recx")).status());
-  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
   TRY_ASSIGN(const Epoch epoch, epoch_of(invocation));
+  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, open_holder(invocation, epoch));
   TRY_ASSIGN(const Named named, read_names(invocation, *target));
   TRY_ASSIGN(const vos::Inspector::SeenValue seen,
              target->run(

@@ -14,9 +14,26 @@
 
 namespace aeon::cli {
 
+class DebugTarget;
+struct NamedContainers;
+
+// What --device names, or else --local and AEON_SYSTEM.
+class DebugSystem {
+ public:
+  // kBusy if somebody has the system open, unless --force was given.
+  static Result<std::shared_ptr<DebugSystem>> open(Invocation& invocation);
+  virtual ~DebugSystem() = default;
+
+  // One, if devices are named.
+  virtual uint32_t target_count() const = 0;
+  virtual Result<std::unique_ptr<DebugTarget>> open_target(uint32_t index) = 0;
+  // Of the first target, which knows all labels; none if that can't be read.
+  virtual const NamedContainers& first_containers() = 0;
+};
+
 class DebugTarget {
  public:
-  // Of --device, or else --local and AEON_SYSTEM. kBusy if somebody has the system open, unless --force was given.
+  // The one that --target names, or else the first, which is said if there are others.
   static Result<std::unique_ptr<DebugTarget>> open(Invocation& invocation);
   ~DebugTarget();
   DebugTarget(const DebugTarget&) = delete;
@@ -25,6 +42,8 @@ class DebugTarget {
   vos::Inspector& objects() { return *objects_; }
   media::Inspector& media() { return objects_->media(); }
   const std::string& path() const { return path_; }
+  uint32_t index() const { return index_; }
+  DebugSystem& system() { return *system_; }
 
   template <typename T>
   T run(Task<T> task) {
@@ -35,13 +54,15 @@ class DebugTarget {
   Result<vos::Store*> store();
 
  private:
-  DebugTarget() = default;
+  friend class NamedFiles;
+  DebugTarget(std::shared_ptr<DebugSystem> system, uint32_t index) : system_(std::move(system)), index_(index) {}
   // Whether the file at path_ is a device that says what it belongs to.
   Result<bool> is_labelled();
   // The devices of one store, as far as they are there.
-  Status open_devices(Invocation& invocation, const std::vector<std::string>& paths, const Uuid& store);
+  Status open_devices(Output& output, const std::vector<std::string>& paths, const Uuid& store);
 
-  std::unique_ptr<local::OfflineSystem> system_;  // Null with --device.
+  const std::shared_ptr<DebugSystem> system_;
+  const uint32_t index_;
   std::string path_;
   Reactor reactor_;
   LocalWorld world_{reactor_};
@@ -49,6 +70,13 @@ class DebugTarget {
   std::unique_ptr<vos::Inspector> objects_;
   std::unique_ptr<vos::Store> store_;
 };
+
+// The one that --target names, or else the first.
+Result<std::unique_ptr<DebugTarget>> open_chosen_target(Invocation& invocation, DebugSystem& system);
+using ShowTarget = Status (*)(Invocation&, DebugTarget&);
+// Shows the target that --target names, or the only one, or else all, one after the other: in JSON as the list
+// `targets`. Damage of one doesn't hide another. A kNotFound counts only if it comes from all.
+Status show_targets(Invocation& invocation, ShowTarget show);
 
 // Containers with their labels.
 struct NamedContainer {
@@ -60,8 +88,8 @@ struct NamedContainers {
   vos::StoreOverview overview;
 };
 Result<NamedContainers> named_containers(DebugTarget& target, bool with_space);
-// The one that CONTAINER names, by label, uuid or number.
-Result<NamedContainer> find_container(DebugTarget& target, const std::string& name);
+// The one that CONTAINER names, by label, uuid or number. `is_chosen`: the target was named, so a number is its own.
+Result<NamedContainer> find_container(DebugTarget& target, const std::string& name, bool is_chosen);
 
 // A dkey or akey as it is written on the command line: \xNN and \\ stand for bytes, and keys of objects with integer
 // keys are numbers. key_text() writes it so.

@@ -7,10 +7,7 @@ namespace {
 
 constexpr size_t kDamageListedMax = 1000;  // Further places are only counted.
 
-}  // namespace
-
-Status debug_verify(Invocation& invocation) {
-  TRY_ASSIGN(const std::unique_ptr<DebugTarget> target, DebugTarget::open(invocation));
+Status verify_target(Invocation& invocation, DebugTarget& target) {
   Output& output = invocation.output();
   Json damage = Json::array();
   uint64_t count = 0;
@@ -26,7 +23,7 @@ Status debug_verify(Invocation& invocation) {
     progress.update(counts.values, 0, counts.bytes, counts.bytes_total);
     return !interrupted();
   };
-  const Result<vos::VerifyCounts> verified = target->run(target->objects().verify(std::move(listener)));
+  const Result<vos::VerifyCounts> verified = target.run(target.objects().verify(std::move(listener)));
   progress.finish();
   Json& response = output.response();
   response["damaged"] = count;
@@ -56,5 +53,9 @@ Status debug_verify(Invocation& invocation) {
                   "'daos debug value', and restore the rest from a replica or backup",
                   count_text(count, "place is", "places are"), read));
 }
+
+}  // namespace
+
+Status debug_verify(Invocation& invocation) { return show_targets(invocation, verify_target); }
 
 }  // namespace aeon::cli

@@ -14,6 +14,7 @@
 #include "local/local_system.h"
 #include "metrics/load.h"
 #include "runtime/process.h"
+#include "target_count.h"
 #include "top_page.h"
 
 namespace aeon::cli {
@@ -48,8 +49,10 @@ std::vector<std::string> engine_command(Invocation& invocation, const std::strin
 }
 
 // Makes a system where there is none.
-Result<bool> make_if_missing(Invocation& invocation, const std::string& directory) {
-  const Status created = local::LocalSystem::create(directory, {});
+Result<bool> make_if_missing(Invocation& invocation, const std::string& directory, uint32_t target_count) {
+  local::CreateOptions options;
+  options.target_count = target_count;
+  const Status created = local::LocalSystem::create(directory, options);
   if (created.is_ok()) {
     invocation.output().remark("Made a new system in {}.", absolute(directory));
     return true;
@@ -93,10 +96,15 @@ std::string metrics_url(const std::string& address) {
 }
 
 Status up(Invocation& invocation) {
+  uint32_t target_count = 1;
+  if (invocation.has("--targets")) {
+    TRY_ASSIGN(target_count, parse_target_count(invocation));
+  }
   invocation.note_system_use();
   TRY_ASSIGN(const std::string directory, named_directory(invocation));
   Output& output = invocation.output();
   Result<local::ServerInfo> server = local::find_server(directory);
+  if (invocation.has("--targets")) TRY(check_target_count(directory, target_count));
   if (server.is_ok()) {
     show_server(invocation, directory, *server);
     output.remark("Process {} serves {} already.", server->process, absolute(directory));
@@ -104,7 +112,7 @@ Status up(Invocation& invocation) {
   }
   if (server.code() == Code::kBusy) return server.status();
   const auto begun = std::chrono::steady_clock::now();
-  TRY(make_if_missing(invocation, directory).status());
+  TRY(make_if_missing(invocation, directory, target_count).status());
   if (invocation.has("--foreground")) {
     std::vector<std::string> words = engine_command(invocation, directory);
     std::vector<char*> pointers;
@@ -130,6 +138,24 @@ Status up(Invocation& invocation) {
   output.remark("  aeon top                      # what goes on");
   output.remark("  aeon down                     # take it back");
   return ok();
+}
+
+// Of one alone the pool's line says as much.
+void show_targets(Output& output, const wire::StatusReply& told) {
+  output.response()["targets"] = Json::array();
+  for (const wire::TargetStatus& target : told.targets) {
+    Json& object = output.response()["targets"].emplace_back();
+    object["index"] = target.index;
+    object["capacity"] = target.capacity;
+    object["free"] = target.free;
+    object["memory_used"] = target.memory_used;
+    object["memory_budget"] = target.memory_budget;
+    object["waiting"] = target.requests_waiting;
+    if (told.targets.size() == 1) continue;
+    output.line("Target {:<4} {} used, memory {} of {}, {} waiting", target.index,
+                size_text(target.capacity - std::min(target.free, target.capacity)), size_text(target.memory_used),
+                size_text(target.memory_budget), count_text(target.requests_waiting, "request", "requests"));
+  }
 }
 
 Status status(Invocation& invocation) {
@@ -169,6 +195,7 @@ Status status(Invocation& invocation) {
     output.line("Pool        {}: {}, {} free", pool.label.empty() ? pool.id.to_string() : printable(pool.label),
                 count_text(pool.container_count, "container", "containers"), size_text(pool.free));
   }
+  show_targets(output, told);
   return ok();
 }
 
@@ -272,6 +299,7 @@ std::vector<Verb> serving_verbs() {
                    {.name = "--allow-insecure",
                     .value = "",
                     .help = "with tcp: to a network: what crosses it isn't encrypted, and anybody may come"},
+                   targets_option(),
                    {.name = "--foreground", .value = "", .help = "run the engine here, until it is interrupted"}},
        .run = up},
       {.group = "",

@@ -1,8 +1,11 @@
+#include <unistd.h>
+
 #include "cli/invocation.h"
 #include "local/local_system.h"
 #include "local/offline.h"
 #include "local/store_disk.h"
 #include "runtime/system.h"
+#include "target_count.h"
 
 namespace aeon::cli {
 namespace {
@@ -19,6 +22,9 @@ Status create_system(Invocation& invocation) {
     TRY_ASSIGN(options.log_size, parse_size(invocation.text("--log-size"), "--log-size"));
     options.log_size = round_down(options.log_size, kDiskBlockSize);
   }
+  if (invocation.has("--targets")) {
+    TRY_ASSIGN(options.target_count, parse_target_count(invocation));
+  }
   options.log_device = invocation.text("--log-device");
   options.data_devices = invocation.texts("--data-device");
   options.overwrite_devices = invocation.has("--overwrite");
@@ -27,7 +33,9 @@ Status create_system(Invocation& invocation) {
   response["directory"] = printable(directory);
   response["name"] = options.system_name;
   response["pool"] = options.pool_label;
-  invocation.output().remark("Made a system with pool '{}' in {}. Work on it with --local, or AEON_SYSTEM=local:DIR.",
+  response["targets"] = options.target_count;
+  invocation.output().remark("Made a system with {}pool '{}' in {}. Work on it with --local, or AEON_SYSTEM=local:DIR.",
+                             options.target_count == 1 ? "" : fmt::format("{} targets and ", options.target_count),
                              options.pool_label, printable(directory));
   return ok();
 }
@@ -39,9 +47,21 @@ Status list_devices(Invocation& invocation) {
   invocation.note_system_use();
   TRY_ASSIGN(const std::unique_ptr<local::OfflineSystem> system, local::OfflineSystem::open(directory));
   TRY(system->description());
-  const local::OfflineSystem::Target& target = system->target();
+  const std::vector<local::OfflineSystem::Target>& targets = system->targets();
+  const local::OfflineSystem::Target& target = targets.front();
   Output& output = invocation.output();
   Json& devices = output.response()["devices"] = Json::array();
+  if (targets.size() > 1) {
+    // Only those that are in the directory are several.
+    for (size_t i = 0; i < targets.size(); ++i) {
+      const bool is_missing = ::access(targets[i].path.c_str(), F_OK) != 0;
+      output.line("Target {} is in the system's directory: {}{}", i, printable(targets[i].path),
+                  is_missing ? " (missing)" : "");
+      devices.push_back(
+          {{"target", i}, {"path", printable(targets[i].path)}, {"role", "log and data"}, {"missing", is_missing}});
+    }
+    return ok();
+  }
   if (target.devices.empty()) {
     output.line("The system is in its directory: {}", printable(target.path));
     devices.push_back({{"path", printable(target.path)}, {"role", "log and data"}, {"missing", false}});
@@ -112,7 +132,8 @@ std::vector<Verb> system_verbs() {
                     .help = "how far the pool may grow; by default as far as the file system goes"},
                    {.name = "--pool", .value = "LABEL", .help = "the pool's label; by default 'default'"},
                    {.name = "--name", .value = "NAME", .help = "the system's name; by default 'local'"},
-                   {.name = "--log-size", .value = "SIZE", .help = "of the log; by default 64MiB"},
+                   {.name = "--log-size", .value = "SIZE", .help = "of each target's log; by default 64MiB"},
+                   targets_option(),
                    {.name = "--data-device",
                     .value = "PATH",
                     .help = "block device or file to keep data on; may be given several times",

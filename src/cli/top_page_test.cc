@@ -70,6 +70,26 @@ TEST(TopPage, SaysWhatIsWrongWithAnEngine) {
             std::string::npos);
 }
 
+TEST(TopPage, ShowsEachTargetWithItsOwnNumbers) {
+  TwoSeconds told;
+  wire::TargetStatus idle = told.before.targets[0];
+  idle.index = 1;
+  idle.free = 50 * kGiB;
+  told.before.targets.push_back(idle);
+  told.now.targets.push_back(idle);
+  const metrics::Load load = metrics::load_between(&told.before, told.now);
+  const std::string page = top_page(told.now, load);
+  for (const char* part :
+       {"0 of default", "25.0 GiB of 100.0 GiB free", "1 of default", "50.0 GiB of 100.0 GiB free"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part << " in\n" << page;
+  }
+  const Json targets = top_json(told.now, load)["targets"];
+  ASSERT_EQ(targets.size(), 2u);
+  EXPECT_EQ(targets[0]["all"]["requests_per_second"], 500.0);
+  EXPECT_EQ(targets[1]["index"], 1);
+  EXPECT_EQ(targets[1]["all"]["requests_per_second"], 0.0);
+}
+
 TEST(TopPage, IsTheSameInJson) {
   const TwoSeconds told;
   const Json object = top_json(told.now, metrics::load_between(&told.before, told.now));

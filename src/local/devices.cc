@@ -77,7 +77,7 @@ Result<DevicePlan> plan_devices(const Directory& directory, const CreateOptions&
     plan.devices.push_back(std::move(device));
   }
   if (options.data_devices.empty()) {
-    plan.devices.push_back({.name = kTargetFile, .path = directory.path_of(kTargetFile), .is_made = true});
+    plan.devices.push_back({.name = target_file(0), .path = directory.path_of(target_file(0)), .is_made = true});
   }
   const size_t data_count = plan.devices.size() - (plan.log_alone ? 1 : 0);
   for (PlannedDevice& device : plan.devices) {

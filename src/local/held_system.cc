@@ -1,5 +1,6 @@
 #include "held_system.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
@@ -48,6 +49,21 @@ Result<ByteCount> choose_memory_budget(ByteCount wanted) {
   return wanted;
 }
 
+// Somebody who asks for a budget knows what for; otherwise each target gets at least what it needs.
+Status check_memory_budget(ByteCount wanted, size_t target_count) {
+  if (wanted == 0 || wanted / target_count >= media::kMemoryBudgetMin) return ok();
+  return Status(Code::kInvalidArgument, "a memory budget of " + std::to_string(wanted) + " bytes is too small for " +
+                                            std::to_string(target_count) + " targets; the least is " +
+                                            std::to_string(target_count * media::kMemoryBudgetMin / kMiB) + "MiB");
+}
+
+// Of one target; 0: the store's default, as it is for one alone.
+ByteCount memory_budget_of_each(ByteCount wanted, size_t target_count) {
+  if (wanted != 0) return wanted / target_count;
+  if (target_count == 1) return 0;
+  return std::max(media::kMemoryBudgetMin, machine_memory() / 8 / target_count);
+}
+
 // The same for those who change nothing.
 Result<Directory> share(const std::string& path) {
   TRY_ASSIGN(Directory directory, Directory::open(path, false));
@@ -88,10 +104,12 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& director
              options.read_only ? share(directory) : hold_directory(directory, options.create_if_missing));
   Result<Superblock> superblock = read_superblock(held);
   if (superblock.code() == Code::kNotFound && options.create_if_missing) {
+    TRY(check_memory_budget(chosen.memory_budget, std::max(options.create.target_count, 1u)));
     TRY(create_system(held, options.create));
     superblock = read_superblock(held);
   }
   if (!superblock.is_ok()) return superblock.status();
+  TRY(check_memory_budget(chosen.memory_budget, superblock->targets.size()));
   if (!options.read_only) {
     // A system that was finished just before its maker was killed; a server that was.
     if (held.has_file(kCreatingFile)) TRY(held.remove_file(kCreatingFile));
@@ -101,26 +119,26 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& director
 }
 
 Status HeldSystem::start(Reactor& reactor, World& world) {
-  Status started = open_disk(reactor, world);
+  Status started;
+  for (const TargetEntry& target : superblock_.targets) {
+    Result<std::unique_ptr<StoreDisk>> disk = open_disk(reactor, world, target);
+    started = disk.status();
+    if (!started.is_ok()) break;
+    disks_.push_back(std::move(*disk));
+  }
   if (started.is_ok()) started = reactor.run(start_engine(&world));
   if (started.is_ok()) return ok();
   ignore(reactor.run(close()), "what went wrong first is what matters");
   return started.within("can't open " + path_);
 }
 
-Status HeldSystem::open_disk(Reactor& reactor, World& world) {
-  const TargetEntry& target = superblock_.targets[0];
-  if (target.devices.empty()) {
-    const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
-    TRY_ASSIGN(disk_, StoreDisk::open_file(reactor, directory_.path_of(target.file), capacity, options_.read_only));
-  } else {
-    TRY_ASSIGN(disk_, open_devices(reactor, world));
-  }
-  return ok();
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_disk(Reactor& reactor, World& world, const TargetEntry& target) {
+  if (!target.devices.empty()) return open_devices(reactor, world, target);
+  const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
+  return StoreDisk::open_file(reactor, directory_.path_of(target.file), capacity, options_.read_only);
 }
 
-Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, World& world) {
-  const TargetEntry& target = superblock_.targets[0];
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, World& world, const TargetEntry& target) {
   StoreDiskOptions options;
   options.read_only = options_.read_only;
   options.exclusive = true;
@@ -134,42 +152,58 @@ Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, Wo
                                         "or set AEON_DEGRADED=1 to work without data devices that are missing");
 }
 
-Task<Status> HeldSystem::start_engine(World* world) {
+Task<Status> HeldSystem::open_store(World* world, uint32_t index) {
+  const size_t target_count = superblock_.targets.size();
+  Disk& disk = disks_[index]->disk();
   media::OpenOptions open;
   open.read_only = options_.read_only;
-  open.memory_budget = options_.memory_budget;
-  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media,
-                co_await media::KeyBlockStore::open(*world, disk_->disk(), open));
-  if (media->uuid() != superblock_.targets[0].store) {
-    co_return Status(Code::kInvalidArgument, std::string(disk_->disk().name()) +
-                                                 " belongs to another system; put back the "
-                                                 "file that belongs to this one");
+  open.memory_budget = memory_budget_of_each(options_.memory_budget, target_count);
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, disk, open));
+  if (media->uuid() != superblock_.targets[index].store) {
+    const bool is_misplaced = std::ranges::count(superblock_.targets, media->uuid(), &TargetEntry::store) != 0;
+    co_return Status(Code::kInvalidArgument,
+                     std::string(disk.name()) +
+                         (is_misplaced ? " belongs to another target" : " belongs to another system") +
+                         "; put back the file that belongs " + (is_misplaced ? "there" : "to this one"));
   }
   vos::StoreOptions store_options;
-  store_options.scrub.bytes_per_second = options_.scrub_bytes_per_second;
-  std::vector<std::unique_ptr<vos::Store>> stores(1);
-  CO_TRY_ASSIGN(stores[0], co_await vos::Store::open(*world, std::move(media), store_options));
+  // Rounded up: a low rate isn't none.
+  store_options.scrub.bytes_per_second = (options_.scrub_bytes_per_second + target_count - 1) / target_count;
+  CO_TRY_ASSIGN(std::unique_ptr<vos::Store> store, co_await vos::Store::open(*world, std::move(media), store_options));
+  stores_.push_back(std::move(store));
+  co_return ok();
+}
+
+Task<Status> HeldSystem::start_engine(World* world) {
+  for (uint32_t index = 0; index < disks_.size(); ++index) CO_TRY(co_await open_store(world, index));
   engine::Engine::Options options;
   options.system_name = superblock_.system_name;
   options.free_outside = [this] { return free_outside(); };
-  engine_ = std::make_unique<engine::Engine>(*world, std::move(stores), std::move(options));
+  engine_ = std::make_unique<engine::Engine>(*world, std::move(stores_), std::move(options));
+  stores_.clear();
   co_return co_await engine_->start();
 }
 
 Task<Status> HeldSystem::close() {
   Status stopped = ok();
   if (engine_ != nullptr) stopped = co_await engine_->stop();
+  // Those that were open when another one didn't open.
+  for (const auto& store : stores_) {
+    Status closed = co_await store->close();
+    if (stopped.is_ok()) stopped = std::move(closed);
+  }
   // When containers were opened, for instance: nobody asked to keep that.
   if (options_.read_only && stopped.code() == Code::kReadOnly) stopped = ok();
   engine_.reset();
-  disk_.reset();
+  stores_.clear();
+  disks_.clear();
   // Another may open it from now on.
   const Directory released = std::move(directory_);
   co_return stopped;
 }
 
 ByteCount HeldSystem::free_outside() const {
-  if (disk_->devices() != nullptr) return room_to_grow(*disk_->devices());
+  if (disks_.front()->devices() != nullptr) return room_to_grow(*disks_.front()->devices());
   const Result<ByteCount> free = directory_.free_space();
   return free.is_ok() ? *free : 0;
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "local/local_system.h"
@@ -20,7 +21,7 @@ class HeldSystem {
   HeldSystem(const HeldSystem&) = delete;
   HeldSystem& operator=(const HeldSystem&) = delete;
 
-  // Opens the store and starts the engine. `world` runs on `reactor`; both outlive it. Once; after an error nothing is
+  // Opens the stores and starts the engine. `world` runs on `reactor`; both outlive it. Once; after an error nothing is
   // held any more. Blocking.
   Status start(Reactor& reactor, World& world);
 
@@ -29,7 +30,7 @@ class HeldSystem {
   Directory& directory() { return directory_; }
   engine::Engine& engine() { return *engine_; }
 
-  // Stops the engine, writes a checkpoint, and lets go of the directory. Once, after start(); nothing else may follow.
+  // Stops the engine, writes checkpoints, and lets go of the directory. Once, after start(); nothing else may follow.
   Task<Status> close();
 
  private:
@@ -38,8 +39,9 @@ class HeldSystem {
         path_(directory_.path()),
         superblock_(std::move(superblock)),
         options_(options) {}
-  Status open_disk(Reactor& reactor, World& world);
-  Result<std::unique_ptr<StoreDisk>> open_devices(Reactor& reactor, World& world);
+  Result<std::unique_ptr<StoreDisk>> open_disk(Reactor& reactor, World& world, const TargetEntry& target);
+  Result<std::unique_ptr<StoreDisk>> open_devices(Reactor& reactor, World& world, const TargetEntry& target);
+  Task<Status> open_store(World* world, uint32_t index);
   Task<Status> start_engine(World* world);
   ByteCount free_outside() const;
 
@@ -47,7 +49,8 @@ class HeldSystem {
   const std::string path_;
   const Superblock superblock_;
   const OpenOptions options_;  // Its memory budget is chosen, and missing devices are decided on.
-  std::unique_ptr<StoreDisk> disk_;
+  std::vector<std::unique_ptr<StoreDisk>> disks_;  // By target.
+  std::vector<std::unique_ptr<vos::Store>> stores_;  // Until the engine has them.
   std::unique_ptr<engine::Engine> engine_;
 };
 

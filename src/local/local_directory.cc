@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <set>
+#include <string_view>
 
 #include "devices.h"
 #include "engine/engine.h"
@@ -30,21 +32,50 @@ std::string time_text(uint64_t unix_ns) {
   return text;
 }
 
+bool is_target_file(std::string_view name) {
+  for (uint32_t index = 0; index < kTargetCountMax; ++index) {
+    if (name == target_file(index)) return true;
+  }
+  return false;
+}
+
+// Of one target. 0: without a limit of its own.
+ByteCount capacity_of_each(const CreateOptions& options) {
+  if (options.target_count <= 1) return options.capacity;
+  return round_down(options.capacity / options.target_count, kDiskBlockSize);
+}
+
+Status check_targets(const CreateOptions& options) {
+  if (options.target_count == 0 || options.target_count > kTargetCountMax) {
+    return Status(Code::kInvalidArgument, "a system has 1 to " + std::to_string(kTargetCountMax) + " targets, not " +
+                                              std::to_string(options.target_count));
+  }
+  const bool has_devices = !options.log_device.empty() || !options.data_devices.empty();
+  if (options.target_count == 1 || !has_devices) return ok();
+  return Status(Code::kInvalidArgument,
+                "a system on devices of its own has one target; leave out the devices, or make it with one target");
+}
+
 Status check_options(const CreateOptions& options) {
+  TRY(check_targets(options));
   TRY(pool::check_label(options.pool_label, "pool label"));
   if (options.system_name.empty() || options.system_name.size() > kSystemNameMax) {
     return Status(Code::kInvalidArgument, "a system's name has 1 to 15 characters");
   }
   TRY(pool::check_label(options.system_name, "system name"));
   if (options.log_size < kLogSizeMin) return Status(Code::kInvalidArgument, "a log has at least 256 KiB");
-  if (options.capacity != 0 && options.capacity < options.log_size + kMiB) {
-    return Status(Code::kInvalidArgument, "a capacity of " + std::to_string(options.capacity) +
-                                              " bytes leaves no room beside the log of " +
-                                              std::to_string(options.log_size));
+  if (options.capacity != 0 && capacity_of_each(options) < options.log_size + kMiB) {
+    const std::string part = options.target_count == 1
+                                 ? ""
+                                 : ", of which each of " + std::to_string(options.target_count) + " targets gets " +
+                                       std::to_string(capacity_of_each(options)) + ",";
+    return Status(Code::kInvalidArgument, "a capacity of " + std::to_string(options.capacity) + " bytes" + part +
+                                              " leaves no room beside the log of " + std::to_string(options.log_size));
   }
   return ok();
 }
 
+// The pool's own records are in the first target's store.
 Task<Status> make_pool(World& world, Disk& disk, pool::PoolSpec pool) {
   media::OpenOptions open;
   CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(world, disk, open));
@@ -55,7 +86,67 @@ Task<Status> make_pool(World& world, Disk& disk, pool::PoolSpec pool) {
   co_return closed;
 }
 
+Status make_target_file(World& world, Reactor& reactor, const std::string& path, const media::FormatOptions& format,
+                        ByteCount capacity, const pool::PoolSpec* pool) {
+  const FileDisk::Options file{.create = true, .read_only = false, .capacity = capacity};
+  TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, path, file));
+  TRY(reactor.run(media::KeyBlockStore::format(world, *disk, format)));
+  return pool != nullptr ? reactor.run(make_pool(world, *disk, *pool)) : ok();
+}
+
+// Names the devices in the entry.
+Status make_target_on_devices(World& world, Reactor& reactor, const Directory& directory, const DevicePlan& plan,
+                              const media::FormatOptions& format, const pool::PoolSpec& pool, TargetEntry& target) {
+  TRY(format_devices(world, reactor, plan, format));
+  for (const PlannedDevice& device : plan.devices) target.devices.push_back(device.name);
+  StoreDiskOptions open;
+  open.exclusive = true;
+  open.store = format.store;
+  TRY_ASSIGN(const std::unique_ptr<StoreDisk> store,
+             StoreDisk::open_devices(world, reactor, device_paths(directory, target), open));
+  return reactor.run(make_pool(world, store->disk(), pool));
+}
+
+// The file `system` is whole, but whether this program can do what it says is another question.
+Status check_targets(const Superblock& superblock, const Directory& directory) {
+  const size_t count = superblock.targets.size();
+  if (count > kTargetCountMax) {
+    return Status(Code::kVersionUnsupported, directory.path() + " has " + std::to_string(count) +
+                                                 " targets, and this program opens systems of at most " +
+                                                 std::to_string(kTargetCountMax) + "; use a newer release");
+  }
+  std::set<std::string_view> files;
+  std::set<Uuid> stores;
+  for (uint32_t index = 0; index < count; ++index) {
+    const TargetEntry& target = superblock.targets[index];
+    if (count > 1 && !target.devices.empty()) {
+      return Status(Code::kVersionUnsupported, directory.path() + " has " + std::to_string(count) +
+                                                   " targets on devices of their own, which this program can't open; "
+                                                   "use a newer release");
+    }
+    const std::string& file = target.file;
+    if (file.empty() || file.find('/') != std::string::npos || file.find('\0') != std::string::npos) {
+      return Status(Code::kCorrupt, directory.path_of(kSystemFile) + " names an impossible file");
+    }
+    if (target.index != index || !files.insert(file).second || !stores.insert(target.store).second) {
+      return Status(Code::kCorrupt,
+                    directory.path_of(kSystemFile) + " has a target twice, or not in its place; put back a copy of it");
+    }
+  }
+  return ok();
+}
+
 }  // namespace
+
+std::string target_file(uint32_t index) { return "target-" + std::to_string(index); }
+
+std::vector<uint32_t> targets_with_files(const Directory& directory) {
+  std::vector<uint32_t> found;
+  for (uint32_t index = 0; index < kTargetCountMax; ++index) {
+    if (directory.has_file(target_file(index))) found.push_back(index);
+  }
+  return found;
+}
 
 Status check_empty(const Directory& directory) {
   TRY_ASSIGN(const std::vector<std::string> names, directory.list());
@@ -63,8 +154,8 @@ Status check_empty(const Directory& directory) {
   if (directory.has_file(kSystemFile)) return Status(Code::kExists, directory.path() + " holds a system already");
   for (const std::string& name : names) {
     if (name == kLockFile || name == kCreatingFile || name == std::string(kCreatingFile) + ".new") continue;
-    if (was_begun && (name == kTargetFile || name == std::string(kSystemFile) + ".new")) continue;
-    if (name == kTargetFile) {
+    if (was_begun && (is_target_file(name) || name == std::string(kSystemFile) + ".new")) continue;
+    if (is_target_file(name)) {
       return Status(Code::kNotEmpty, directory.path() +
                                          " holds the data of a system whose file 'system' is missing; "
                                          "put that file back, or choose another directory");
@@ -87,7 +178,7 @@ Status create_system(Directory& directory, const CreateOptions& options) {
   Reactor reactor;
   LocalWorld world(reactor);
   TRY(directory.replace_file(kCreatingFile, as_bytes(begun_text(plan))));
-  if (directory.has_file(kTargetFile)) TRY(directory.remove_file(kTargetFile));
+  for (const uint32_t index : targets_with_files(directory)) TRY(directory.remove_file(target_file(index)));
 
   Superblock superblock;
   superblock.system_name = options.system_name;
@@ -95,28 +186,23 @@ Status create_system(Directory& directory, const CreateOptions& options) {
   superblock.created_unix_ns = world->clock.wall_ns();
   superblock.pool = world->random.uuid();
   superblock.pool_label = options.pool_label;
-  superblock.targets.push_back(
-      {.index = 0, .file = kTargetFile, .store = world->random.uuid(), .capacity = options.capacity});
-  {
+  const pool::PoolSpec pool{.id = superblock.pool, .label = options.pool_label};
+  for (uint32_t index = 0; index < options.target_count; ++index) {
+    TargetEntry target;
+    target.index = index;
+    target.file = target_file(index);
+    target.store = world->random.uuid();
+    target.capacity = capacity_of_each(options);
     media::FormatOptions format;
-    format.store = superblock.targets[0].store;
+    format.store = target.store;
     format.log_size = options.log_size;
-    pool::PoolSpec pool{.id = superblock.pool, .label = options.pool_label};
     if (plan.devices.empty()) {
-      const FileDisk::Options file{.create = true, .read_only = false, .capacity = options.capacity};
-      TRY_ASSIGN(const std::unique_ptr<FileDisk> disk, FileDisk::open(reactor, directory.path_of(kTargetFile), file));
-      TRY(reactor.run(media::KeyBlockStore::format(*world, *disk, format)));
-      TRY(reactor.run(make_pool(*world, *disk, std::move(pool))));
+      TRY(make_target_file(*world, reactor, directory.path_of(target.file), format, target.capacity,
+                           index == 0 ? &pool : nullptr));
     } else {
-      TRY(format_devices(*world, reactor, plan, format));
-      for (const PlannedDevice& device : plan.devices) superblock.targets[0].devices.push_back(device.name);
-      StoreDiskOptions open;
-      open.exclusive = true;
-      open.store = format.store;
-      TRY_ASSIGN(const std::unique_ptr<StoreDisk> store,
-                 StoreDisk::open_devices(*world, reactor, device_paths(directory, superblock.targets[0]), open));
-      TRY(reactor.run(make_pool(*world, store->disk(), std::move(pool))));
+      TRY(make_target_on_devices(*world, reactor, directory, plan, format, pool, target));
     }
+    superblock.targets.push_back(std::move(target));
   }
   TRY(directory.replace_file(kSystemFile, encode_superblock(superblock)));
   return directory.remove_file(kCreatingFile);
@@ -124,22 +210,14 @@ Status create_system(Directory& directory, const CreateOptions& options) {
 
 Result<Superblock> read_superblock(const Directory& directory) {
   if (!directory.has_file(kSystemFile)) {
-    const bool has_data = directory.has_file(kTargetFile) && !directory.has_file(kCreatingFile);
+    const bool has_data = !targets_with_files(directory).empty() && !directory.has_file(kCreatingFile);
     return Status(has_data ? Code::kCorrupt : Code::kNotFound,
                   has_data ? directory.path() + " holds data, but its file 'system' is missing; put that file back"
                            : directory.path() + " holds no system; create one there, or name a directory that does");
   }
   TRY_ASSIGN(const Bytes bytes, directory.read_file(kSystemFile));
   TRY_ASSIGN(Superblock superblock, decode_superblock(bytes, directory.path_of(kSystemFile)));
-  if (superblock.targets.size() != 1) {
-    return Status(Code::kVersionUnsupported,
-                  directory.path() + " has " + std::to_string(superblock.targets.size()) +
-                      " targets, and this program opens systems of one; use a newer release");
-  }
-  const std::string& file = superblock.targets[0].file;
-  if (file.empty() || file.find('/') != std::string::npos || file.find('\0') != std::string::npos) {
-    return Status(Code::kCorrupt, directory.path_of(kSystemFile) + " names an impossible file");
-  }
+  TRY(check_targets(superblock, directory));
   return superblock;
 }
 

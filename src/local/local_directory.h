@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "local/local_system.h"
 #include "local/store_disk.h"
@@ -12,8 +13,12 @@ namespace aeon::local {
 
 inline constexpr const char* kSystemFile = "system";
 inline constexpr const char* kCreatingFile = "creating";  // There while a system is being made; see create_system().
-inline constexpr const char* kTargetFile = "target-0";
 inline constexpr const char* kLockFile = "lock";
+
+// A target's file, as it is named when a system is made: "target-0".
+std::string target_file(uint32_t index);
+// The targets whose files are there, by index.
+std::vector<uint32_t> targets_with_files(const Directory& directory);
 
 // Who holds the directory, for the message that another opener gets: "process 123 (daos) on host since TIME".
 std::string holder_text(uint64_t now_unix_ns);

@@ -137,7 +137,7 @@ TEST_F(LocalSystemTest, WhoLooksAtItsFilesIsToldWhoHoldsItAndKeepsOthersOut) {
   EXPECT_FALSE((*first)->holder().has_value());
   EXPECT_FALSE((*second)->holder().has_value());
   EXPECT_EQ((*first)->pool_label(), "default");
-  EXPECT_TRUE(fs::exists((*first)->target().path));
+  EXPECT_TRUE(fs::exists((*first)->targets()[0].path));
   const Status status = open_status(directory());
   EXPECT_EQ(status.code(), Code::kBusy);
   EXPECT_TRUE(mentions(status, "looks at it")) << status.message();
@@ -190,7 +190,7 @@ TEST_F(LocalSystemTest, WithADamagedDescriptionItsFilesCanStillBeLookedAt) {
   const auto offline = OfflineSystem::open(directory());
   ASSERT_TRUE(offline.is_ok());
   EXPECT_FALSE((*offline)->description().is_ok());
-  EXPECT_TRUE(fs::exists((*offline)->target().path));
+  EXPECT_TRUE(fs::exists((*offline)->targets()[0].path));
 }
 
 TEST_F(LocalSystemTest, AnotherProcessIsToldWhoHoldsIt) {

@@ -6,6 +6,14 @@
 namespace aeon::local {
 namespace {
 
+// Up to the last that has a file.
+std::vector<OfflineSystem::Target> at_usual_places(const Directory& directory) {
+  const std::vector<uint32_t> found = targets_with_files(directory);
+  std::vector<OfflineSystem::Target> targets(found.empty() ? 1 : found.back() + 1);
+  for (uint32_t index = 0; index < targets.size(); ++index) targets[index].path = directory.path_of(target_file(index));
+  return targets;
+}
+
 class SharedDirectory final : public OfflineSystem {
  public:
   SharedDirectory(Directory directory, Superblock superblock, Status description)
@@ -13,13 +21,18 @@ class SharedDirectory final : public OfflineSystem {
         holder_(directory_.share()),
         superblock_(std::move(superblock)),
         description_(std::move(description)) {
-    target_.path = directory_.path_of(kTargetFile);
-    if (!superblock_.targets.empty()) {
-      const TargetEntry& entry = superblock_.targets[0];
-      target_ = {.path = directory_.path_of(entry.file), .store = entry.store, .capacity = entry.capacity};
-      target_.devices = device_paths(directory_, entry);
+    for (const TargetEntry& entry : superblock_.targets) {
+      Target target;
+      target.path = directory_.path_of(entry.file);
+      target.store = entry.store;
+      target.capacity = entry.capacity;
+      target.devices = device_paths(directory_, entry);
+      targets_.push_back(std::move(target));
     }
-    if (target_.capacity == 0) target_.capacity = kCapacityUnlimited;
+    if (targets_.empty()) targets_ = at_usual_places(directory_);
+    for (Target& target : targets_) {
+      if (target.capacity == 0) target.capacity = kCapacityUnlimited;
+    }
   }
 
   const std::optional<std::string>& holder() const override { return holder_; }
@@ -27,14 +40,14 @@ class SharedDirectory final : public OfflineSystem {
   std::string name() const override { return superblock_.system_name; }
   std::string pool_label() const override { return superblock_.pool_label; }
   Uuid pool() const override { return superblock_.pool; }
-  const Target& target() const override { return target_; }
+  const std::vector<Target>& targets() const override { return targets_; }
 
  private:
   Directory directory_;
   std::optional<std::string> holder_;
   Superblock superblock_;
   Status description_;
-  Target target_;
+  std::vector<Target> targets_;
 };
 
 }  // namespace
@@ -46,7 +59,7 @@ Result<std::unique_ptr<OfflineSystem>> OfflineSystem::open(const std::string& pa
   }
   if (!directory.is_ok()) return directory.status();
   const Result<Superblock> superblock = read_superblock(*directory);
-  if (!superblock.is_ok() && !directory->has_file(kTargetFile)) return superblock.status();
+  if (!superblock.is_ok() && targets_with_files(*directory).empty()) return superblock.status();
   return std::unique_ptr<OfflineSystem>(std::make_unique<SharedDirectory>(
       std::move(*directory), superblock.is_ok() ? *superblock : Superblock(), superblock.status()));
 }

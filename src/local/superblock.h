@@ -16,6 +16,7 @@
 namespace aeon::local {
 
 // What we know. What is written is the oldest one that can say it: 2 only for a target with devices of its own.
+// Several targets need no newer one: programs that know of one only have always refused them by their number.
 inline constexpr uint32_t kFormatVersion = 2;
 
 struct TargetEntry {

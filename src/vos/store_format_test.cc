@@ -16,6 +16,8 @@ constexpr ObjectId kPunched{.hi = 1, .lo = 4};
 const Uuid kSecond = Uuid::from_random(5, 6);
 const Uuid kExplicit = Uuid::from_random(7, 8);
 const Uuid kClone = Uuid::from_random(9, 10);
+const Uuid kPromises = Uuid::from_random(13, 14);
+const Uuid kKept = Uuid::from_random(15, 16);
 
 std::string testdata(const std::string& name) { return std::string(AEON_TESTDATA_DIR) + "/" + name; }
 
@@ -85,10 +87,35 @@ void fill_options(TestStore& test) {
   must(test.run(test.store().destroy_container(hidden)));
 }
 
+// What format 3 adds: a decision that is kept, and guarded reads.
+void fill_promises(TestStore& test) {
+  Store& store = test.store();
+  must(test.run(store.create_container(kPromises)));
+  ObjectWrite write;
+  write.object = kPlain;
+  write.dkey = text("prepared");
+  const Bytes value = text("committed");
+  write.akeys.push_back(TestStore::single(text("a"), value));
+  Transaction writer;
+  writer.id = {.uuid = kKept, .epoch = store.next_epoch()};
+  writer.writes.push_back(std::move(write));
+  const TransactionId id = writer.id;
+  must(test.run(store.prepare(kPromises, std::move(writer), {})));
+  must(test.run(store.commit_prepared(kPromises, id, Remember::kUntilReleased)));
+  Transaction reader;
+  const auto begun = test.run(store.begin_transaction(kPromises));
+  must(begun.status());
+  reader.read_epoch = *begun;
+  reader.reads.push_back({.of = TransactionRead::Of::kObject, .object = kPlain, .dkey = {}, .akey = {}});
+  reader.id = {.uuid = Uuid::from_random(17, 18), .epoch = store.next_epoch()};
+  must(test.run(store.prepare(kPromises, std::move(reader), {})));
+}
+
 void make_sample(int format, const std::string& path) {
   TestStore test(1, sample_disk());
   fill(test);
   if (format >= 2) fill_options(test);
+  if (format >= 3) fill_promises(test);
   test.crash();
   must(test.disk().image().save_sample(path));
 }
@@ -106,6 +133,10 @@ std::string words_of(TestStore& test) {
     if (container.epochs == EpochMode::kExplicit) words << " explicit, committed " << container.committed.value;
     if (container.base_number != 0) words << " clone of " << container.base_number;
     if (container.is_hidden) words << " hidden";
+    if (container.guards_reads) words << " guards reads";
+    for (const StoredDecision& decision : container.decisions) {
+      if (decision.is_kept) words << " keeps " << decision.transaction.to_string();
+    }
     words << " snapshots";
     for (const Epoch epoch : container.snapshots) words << " " << epoch.value;
     words << "\n";
@@ -181,13 +212,25 @@ TEST_P(VosFormat, OpensForever) {
     expect_value(test, kClone, "shared", kEpochMax, "of the base");
     expect_value(test, kClone, "own", kEpochMax, "of the clone");
   }
+  if (GetParam() >= 3) {
+    expect_value(test, kPromises, "prepared", kEpochMax, "committed");
+    const auto kept = test.run(test.store().list_kept_decisions(kPromises));
+    ASSERT_TRUE(kept.is_ok());
+    ASSERT_EQ(kept->size(), 1u);
+    EXPECT_EQ((*kept)[0].uuid, kKept);
+    ObjectWrite punch;
+    punch.kind = ObjectWrite::Kind::kPunchObject;
+    punch.object = kPlain;
+    const auto late = test.run(test.store().write(kPromises, {punch}, (*kept)[0].epoch, Durability::kSync));
+    EXPECT_EQ(late.code(), Code::kConflict);
+  }
   // And can be written to.
   EXPECT_TRUE(test.put(kPlain, text("new"), text("a"), text("value")).is_ok());
   test.reopen();
   EXPECT_EQ(*test.get(kPlain, text("new"), text("a")), text("value"));
 }
 
-INSTANTIATE_TEST_SUITE_P(EachVersion, VosFormat, ::testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(EachVersion, VosFormat, ::testing::Values(1, 2, 3));
 
 }  // namespace
 }  // namespace aeon::vos

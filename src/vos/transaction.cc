@@ -163,6 +163,7 @@ Task<Status> TargetStore::prepare_reads(ContainerRef container, Transaction tran
   }
   if (MUTATION("prepared_reads_arent_covered", false, true)) co_return ok();
   CO_TRY(co_await wait_covered(container, epoch));
+  if (MUTATION("guard_isnt_waited_for", false, true)) co_return ok();
   co_return co_await media_->wait_durable(container->guard_position);
 }
 

@@ -12,12 +12,6 @@ constexpr ObjectId kObject{.hi = 1, .lo = 2};
 constexpr ObjectId kOther{.hi = 1, .lo = 3};
 using Kind = ObjectWrite::Kind;
 
-#define EXPECT_CODE(code_, expression)                         \
-  do {                                                         \
-    const Status status_ = status_of(expression);              \
-    EXPECT_EQ(status_.code(), (code_)) << status_.to_string(); \
-  } while (false)
-
 class TransactionTest : public ::testing::Test {
  protected:
   Status put(std::string_view dkey, std::string_view akey, std::string_view value, Epoch epoch = kEpochZero) {

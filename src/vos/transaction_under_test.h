@@ -3,6 +3,12 @@
 
 #include "store_under_test.h"
 
+#define EXPECT_CODE(code_, expression)                         \
+  do {                                                         \
+    const Status status_ = status_of(expression);              \
+    EXPECT_EQ(status_.code(), (code_)) << status_.to_string(); \
+  } while (false)
+
 namespace aeon::vos {
 
 inline TransactionRead value_read(ObjectId object, Bytes dkey, Bytes akey) {
@@ -44,7 +50,11 @@ class TestTransaction {
   void begin() {
     const auto begun = target_.run(target_.store().begin_transaction(target_.container()));
     if (!begun) throw SimFailure("a transaction didn't begin: " + begun.status().to_string());
-    transaction_.read_epoch = *begun;
+    begin_at(*begun);
+  }
+  // At the epoch that another store gave.
+  void begin_at(Epoch epoch) {
+    transaction_.read_epoch = epoch;
     transaction_.reads.clear();
     transaction_.writes.clear();
   }
@@ -92,8 +102,8 @@ class TestTransaction {
     transaction_.id.epoch = epoch == kEpochZero ? target_.store().next_epoch() : epoch;
     return target_.run(target_.store().prepare(target_.container(), transaction_, to_bytes(participants)));
   }
-  Status commit_prepared() {
-    return target_.run(target_.store().commit_prepared(target_.container(), transaction_.id));
+  Status commit_prepared(Remember remember = Remember::kAWhile) {
+    return target_.run(target_.store().commit_prepared(target_.container(), transaction_.id, remember));
   }
   Status abort_prepared() { return target_.run(target_.store().abort_prepared(target_.container(), transaction_.id)); }
 
@@ -110,6 +120,28 @@ inline std::vector<UndecidedTransaction> undecided(TestStore& target) {
   auto listed = target.run(target.store().list_undecided(target.container()));
   if (!listed) throw SimFailure("undecided transactions can't be listed: " + listed.status().to_string());
   return *listed;
+}
+
+inline std::vector<TransactionId> kept_decisions(TestStore& target) {
+  auto listed = target.run(target.store().list_kept_decisions(target.container()));
+  if (!listed) throw SimFailure("kept decisions can't be listed: " + listed.status().to_string());
+  return *listed;
+}
+
+// Nothing, "committed" or "aborted".
+inline std::string decision_of(TestStore& target, Uuid transaction) {
+  const auto found = target.run(target.store().find_decision(target.container(), transaction));
+  if (!found) throw SimFailure("a decision can't be looked up: " + found.status().to_string());
+  if (!found->has_value()) return "";
+  EXPECT_EQ((*found)->id.uuid, transaction);
+  return (*found)->is_commit ? "committed" : "aborted";
+}
+
+// An epoch as a store gives it whose clock is ahead, by less than one may be, but so far that nothing here has come
+// near it.
+inline Epoch epoch_of_another(TestStore& target) {
+  constexpr uint64_t kAhead = 5ull * 16 * 1000 * 1000 * 1000;
+  return Epoch{target.store().next_epoch().value + kAhead};
 }
 
 }  // namespace aeon::vos

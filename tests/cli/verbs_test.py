@@ -95,7 +95,7 @@ class Containers(DaosTest):
             ("base@nope", "no snapshot 'nope'"),
             ("base@", "no snapshot ''"),
             ("base@99999999999999999999", "no snapshot"),
-            ("base@9999999999999999999", "hasn't come"),
+            ("base@9999999999999999999", "too far ahead of the clock"),
             ("base@0", "needs an epoch"),
         ):
             self.fails("container", "create", "default", "c", "--clone-of", of, saying=saying)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutation.h"
 
 namespace aeon::container {
 namespace {
@@ -132,6 +133,7 @@ Task<Status> AllTargets::snapshot_once(wire::TargetCreateSnapshotRequest request
   for (uint32_t target = 0; target < count(); ++target) {
     if (target != targets_.index()) questions.push_back({.target = target, .request = request, .data = {}});
   }
+  if (MUTATION("only_one_target_has_the_snapshot", false, true)) questions.clear();
   const std::vector<Result<wire::EmptyReply>> created = co_await targets_.ask_each(std::move(questions));
   CO_TRY(target::first_error(created));
   const Result<wire::EmptyReply> own = co_await targets_.ask(targets_.index(), request);

@@ -1,5 +1,6 @@
 // CommitService: what isn't decided because somebody died or wasn't heard.
 #include "base/log.h"
+#include "base/mutation.h"
 #include "target/commit_service.h"
 
 namespace aeon::target {
@@ -15,6 +16,7 @@ Task<Status> CommitService::load() {
   for (const Uuid container : containers) {
     CO_TRY_ASSIGN(const std::vector<vos::UndecidedTransaction> undecided, co_await store_.list_undecided(container));
     for (const vos::UndecidedTransaction& transaction : undecided) {
+      if (MUTATION("undecided_forgotten_at_start", false, true)) break;
       CO_TRY_ASSIGN(const uint32_t coordinator, decode_coordinator(transaction.participants));
       prepared_[transaction.id.uuid] = {
           .container = container, .id = transaction.id, .coordinator = coordinator, .since = Instant()};
@@ -102,7 +104,7 @@ Task<Result<wire::TargetOutcomeReply>> CommitService::outcome(wire::TargetOutcom
   const vos::TransactionId id{.uuid = request.transaction, .epoch = request.epoch};
   const Status aborted = co_await store_.abort_prepared(request.container, id);
   wire::TargetOutcomeReply reply;
-  reply.is_commit = aborted.code() == Code::kConflict;
+  reply.is_commit = aborted.code() == Code::kConflict || MUTATION("what_isnt_known_is_committed", false, true);
   if (!reply.is_commit && !aborted.is_ok() && aborted.code() != Code::kNotFound) co_return aborted;
   if (aborted.is_ok()) on_decided(request.transaction);
   co_return reply;

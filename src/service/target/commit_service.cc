@@ -1,6 +1,7 @@
 #include "target/commit_service.h"
 
 #include "base/log.h"
+#include "base/mutation.h"
 #include "runtime/hybrid_clock.h"
 #include "target/sent_data.h"
 
@@ -140,6 +141,9 @@ Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::Transaction
     if (target == targets_.index()) continue;
     if (!question.request.writes.empty()) writers.push_back(target);
     question.data = data_of(question.request.writes);
+  }
+  if (MUTATION("only_the_coordinator_prepares", false, true)) {
+    std::erase_if(preparing, [this](const auto& question) { return question.target != targets_.index(); });
   }
   const std::vector<Result<wire::EmptyReply>> prepared = co_await targets_.ask_each(std::move(preparing));
   if (Status failed = first_error(prepared); !failed.is_ok()) {

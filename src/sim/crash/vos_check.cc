@@ -188,11 +188,26 @@ Task<void> decide(vos::Store* store, const OwnedContainer* mine, const TimedCall
   const vos::TransactionId id = call->phases->id;
   Status status;
   if (is_commit)
-    status = co_await store->commit_prepared(mine->container, id);
+    status = co_await store->commit_prepared(mine->container, id, call->remember());
   else
     status = co_await store->abort_prepared(mine->container, id);
   if (!status.is_ok()) *wrong = (is_commit ? "commit_prepared: " : "abort_prepared: ") + status.to_string();
   if (is_commit) held->committed_calls.insert(call->number);
+}
+
+// A commit that is to be remembered until it is released is, however it went on.
+Task<void> check_kept(vos::Store* store, const OwnedContainer* mine, const TimedCall* call, Moment moment,
+                      std::string* wrong) {
+  const Result<std::vector<vos::TransactionId>> kept = co_await store->list_kept_decisions(mine->container);
+  if (!kept.is_ok()) {
+    *wrong = "list_kept_decisions: " + kept.status().to_string();
+    co_return;
+  }
+  const bool is_kept = std::ranges::find(*kept, call->phases->id) != kept->end();
+  const bool may_be = call->remember() == vos::Remember::kUntilReleased;
+  const bool may_be_released = call->phases->release_begun <= moment;
+  if (is_kept && !may_be) *wrong = "a decision is kept that nobody wants to be";
+  if (!is_kept && may_be && !may_be_released) *wrong = "a decision isn't kept that wasn't released";
 }
 
 // What became of a transaction that isn't undecided: the store says so itself.
@@ -204,6 +219,7 @@ Task<void> check_decided(vos::Store* store, const OwnedContainer* mine, const Ti
   switch (again.code()) {
     case Code::kOk:
       if (!may_be_decided || !phases.is_commit) *wrong = "a transaction is committed that nobody committed";
+      if (wrong->empty()) co_await check_kept(store, mine, call, moment, wrong);
       held->committed_calls.insert(call->number);
       break;
     case Code::kConflict:

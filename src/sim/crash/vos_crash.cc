@@ -303,15 +303,20 @@ class VosSubject final : public CrashSubject {
   Task<bool> decide(OwnedContainer* mine, Random* random) {
     const std::vector<TimedCall*> waiting = undecided(*mine);
     if (waiting.empty()) co_return true;
-    TwoPhases& phases = *waiting[random->below(waiting.size())]->phases;
+    TimedCall& call = *waiting[random->below(waiting.size())];
+    TwoPhases& phases = *call.phases;
     phases.is_commit = !random->one_in(3);
     phases.decide_begun = now();
     Status status;
     if (phases.is_commit)
-      status = co_await store_->commit_prepared(mine->container, phases.id);
+      status = co_await store_->commit_prepared(mine->container, phases.id, call.remember());
     else
       status = co_await store_->abort_prepared(mine->container, phases.id);
     if (status.is_ok()) note_promise(phases.decided);
+    if (status.is_ok() && phases.is_commit && call.is_released()) {
+      phases.release_begun = now();
+      status = co_await store_->release_decision(mine->container, phases.id.uuid);
+    }
     if (!status.is_ok()) blame("deciding a transaction: " + status.to_string());
     co_return status.is_ok();
   }

@@ -20,6 +20,7 @@ void forget_after(Moment moment, TimedCall& call) {
   forget_after(moment, call.phases->prepared);
   forget_after(moment, call.phases->decide_begun);
   forget_after(moment, call.phases->decided);
+  forget_after(moment, call.phases->release_begun);
 }
 
 void crash(OwnedContainer& mine, Moment moment) {

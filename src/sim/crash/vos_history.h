@@ -30,6 +30,7 @@ struct TwoPhases {
   bool is_commit = false;  // How it is decided.
   Moment decide_begun = kNever;
   Moment decided = kNever;
+  Moment release_begun = kNever;  // Of a decision that is kept.
 };
 
 struct TimedCall {
@@ -45,6 +46,10 @@ struct TimedCall {
   // A discard of it began, and ended.
   Moment discard_begun = kNever;
   Moment discarded = kNever;
+
+  // Of two phases: a commit is remembered until it is released, for every other call; and half of these are released.
+  vos::Remember remember() const { return number % 2 == 0 ? vos::Remember::kUntilReleased : vos::Remember::kAWhile; }
+  bool is_released() const { return number % 4 == 0; }
 };
 
 struct TimedSnapshot {

@@ -101,8 +101,8 @@ Task<Status> SimSystem::start_host(World* world, Process* process, Host* host) {
   std::vector<std::shared_ptr<rpc::Channel>> channels(all.size());
   for (uint32_t target = 0; target < all.size(); ++target) {
     if (target == own) continue;
-    host->peers.push_back(std::make_shared<rpc::NetworkChannel>(*world, all[target].addresses.front(),
-                                                                rpc::NetworkChannel::Options()));
+    host->peers.push_back(
+        std::make_shared<rpc::NetworkChannel>(*world, all[target].addresses.front(), rpc::NetworkChannel::Options()));
     channels[target] = host->peers.back();
   }
   host->target->join(std::move(channels));
@@ -111,8 +111,8 @@ Task<Status> SimSystem::start_host(World* world, Process* process, Host* host) {
 
 Status SimSystem::serve(World* world, Process* process, Host* host) {
   for (size_t i = 0; i < process->targets.size(); ++i) {
-    rpc::Dispatcher& dispatcher = host->engine != nullptr ? host->engine->dispatcher(process->targets[i])
-                                                          : host->target->dispatcher();
+    rpc::Dispatcher& dispatcher =
+        host->engine != nullptr ? host->engine->dispatcher(process->targets[i]) : host->target->dispatcher();
     TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server,
                rpc::NetworkServer::listen(*world, addresses()[process->targets[i]].addresses.front(), dispatcher, {}));
     host->servers.push_back(std::move(server));
@@ -158,9 +158,8 @@ Status SimSystem::stop_engine() {
 
 std::shared_ptr<client::Connection> SimSystem::connect(Client& client) {
   World* const world = &client.process.world();
-  const std::shared_ptr<rpc::Channel> channel =
-      std::make_shared<rpc::NetworkChannel>(*world, addresses().front().addresses.front(),
-                                            rpc::NetworkChannel::Options());
+  const std::shared_ptr<rpc::Channel> channel = std::make_shared<rpc::NetworkChannel>(
+      *world, addresses().front().addresses.front(), rpc::NetworkChannel::Options());
   const auto open_target = [world](uint32_t, const std::vector<std::string>& found) {
     return Result<std::shared_ptr<rpc::Channel>>(
         std::make_shared<rpc::NetworkChannel>(*world, found.front(), rpc::NetworkChannel::Options()));

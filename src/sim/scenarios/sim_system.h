@@ -1,5 +1,5 @@
-// A whole system in simulation: targets on simulated disks, in one engine or in a process each, and clients in processes
-// of their own, over a network.
+// A whole system in simulation: targets on simulated disks, in one engine or in a process each, and clients in
+// processes of their own, over a network.
 //
 //   SimSystem system(scheduler, {.client_count = 3});
 //   system.format();

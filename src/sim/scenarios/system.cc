@@ -1,6 +1,6 @@
-// A whole system: an engine of one or several targets on simulated disks, and clients that use it through the product's own
-// client library over connections that stall and break, and a network that is cut one way or both. The
-// engine and the clients crash, are killed, stall and start again.
+// A whole system: an engine of one or several targets on simulated disks, and clients that use it through the product's
+// own client library over connections that stall and break, and a network that is cut one way or both. The engine and
+// the clients crash, are killed, stall and start again.
 //
 // Each key and array has one writer, and anybody reads it: what is read was acknowledged and not overwritten by what
 // was acknowledged later, or was in progress. Snapshots keep what they had. Object numbers are given out once.

@@ -28,12 +28,13 @@ class OfflineSystem {
 
   // Who has it open for work now, so that its files change while they are looked at.
   virtual const std::optional<std::string>& holder() const = 0;
-  // Why the file `system` can't be read; its target is then the one at the usual place.
+  // Why the file `system` can't be read; its targets are then those at the usual places.
   virtual const Status& description() const = 0;
   virtual std::string name() const = 0;
   virtual std::string pool_label() const = 0;
   virtual Uuid pool() const = 0;
-  virtual const Target& target() const = 0;
+  // By index; at least one. One whose file is missing is among them.
+  virtual const std::vector<Target>& targets() const = 0;
 };
 
 }  // namespace aeon::local
