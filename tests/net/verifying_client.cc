@@ -78,7 +78,7 @@ class Client {
 
   // No two writers share a key, so that its values come in order.
   Task<void> write_in_turn(uint64_t writer, bool* is_fine) {
-    client::KeyValue values(container_, values_);
+    client::KeyValue values(container_, object_of(writer));
     for (int i = 0; i < kWritesInARound; ++i) {
       const uint64_t number = next_[writer]++ * kWriters + writer + 1;
       const std::string name = std::to_string(number % kKeyCount);
@@ -101,8 +101,8 @@ class Client {
   }
 
   Task<bool> verify_all() {
-    client::KeyValue values(container_, values_);
     for (const auto& [name, key] : keys_) {
+      client::KeyValue values(container_, object_of((name + kWriters - 1) % kWriters));
       const Result<Bytes> value = co_await values.get(std::to_string(name));
       if (!is_right(name, key, value)) co_return false;
     }
@@ -131,7 +131,10 @@ class Client {
   std::shared_ptr<client::System> system_;
   std::shared_ptr<client::Pool> pool_;
   std::shared_ptr<client::Container> container_;
-  const ObjectId values_{.hi = 0, .lo = static_cast<uint64_t>(getpid())};  // Several clients may run at once.
+  // Several clients may run at once; a writer's values are in an object of its own, so that all targets have some.
+  static ObjectId object_of(uint64_t writer) {
+    return ObjectId{.hi = 0, .lo = static_cast<uint64_t>(getpid()) * kWriters + writer};
+  }
   std::map<uint64_t, Key> keys_;
   uint64_t next_[kWriters] = {};
   uint64_t acknowledged_ = 0, unknown_ = 0, refused_ = 0;
