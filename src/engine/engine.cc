@@ -32,7 +32,7 @@ Engine::Engine(World& world, std::vector<std::unique_ptr<vos::Store>> stores, Op
   observer.system_name = options.system_name;
   observer.release = options.release;
   observer.server_life = dispatcher().life();
-  observer_ = std::make_unique<Observer>(world, targets_.front()->pool(), std::move(observed), std::move(observer));
+  observer_ = std::make_unique<Observer>(world, &targets_.front()->pool(), std::move(observed), std::move(observer));
   observer_->add_to(dispatcher());
 }
 

@@ -8,7 +8,7 @@
 
 namespace aeon::engine {
 
-Observer::Observer(World& world, pool::PoolService& pool, std::vector<Target> targets, Options options)
+Observer::Observer(World& world, pool::PoolService* pool, std::vector<Target> targets, Options options)
     : world_(world),
       pool_(pool),
       targets_(std::move(targets)),
@@ -37,11 +37,14 @@ Status Observer::health() const {
 // ---- Metrics --------------------------------------------------------------------------------------------------------
 
 Task<void> Observer::collect(metrics::Collection& into) {
-  const wire::PoolInfo pool = co_await pool_.info();
-  collect_now(pool, into);
+  if (pool_ != nullptr) {
+    const wire::PoolInfo pool = co_await pool_->info();
+    collect_pool(pool, into);
+  }
+  collect_targets(into);
 }
 
-void Observer::collect_now(const wire::PoolInfo& pool, metrics::Collection& into) const {
+void Observer::collect_pool(const wire::PoolInfo& pool, metrics::Collection& into) const {
   into.gauge("aeon_build_info", "Which release this is, and of which system: always 1.",
              {{"release", options_.release}, {"system", options_.system_name}}, 1);
   into.gauge("aeon_uptime_seconds", "Since the engine started.", {}, static_cast<double>(uptime_ns()) * 1e-9);
@@ -51,8 +54,12 @@ void Observer::collect_now(const wire::PoolInfo& pool, metrics::Collection& into
              static_cast<double>(pool.capacity));
   into.gauge("aeon_pool_free_bytes", "What is free of it.", {{"pool", pool.label}}, static_cast<double>(pool.free));
   into.gauge("aeon_pool_containers", "Containers in the pool.", {{"pool", pool.label}}, pool.container_count);
+}
+
+void Observer::collect_targets(metrics::Collection& into) const {
+  const std::string& pool = pool_ != nullptr ? pool_->label() : options_.pool_label;
   for (const Target& target : targets_) {
-    const metrics::Labels labels = {{"target", std::to_string(target.index)}, {"pool", pool.label}};
+    const metrics::Labels labels = {{"target", std::to_string(target.index)}, {"pool", pool}};
     rpc::collect(*target.dispatcher, labels, into);
     engine::collect(*target.store, labels, into);
   }
@@ -83,6 +90,20 @@ void Observer::add_pages(metrics::HttpServer& pages) {
 
 // ---- Status ---------------------------------------------------------------------------------------------------------
 
+// One that doesn't answer is what there is to tell of it.
+Task<void> Observer::add_status_of(rpc::Channel& channel, wire::StatusRequest request, wire::StatusReply& reply) {
+  constexpr Duration kTimeout = std::chrono::seconds(2);
+  Result<wire::StatusReply> other = co_await rpc::call(channel, request, rpc::Bulk(), kTimeout);
+  const Status trouble = !other.is_ok() ? other.status().within("a target doesn't answer") : ok();
+  if (reply.is_healthy && (!other.is_ok() || !other->is_healthy)) {
+    reply.is_healthy = false;
+    reply.trouble = other.is_ok() ? other->trouble : std::string(trouble.message());
+  }
+  if (!other.is_ok()) co_return;
+  std::ranges::move(other->targets, std::back_inserter(reply.targets));
+  std::ranges::move(other->clients, std::back_inserter(reply.clients));
+}
+
 Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
   wire::StatusReply reply;
   reply.system = options_.system_name;
@@ -92,14 +113,16 @@ Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rp
   const Status healthy = health();
   reply.is_healthy = healthy.is_ok();
   reply.trouble = healthy.message();
-  wire::PoolInfo pool = co_await pool_.info();
-  reply.pools.push_back(std::move(pool));
+  if (pool_ != nullptr) {
+    wire::PoolInfo pool = co_await pool_->info();
+    reply.pools.push_back(std::move(pool));
+  }
   for (const Target& observed : targets_) {
     const media::Space space = observed.store->media().space();
     const media::Counters counters = observed.store->media().counters();
     wire::TargetStatus target;
     target.index = observed.index;
-    target.pool = pool_.id();
+    target.pool = pool_ != nullptr ? pool_->id() : options_.pool;
     target.capacity = space.capacity;
     target.free = space.free;
     target.reclaimable = space.waiting;
@@ -115,6 +138,7 @@ Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rp
     std::vector<wire::ClientStatus> clients = server->clients(~size_t{0});
     std::ranges::move(clients, std::back_inserter(reply.clients));
   }
+  for (rpc::Channel* const channel : elsewhere_) co_await add_status_of(*channel, request, reply);
   std::ranges::sort(reply.clients, [](const wire::ClientStatus& a, const wire::ClientStatus& b) {
     return std::tuple(b.requests, a.id) < std::tuple(a.requests, b.id);
   });

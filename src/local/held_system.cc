@@ -120,11 +120,12 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& director
 
 Status HeldSystem::start(Reactor& reactor, World& world) {
   Status started;
-  for (const TargetEntry& target : superblock_.targets) {
-    Result<std::unique_ptr<StoreDisk>> disk = open_disk(reactor, world, target);
-    started = disk.status();
+  for (uint32_t index = 0; index < superblock_.targets.size() && started.is_ok(); ++index) {
+    Result<OpenStore> opened = open_store(reactor, world, index);
+    started = opened.status();
     if (!started.is_ok()) break;
-    disks_.push_back(std::move(*disk));
+    disks_.push_back(std::move(opened->disk));
+    stores_.push_back(std::move(opened->store));
   }
   if (started.is_ok()) started = reactor.run(start_engine(&world));
   if (started.is_ok()) return ok();
@@ -132,13 +133,22 @@ Status HeldSystem::start(Reactor& reactor, World& world) {
   return started.within("can't open " + path_);
 }
 
-Result<std::unique_ptr<StoreDisk>> HeldSystem::open_disk(Reactor& reactor, World& world, const TargetEntry& target) {
+Result<HeldSystem::OpenStore> HeldSystem::open_store(Reactor& reactor, World& world, uint32_t index) const {
+  OpenStore opened;
+  TRY_ASSIGN(opened.disk, open_disk(reactor, world, superblock_.targets[index]));
+  TRY_ASSIGN(opened.store, reactor.run(open_on(&world, &opened.disk->disk(), index)));
+  return opened;
+}
+
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_disk(Reactor& reactor, World& world,
+                                                         const TargetEntry& target) const {
   if (!target.devices.empty()) return open_devices(reactor, world, target);
   const ByteCount capacity = target.capacity != 0 ? target.capacity : kCapacityUnlimited;
   return StoreDisk::open_file(reactor, directory_.path_of(target.file), capacity, options_.read_only);
 }
 
-Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, World& world, const TargetEntry& target) {
+Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, World& world,
+                                                            const TargetEntry& target) const {
   StoreDiskOptions options;
   options.read_only = options_.read_only;
   options.exclusive = true;
@@ -152,33 +162,29 @@ Result<std::unique_ptr<StoreDisk>> HeldSystem::open_devices(Reactor& reactor, Wo
                                         "or set AEON_DEGRADED=1 to work without data devices that are missing");
 }
 
-Task<Status> HeldSystem::open_store(World* world, uint32_t index) {
+Task<Result<std::unique_ptr<vos::Store>>> HeldSystem::open_on(World* world, Disk* disk, uint32_t index) const {
   const size_t target_count = superblock_.targets.size();
-  Disk& disk = disks_[index]->disk();
   media::OpenOptions open;
   open.read_only = options_.read_only;
   open.memory_budget = memory_budget_of_each(options_.memory_budget, target_count);
-  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, disk, open));
+  CO_TRY_ASSIGN(std::unique_ptr<media::KeyBlockStore> media, co_await media::KeyBlockStore::open(*world, *disk, open));
   if (media->uuid() != superblock_.targets[index].store) {
     const bool is_misplaced = std::ranges::count(superblock_.targets, media->uuid(), &TargetEntry::store) != 0;
     co_return Status(Code::kInvalidArgument,
-                     std::string(disk.name()) +
+                     std::string(disk->name()) +
                          (is_misplaced ? " belongs to another target" : " belongs to another system") +
                          "; put back the file that belongs " + (is_misplaced ? "there" : "to this one"));
   }
   vos::StoreOptions store_options;
   // Rounded up: a low rate isn't none.
   store_options.scrub.bytes_per_second = (options_.scrub_bytes_per_second + target_count - 1) / target_count;
-  CO_TRY_ASSIGN(std::unique_ptr<vos::Store> store, co_await vos::Store::open(*world, std::move(media), store_options));
-  stores_.push_back(std::move(store));
-  co_return ok();
+  co_return co_await vos::Store::open(*world, std::move(media), store_options);
 }
 
 Task<Status> HeldSystem::start_engine(World* world) {
-  for (uint32_t index = 0; index < disks_.size(); ++index) CO_TRY(co_await open_store(world, index));
   engine::Engine::Options options;
   options.system_name = superblock_.system_name;
-  options.free_outside = [this] { return free_outside(); };
+  options.free_outside = [this] { return free_outside(*disks_.front()); };
   engine_ = std::make_unique<engine::Engine>(*world, std::move(stores_), std::move(options));
   stores_.clear();
   co_return co_await engine_->start();
@@ -202,8 +208,8 @@ Task<Status> HeldSystem::close() {
   co_return stopped;
 }
 
-ByteCount HeldSystem::free_outside() const {
-  if (disks_.front()->devices() != nullptr) return room_to_grow(*disks_.front()->devices());
+ByteCount HeldSystem::free_outside(const StoreDisk& first) const {
+  if (first.devices() != nullptr) return room_to_grow(*first.devices());
   const Result<ByteCount> free = directory_.free_space();
   return free.is_ok() ? *free : 0;
 }

@@ -21,6 +21,19 @@ class HeldSystem {
   HeldSystem(const HeldSystem&) = delete;
   HeldSystem& operator=(const HeldSystem&) = delete;
 
+  // One target's store, on a reactor of its own choice; the parts of `start()` for those who run targets themselves.
+  struct OpenStore {
+    std::unique_ptr<StoreDisk> disk;  // Outlives the store.
+    std::unique_ptr<vos::Store> store;
+  };
+  // `world` runs on `reactor`; both outlive the result. Blocking.
+  Result<OpenStore> open_store(Reactor& reactor, World& world, uint32_t index) const;
+  // How far the targets together may grow, as what they lie on says; `first` is target 0's.
+  ByteCount free_outside(const StoreDisk& first) const;
+  bool is_read_only() const { return options_.read_only; }
+  // Another may open it from now on. After all stores are closed; nothing else may follow.
+  void release() { const Directory released = std::move(directory_); }
+
   // Opens the stores and starts the engine. `world` runs on `reactor`; both outlive it. Once; after an error nothing is
   // held any more. Blocking.
   Status start(Reactor& reactor, World& world);
@@ -39,11 +52,10 @@ class HeldSystem {
         path_(directory_.path()),
         superblock_(std::move(superblock)),
         options_(options) {}
-  Result<std::unique_ptr<StoreDisk>> open_disk(Reactor& reactor, World& world, const TargetEntry& target);
-  Result<std::unique_ptr<StoreDisk>> open_devices(Reactor& reactor, World& world, const TargetEntry& target);
-  Task<Status> open_store(World* world, uint32_t index);
+  Result<std::unique_ptr<StoreDisk>> open_disk(Reactor& reactor, World& world, const TargetEntry& target) const;
+  Result<std::unique_ptr<StoreDisk>> open_devices(Reactor& reactor, World& world, const TargetEntry& target) const;
+  Task<Result<std::unique_ptr<vos::Store>>> open_on(World* world, Disk* disk, uint32_t index) const;
   Task<Status> start_engine(World* world);
-  ByteCount free_outside() const;
 
   Directory directory_;
   const std::string path_;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kNoteFile = "serving";
 constexpr const char* kSocketFile = "socket";
+constexpr const char* kPeerSocketFile = "peer-";
 constexpr std::string_view kFirstLine = "aeon serving 1";
 constexpr std::string_view kProcess = "process ", kAddress = "address ", kMetrics = "metrics ";
 
@@ -46,12 +47,24 @@ Result<ServingNote> read_serving_note(const Directory& directory) {
 }
 
 Status remove_serving_note(Directory& directory) {
-  for (const char* const file : {kNoteFile, kSocketFile}) {
+  std::vector<std::string> files = {kNoteFile, kSocketFile};
+  for (uint32_t target = 0; target < kTargetCountMax; ++target) {
+    files.push_back(std::string(kSocketFile) + "-" + std::to_string(target));
+    files.push_back(kPeerSocketFile + std::to_string(target));
+  }
+  for (const std::string& file : files) {
     if (directory.has_file(file)) TRY(directory.remove_file(file));
   }
   return ok();
 }
 
-std::string socket_of(const std::string& directory) { return "unix:" + directory + "/" + kSocketFile; }
+std::string socket_of(const std::string& directory, uint32_t target) {
+  const std::string number = target == 0 ? std::string() : "-" + std::to_string(target);
+  return "unix:" + directory + "/" + kSocketFile + number;
+}
+
+std::string peer_socket_of(const std::string& directory, uint32_t target) {
+  return "unix:" + directory + "/" + kPeerSocketFile + std::to_string(target);
+}
 
 }  // namespace aeon::local

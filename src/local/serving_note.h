@@ -28,6 +28,8 @@ Result<ServingNote> read_serving_note(const Directory& directory);
 Status remove_serving_note(Directory& directory);
 
 // Where a directory's server listens.
-std::string socket_of(const std::string& directory);
+std::string socket_of(const std::string& directory, uint32_t target = 0);
+// For the other targets alone.
+std::string peer_socket_of(const std::string& directory, uint32_t target);
 
 }  // namespace aeon::local

@@ -1,5 +1,6 @@
 #include "metrics/collection.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -117,6 +118,24 @@ Collection::Family* Collection::add(std::string_view name, std::string_view type
     return nullptr;
   }
   return &family;
+}
+
+void Collection::take(Collection& other) {
+  for (auto& [name, family] : other.families_) {
+    auto [found, is_new] = families_.try_emplace(name, std::move(family));
+    if (is_new) continue;
+    Family& own = found->second;
+    CHECK(own.type == family.type);
+    const auto fits = [&](const std::string& labels) { return !own.series.contains(labels); };
+    if (own.series.size() + family.series.size() > kSeriesMax || !std::ranges::all_of(family.series, fits)) {
+      left_out_ += family.series.size();
+      continue;
+    }
+    own.lines += family.lines;
+    own.series.merge(family.series);
+  }
+  left_out_ += other.left_out_;
+  other = Collection();
 }
 
 void Collection::counter(std::string_view name, std::string_view help, const Labels& labels, uint64_t value) {

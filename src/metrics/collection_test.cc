@@ -38,6 +38,21 @@ TEST(Collection, SaysWhatWasCounted) {
   EXPECT_EQ(read.value("aeon_metrics_left_out"), 0);
 }
 
+TEST(Collection, TakesWhatAnotherHas) {
+  Collection all, other, twice;
+  all.counter("aeon_things_total", "Things.", {{"target", "0"}}, 1);
+  other.counter("aeon_things_total", "Things.", {{"target", "1"}}, 2);
+  other.gauge("aeon_room", "Room.", {}, 3);
+  twice.counter("aeon_things_total", "Things.", {{"target", "1"}}, 9);
+  all.take(other);
+  all.take(twice);
+  const std::string text = all.text();
+  EXPECT_NE(text.find("aeon_things_total{target=\"0\"} 1\naeon_things_total{target=\"1\"} 2\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("aeon_room 3\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find(" 9\n"), std::string::npos) << "a series is there once";
+}
+
 TEST(Collection, PutsSamplesOfOneNameTogether) {
   const std::string text = of_every_kind().text();
   const size_t a = text.find("aeon_things_total{kind=\"a\"}"), b = text.find("aeon_things_total{kind=\"b\"}");

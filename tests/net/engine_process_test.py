@@ -37,6 +37,7 @@ sys.argv[1:] = REST
 from daos_tool import AEON, DaosTest, main  # noqa: E402  It looks at the arguments that are left.
 
 ANSWER_S = 180  # A client may wait for an engine that is away for a minute, and then for the next.
+TARGETS = 3
 SILENCE_S = 8   # Longer than a client waits for a sign of life.
 KEEP_ALIVE_RSS = 64 << 20
 IDLE_CPU = 0.03
@@ -162,8 +163,14 @@ class Proxy:
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        return chosen.getsockname()[1]
+    """One with free ones behind it, for more targets."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                for more in range(1, TARGETS):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port + more)))
+                return port
 
 
 class EngineProcess(DaosTest):
@@ -224,10 +231,16 @@ class EngineProcess(DaosTest):
 
 class Faults(EngineProcess):
     def test_killed_again_and_again(self):
-        self.up()
+        self.kill_again_and_again(ARGS.kills)
+
+    def test_killed_with_several_targets(self):
+        self.kill_again_and_again(ARGS.kills // 2, "--targets", str(TARGETS))
+
+    def kill_again_and_again(self, kills, *options):
+        self.up(*options)
         client = VerifyingClient(self, self.address)
         before = client.wait_for("acknowledged", 0)
-        for kill in range(ARGS.kills):
+        for kill in range(kills):
             time.sleep(self.random.choice([0.01, 0.05, 0.1, 0.3]))
             self.kill()
             time.sleep(self.random.choice([0, 0, 0.2]))
@@ -235,7 +248,7 @@ class Faults(EngineProcess):
             if kill % 10 == 4:
                 counts = client.wait_for("acknowledged", before["acknowledged"])
                 before = counts
-                if ARGS.kills > 100 and kill % 50 == 4:
+                if kills > 100 and kill % 50 == 4:
                     print(f"kill {kill + 1}: {counts}", flush=True)
         counts = client.finish()
         self.assertGreaterEqual(counts["acknowledged"], before["acknowledged"])

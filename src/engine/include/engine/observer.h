@@ -14,6 +14,7 @@
 #include "metrics/http_server.h"
 #include "metrics/registry.h"
 #include "pool/pool_service.h"
+#include "rpc/channel.h"
 #include "rpc/dispatcher.h"
 #include "rpc/network_server.h"
 
@@ -31,15 +32,19 @@ class Observer final : public metrics::Source {
     std::string system_name;
     std::string release;
     uint64_t server_life = 0;
+    std::string pool_label;
+    Uuid pool;
   };
-  // `pool` is that of all targets, and outlives it.
-  Observer(World& world, pool::PoolService& pool, std::vector<Target> targets, Options options);
+  // `pool` is that of all targets, and outlives it; null where target 0 isn't.
+  Observer(World& world, pool::PoolService* pool, std::vector<Target> targets, Options options);
 
   // Serves StatusRequests.
   void add_to(rpc::Dispatcher& dispatcher);
   // Servers whose clients and connections are told of, until they are removed.
   void add(const rpc::NetworkServer& server) { servers_.push_back(&server); }
   void remove(const rpc::NetworkServer& server) { std::erase(servers_, &server); }
+  // A target with an observer of its own, whose status is added to this one's. Outlives the use.
+  void add_elsewhere(rpc::Channel& channel) { elsewhere_.push_back(&channel); }
   // For more sources on the same pages.
   metrics::Registry& registry() { return registry_; }
   // /metrics and /healthz. Outlives the use of `pages`.
@@ -54,18 +59,21 @@ class Observer final : public metrics::Source {
   Task<Result<wire::StatusReply>> status(wire::StatusRequest request, rpc::ServerCall&);
 
  private:
+  Task<void> add_status_of(rpc::Channel& channel, wire::StatusRequest request, wire::StatusReply& reply);
   Task<metrics::HttpPage> metrics_page();
   Task<metrics::HttpPage> health_page();
-  void collect_now(const wire::PoolInfo& pool, metrics::Collection& into) const;
+  void collect_pool(const wire::PoolInfo& pool, metrics::Collection& into) const;
+  void collect_targets(metrics::Collection& into) const;
   uint64_t uptime_ns() const;
 
   World& world_;
-  pool::PoolService& pool_;
+  pool::PoolService* const pool_;
   const std::vector<Target> targets_;
   const Options options_;
   const Instant started_;
   Status serving_;
   std::vector<const rpc::NetworkServer*> servers_;
+  std::vector<rpc::Channel*> elsewhere_;
   metrics::Registry registry_;
 };
 

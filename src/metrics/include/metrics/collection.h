@@ -39,6 +39,9 @@ class Collection {
   // Of nanoseconds, as a histogram of seconds with a bucket for each doubling from 1 µs to 17 s.
   void seconds(std::string_view name, std::string_view help, const Labels& labels, const Histogram& nanoseconds);
 
+  // All of another one, which is empty afterwards.
+  void take(Collection& other);
+
   std::string text() const;
 
  private:

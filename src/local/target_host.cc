@@ -1,0 +1,125 @@
+#include "target_host.h"
+
+#include <algorithm>
+
+#include "serving_note.h"
+
+namespace aeon::local {
+namespace {
+
+constexpr uint64_t kShareOfSocket = 8;  // An eighth is for the socket in the directory, if there are other addresses.
+constexpr uint64_t kConnectionsMin = 64, kConnectionsMax = 65536;
+
+}  // namespace
+
+TargetHost::TargetHost(const HeldSystem& system, uint32_t index, std::optional<tls::Identity> identity)
+    : system_(system), index_(index) {
+  if (identity.has_value()) network_.use(std::move(*identity));
+}
+
+TargetHost::~TargetHost() = default;
+
+Status TargetHost::open() {
+  TRY_ASSIGN(HeldSystem::OpenStore opened, system_.open_store(reactor_, world_, index_));
+  disk_ = std::move(opened.disk);
+  const Superblock& superblock = system_.superblock();
+  engine::Target::Options options;
+  options.index = index_;
+  options.count = static_cast<uint32_t>(superblock.targets.size());
+  options.system_name = superblock.system_name;
+  if (index_ == 0) options.free_outside = [this] { return system_.free_outside(*disk_); };
+  target_ = std::make_unique<engine::Target>(world_, std::move(opened.store), options);
+  if (options.count > 1) peer_address_ = peer_socket_of(system_.path(), index_);
+
+  engine::Observer::Options observer;
+  observer.system_name = options.system_name;
+  observer.release = options.release;
+  observer.server_life = target_->dispatcher().life();
+  observer.pool = superblock.pool;
+  observer.pool_label = superblock.pool_label;
+  std::vector<engine::Observer::Target> observed(1);
+  observed[0] = {.index = index_, .dispatcher = &target_->dispatcher(), .store = &target_->store()};
+  pool::PoolService* const pool = index_ == 0 ? &target_->pool() : nullptr;
+  observer_ = std::make_unique<engine::Observer>(world_, pool, std::move(observed), std::move(observer));
+  observer_->add_to(target_->dispatcher());
+  return ok();
+}
+
+void TargetHost::join(const std::vector<std::unique_ptr<TargetHost>>& all) {
+  std::vector<std::shared_ptr<rpc::Channel>> channels(all.size());
+  for (uint32_t other = 0; other < all.size(); ++other) {
+    if (other == index_) continue;
+    peers_.push_back(
+        std::make_shared<rpc::NetworkChannel>(world_, all[other]->peer_address(), rpc::NetworkChannel::Options()));
+    channels[other] = peers_.back();
+    if (index_ == 0) observer_->add_elsewhere(*peers_.back());
+  }
+  target_->join(std::move(channels));
+}
+
+Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::string address,
+                                                                           rpc::NetworkServer::Options options) {
+  co_return rpc::NetworkServer::listen(world_, address, target_->dispatcher(), options);
+}
+
+Status TargetHost::start() {
+  if (!peer_address_.empty()) {
+    TRY_ASSIGN(peer_server_, reactor_.run(start_server(peer_address_, rpc::NetworkServer::Options())));
+  }
+  TRY(reactor_.run(target_->start()));
+  observer_->set_serving(ok());
+  return ok();
+}
+
+Status TargetHost::listen(const std::vector<std::string>& addresses, uint64_t connections_max) {
+  const uint64_t others = addresses.size() - 1;
+  const uint64_t by_socket = others == 0 ? connections_max : connections_max / kShareOfSocket;
+  for (const std::string& address : addresses) {
+    const uint64_t share = servers_.empty() ? by_socket : (connections_max - by_socket) / others;
+    rpc::NetworkServer::Options options;
+    options.connections_max = static_cast<uint32_t>(std::clamp(share, kConnectionsMin, kConnectionsMax));
+    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address, options)));
+    observer_->add(*server);
+    servers_.push_back(std::move(server));
+  }
+  return ok();
+}
+
+std::vector<std::string> TargetHost::addresses() const {
+  std::vector<std::string> all;
+  for (const auto& server : servers_) all.push_back(server->address());
+  return all;
+}
+
+// ---- Stopping -------------------------------------------------------------------------------------------------------
+
+Task<Status> TargetHost::settle() {
+  if (target_ == nullptr) co_return ok();
+  observer_->set_serving(Status(Code::kUnavailable, "the engine is stopping"));
+  co_await target_->settle();
+  co_return ok();
+}
+
+Task<Status> TargetHost::stop_clients() {
+  for (const auto& server : servers_) {
+    co_await server->stop();
+    observer_->remove(*server);
+  }
+  servers_.clear();
+  co_return ok();
+}
+
+Task<Status> TargetHost::close() {
+  if (peer_server_ != nullptr) co_await peer_server_->stop();
+  peer_server_.reset();
+  Status stopped = ok();
+  if (target_ != nullptr) stopped = co_await target_->stop();
+  for (const auto& peer : peers_) co_await peer->close();
+  peers_.clear();
+  observer_.reset();
+  target_.reset();
+  disk_.reset();
+  co_return stopped;
+}
+
+}  // namespace aeon::local

@@ -1,0 +1,78 @@
+// A target of a served system, with a reactor of its own, and the servers that its clients and the other targets reach
+// it by.
+//
+// Threading: what isn't said to be otherwise is called by whoever starts and stops the server, outside of the reactor.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/observer.h"
+#include "engine/target.h"
+#include "held_system.h"
+#include "rpc/network_channel.h"
+#include "rpc/network_server.h"
+#include "runtime/elsewhere.h"
+#include "runtime/sockets.h"
+#include "runtime/system.h"
+#include "tls/tls_network.h"
+
+namespace aeon::local {
+
+class TargetHost {
+ public:
+  // `system` outlives it. `identity` for "tls:" addresses, if there are any.
+  TargetHost(const HeldSystem& system, uint32_t index, std::optional<tls::Identity> identity);
+  // After close(), or if open() was never called.
+  ~TargetHost();
+
+  Reactor& reactor() { return reactor_; }
+  World& world() { return world_; }
+  engine::Target& target() { return *target_; }
+  engine::Observer& observer() { return *observer_; }
+
+  // Opens the store.
+  Status open();
+  // Where other targets reach this one; none if it is alone.
+  const std::string& peer_address() const { return peer_address_; }
+  // Makes channels to the others. All of them are open.
+  void join(const std::vector<std::unique_ptr<TargetHost>>& all);
+  // Serves other targets from now on, then clients at `addresses`; ports that are left open are chosen.
+  Status start();
+  // The first is the socket in the directory. No more connections than `connections_max`; each address has its own, so
+  // that whoever floods one doesn't keep others from being reached by another.
+  Status listen(const std::vector<std::string>& addresses, uint64_t connections_max);
+  std::vector<std::string> addresses() const;
+  // From now on there is a thread for it.
+  void run_on_thread() { thread_.emplace(reactor_); }
+
+  // In this order, on all targets before the next. On the reactor.
+  Task<Status> settle();  // It begins nothing with others.
+  Task<Status> stop_clients();  // Requests that are there are answered.
+  Task<Status> close();  // The store is closed.
+
+ private:
+  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address,
+                                                                 rpc::NetworkServer::Options options);
+
+  const HeldSystem& system_;
+  const uint32_t index_;
+  Reactor reactor_;
+  SystemClock clock_;
+  Sockets sockets_{reactor_};
+  tls::TlsNetwork network_{reactor_, clock_, sockets_};
+  Random random_ = system_random();
+  Faults faults_;
+  World world_{reactor_, clock_, network_, random_, faults_};
+  std::string peer_address_;
+  std::unique_ptr<StoreDisk> disk_;
+  std::vector<std::shared_ptr<rpc::NetworkChannel>> peers_;
+  std::unique_ptr<engine::Target> target_;
+  std::unique_ptr<engine::Observer> observer_;
+  std::unique_ptr<rpc::NetworkServer> peer_server_;
+  std::vector<std::unique_ptr<rpc::NetworkServer>> servers_;
+  std::optional<ReactorThread> thread_;
+};
+
+}  // namespace aeon::local
