@@ -1,5 +1,6 @@
 #include "local/directory_server.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -16,6 +17,8 @@
 namespace aeon::local {
 namespace {
 
+// Descriptors that connections leave to everything else.
+constexpr uint64_t kDescriptorsKept = 256;
 constexpr int64_t kRenewBefore_s = int64_t{30} * 24 * 3600;
 
 // The metrics of a target, from its own reactor.
@@ -99,11 +102,12 @@ class Server final : public DirectoryServer {
   }
 
   Status listen(const ServeOptions& options) {
+    const uint64_t descriptors = std::max(raise_descriptor_limit(), kDescriptorsKept) - kDescriptorsKept;
     std::vector<wire::TargetAddresses> all(hosts_.size());
     for (uint32_t index = static_cast<uint32_t>(hosts_.size()); index-- > 0;) {
       std::vector<std::string> own = {socket_of(system_->path(), index)};
       for (const std::string& address : options.listen) own.push_back(with_port_of(address, index));
-      TRY(hosts_[index]->listen(own));
+      TRY(hosts_[index]->listen(own, descriptors / hosts_.size()));
       all[index].addresses = hosts_[index]->addresses();
     }
     if (hosts_.size() > 1) first().target().set_addresses(all);

@@ -1,8 +1,16 @@
 #include "target_host.h"
 
+#include <algorithm>
+
 #include "serving_note.h"
 
 namespace aeon::local {
+namespace {
+
+constexpr uint64_t kShareOfSocket = 8;  // An eighth is for the socket in the directory, if there are other addresses.
+constexpr uint64_t kConnectionsMin = 64, kConnectionsMax = 65536;
+
+}  // namespace
 
 TargetHost::TargetHost(const HeldSystem& system, uint32_t index, std::optional<tls::Identity> identity)
     : system_(system), index_(index) {
@@ -49,22 +57,28 @@ void TargetHost::join(const std::vector<std::unique_ptr<TargetHost>>& all) {
   target_->join(std::move(channels));
 }
 
-Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::string address) {
-  co_return rpc::NetworkServer::listen(world_, address, target_->dispatcher(), rpc::NetworkServer::Options());
+Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::string address,
+                                                                           rpc::NetworkServer::Options options) {
+  co_return rpc::NetworkServer::listen(world_, address, target_->dispatcher(), options);
 }
 
 Status TargetHost::start() {
   if (!peer_address_.empty()) {
-    TRY_ASSIGN(peer_server_, reactor_.run(start_server(peer_address_)));
+    TRY_ASSIGN(peer_server_, reactor_.run(start_server(peer_address_, rpc::NetworkServer::Options())));
   }
   TRY(reactor_.run(target_->start()));
   observer_->set_serving(ok());
   return ok();
 }
 
-Status TargetHost::listen(const std::vector<std::string>& addresses) {
+Status TargetHost::listen(const std::vector<std::string>& addresses, uint64_t connections_max) {
+  const uint64_t others = addresses.size() - 1;
+  const uint64_t by_socket = others == 0 ? connections_max : connections_max / kShareOfSocket;
   for (const std::string& address : addresses) {
-    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address)));
+    const uint64_t share = servers_.empty() ? by_socket : (connections_max - by_socket) / others;
+    rpc::NetworkServer::Options options;
+    options.connections_max = static_cast<uint32_t>(std::clamp(share, kConnectionsMin, kConnectionsMax));
+    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address, options)));
     observer_->add(*server);
     servers_.push_back(std::move(server));
   }

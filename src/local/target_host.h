@@ -40,18 +40,21 @@ class TargetHost {
   void join(const std::vector<std::unique_ptr<TargetHost>>& all);
   // Serves other targets from now on, then clients at `addresses`; ports that are left open are chosen.
   Status start();
-  Status listen(const std::vector<std::string>& addresses);
+  // The first is the socket in the directory. No more connections than `connections_max`; each address has its own, so
+  // that whoever floods one doesn't keep others from being reached by another.
+  Status listen(const std::vector<std::string>& addresses, uint64_t connections_max);
   std::vector<std::string> addresses() const;
   // From now on there is a thread for it.
   void run_on_thread() { thread_.emplace(reactor_); }
 
   // In this order, on all targets before the next. On the reactor.
-  Task<Status> settle();        // It begins nothing with others.
+  Task<Status> settle();  // It begins nothing with others.
   Task<Status> stop_clients();  // Requests that are there are answered.
-  Task<Status> close();         // The store is closed.
+  Task<Status> close();  // The store is closed.
 
  private:
-  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address);
+  Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address,
+                                                                 rpc::NetworkServer::Options options);
 
   const HeldSystem& system_;
   const uint32_t index_;

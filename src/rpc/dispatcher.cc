@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace aeon::rpc {
+namespace {
+
+constexpr uint64_t kTimeLeftMaxNs = uint64_t{365} * 24 * 3600 * 1'000'000'000;
+
+}  // namespace
 
 void Dispatcher::seal(ServerCall& call, uint32_t flags) {
   if (call.reply_.size() - wire::kHeaderSize > wire::kPayloadSizeMax) {
@@ -41,7 +46,7 @@ Status Dispatcher::accept(ServerCall& call) {
   if ((call.header_.flags & ~uint32_t{wire::kFlagBulkFollows | wire::kFlagMayRepeat}) != 0) {
     return Status(Code::kInvalidArgument, "this isn't a request (flags " + std::to_string(call.header_.flags) + ")");
   }
-  if (call.header_.opcode > wire::kOpcodeMax || handlers_[call.header_.opcode] == nullptr) {
+  if (call.header_.opcode >= handlers_.size() || handlers_[call.header_.opcode] == nullptr) {
     return Status(Code::kProtocolMismatch, "this engine doesn't serve requests of kind " +
                                                std::to_string(call.header_.opcode) + " (" +
                                                std::string(wire::opcode_name(call.header_.opcode)) + ")");
@@ -73,6 +78,35 @@ void Dispatcher::note_ended(const ServerCall& call, OperationStats& stats, Durat
   log_.note(ended, executor_.now());
 }
 
+void Dispatcher::refuse_busy(ServerCall& call, OperationStats& stats) {
+  refuse(call, Status(Code::kBusy, "the engine has too many requests waiting; try again later"));
+  note_ended(call, stats, Duration::zero(), Duration::zero());
+}
+
+// False if the call was answered instead.
+Task<bool> Dispatcher::wait_for_turn(ServerCall& call, OperationStats& stats, FairTurns::Turn& turn, Duration& waited) {
+  const uint64_t client = call.header_.client_id;
+  if (turns_.waiting() >= options_.waiting_max && !turns_.put_out_for(client)) {
+    refuse_busy(call, stats);
+    co_return false;
+  }
+  const Instant came = executor_.now();
+  const uint64_t time_left_ns = std::min(call.header_.deadline_ns, kTimeLeftMaxNs);  // The peer may say anything.
+  const Instant deadline = came + Duration(static_cast<int64_t>(time_left_ns));
+  const bool has_turn = co_await turns_.wait(client);
+  if (!has_turn) {
+    refuse_busy(call, stats);
+    co_return false;
+  }
+  turn.take(turns_);
+  waited = executor_.now() - came;
+  stats.waited.record(waited);
+  if (call.header_.deadline_ns == 0 || executor_.now() <= deadline) co_return true;
+  refuse(call, Status(Code::kTimedOut, "the deadline passed before the engine could begin; it wasn't done"));
+  note_ended(call, stats, waited, Duration::zero());
+  co_return false;
+}
+
 Task<void> Dispatcher::handle(ServerCall& call) {
   const Gate::Pass pass = gate_.enter();
   if (Status status = accept(call); !status.is_ok()) {
@@ -87,28 +121,15 @@ Task<void> Dispatcher::handle(ServerCall& call) {
   }
   OperationStats& stats = stats_of(call.header_.opcode);
   Duration waited{};
-  Permit permit;
-  if (turns_.try_acquire()) {
-    permit = Permit(turns_, 1);
-  } else {
-    if (waiting_ >= options_.waiting_max) {
-      refuse(call, Status(Code::kBusy, "the engine has too many requests waiting; try again later"));
-      note_ended(call, stats, Duration::zero(), Duration::zero());
+  const bool is_between_targets = call.header_.opcode >= wire::kTargetOpcodesFrom;
+  FairTurns::Turn turn(is_between_targets ? between_targets_ : turns_);
+  if (!turn) {
+    if (is_between_targets) {
+      refuse_busy(call, stats);
       co_return;
     }
-    const Instant came = executor_.now();
-    const Instant deadline = came + Duration(static_cast<int64_t>(call.header_.deadline_ns));
-    ++waiting_;
-    co_await turns_.acquire();
-    --waiting_;
-    permit = Permit(turns_, 1);
-    waited = executor_.now() - came;
-    stats.waited.record(waited);
-    if (call.header_.deadline_ns != 0 && executor_.now() > deadline) {
-      refuse(call, Status(Code::kTimedOut, "the deadline passed before the engine could begin; it wasn't done"));
-      note_ended(call, stats, waited, Duration::zero());
-      co_return;
-    }
+    const bool goes_on = co_await wait_for_turn(call, stats, turn, waited);
+    if (!goes_on) co_return;
   }
   if (clock_ != nullptr) clock_->observe(Epoch{call.header_.clock});
   ++counters_.requests;

@@ -48,7 +48,12 @@ Task<Status> MessageReader::fill(size_t size) {
 }
 
 Task<Result<wire::Message>> MessageReader::next() {
-  CO_TRY(co_await skip_bulk());
+  CO_TRY_ASSIGN(const wire::FrameSizes sizes, co_await begin());
+  co_return co_await finish(sizes);
+}
+
+Task<Result<wire::FrameSizes>> MessageReader::begin() {
+  if (bulk_left_ != 0) CO_TRY(co_await skip_bulk());
   begin_ += std::exchange(size_, 0);
   is_within_ = begin_ != end_;
   if (!is_within_) {
@@ -58,11 +63,13 @@ Task<Result<wire::Message>> MessageReader::next() {
       capacity_ = 0;
     }
   }
-  CO_TRY(co_await fill(wire::kHeaderSize));
-  const ByteView header(memory_.get() + begin_, wire::kHeaderSize);
-  CO_TRY_ASSIGN(const wire::FrameSizes sizes, wire::frame_sizes(header));
+  if (end_ - begin_ < wire::kHeaderSize) CO_TRY(co_await fill(wire::kHeaderSize));
+  co_return wire::frame_sizes(ByteView(memory_.get() + begin_, wire::kHeaderSize));
+}
+
+Task<Result<wire::Message>> MessageReader::finish(wire::FrameSizes sizes) {
   const size_t size = wire::kHeaderSize + sizes.payload;
-  CO_TRY(co_await fill(size));
+  if (end_ - begin_ < size) CO_TRY(co_await fill(size));
   size_ = size;
   CO_TRY_ASSIGN(const wire::Message message, wire::open_message(whole()));
   bulk_left_ = sizes.bulk;

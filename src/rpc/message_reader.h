@@ -18,6 +18,9 @@ class MessageReader {
   // Waits for the next message; header and payload are checked. What came with the one before is skipped.
   // kUnavailable: the peer has ended or the connection broke. kCorrupt: no message; nothing sensible can follow.
   Task<Result<wire::Message>> next();
+  // The same in two steps, for who wants to know before the payload is read how much will come.
+  Task<Result<wire::FrameSizes>> begin();
+  Task<Result<wire::Message>> finish(wire::FrameSizes sizes);
   // Header and payload of the last one, until next().
   ByteView whole() const { return ByteView(memory_.get() + begin_, size_); }
 

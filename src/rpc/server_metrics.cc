@@ -48,6 +48,8 @@ void collect(const NetworkServer& server, const metrics::Labels& labels, metrics
   into.counter("aeon_connections_opened_total", "Connections that were accepted.", labels, counters.connections);
   into.counter("aeon_connections_dropped_total", "Connections ended for what came over them, or didn't.", labels,
                counters.dropped);
+  into.counter("aeon_connections_evicted_total", "Connections ended to make room for others.", labels,
+               counters.evicted);
   into.counter("aeon_messages_received_total", "Messages that came over connections.", labels, counters.received);
   into.counter("aeon_requests_repeated_total", "Requests that came again, and weren't done again.", labels,
                counters.repeated);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,6 +166,13 @@ Status wait_for_end(int64_t pid, Duration timeout) {
   if (ready == 0) return Status(Code::kTimedOut, "process " + std::to_string(pid) + " is still there");
   waitpid(static_cast<pid_t>(pid), nullptr, WNOHANG);  // If it is a child.
   return ok();
+}
+
+uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
 }
 
 std::string program_folder() {

@@ -46,6 +46,8 @@ Result<FrameSizes> frame_sizes(ByteView header) {
   sizes.payload = load_le<uint32_t>(header.data() + 12);
   if ((load_le<uint32_t>(header.data() + 8) & kFlagBulkFollows) != 0)
     sizes.bulk = load_le<uint64_t>(header.data() + 80);
+  sizes.reply_bulk_room = load_le<uint64_t>(header.data() + 16);
+  sizes.opcode = load_le<uint16_t>(header.data() + 6);
   if (sizes.payload > kPayloadSizeMax || sizes.bulk > kBulkSizeMax) return damaged("it says that it is too long");
   return sizes;
 }

@@ -4,10 +4,12 @@
 //
 // A handler takes (Request, ServerCall&) and returns Result<Reply> or, if it may suspend, Task<Result<Reply>>.
 // Whatever arrives is answered: damaged or unknown requests, versions that don't meet, too many at once.
-// Back-pressure: `in_flight_max` requests run, `waiting_max` wait their turn, more are told kBusy.
-// Of each kind of request it counts how many there were, how they went, how long they took (operation_stats.h); those
-// that took long, or failed for what this engine should mend, it logs (request_log.h).
-// Threading: one executor.
+// Back-pressure: `in_flight_max` requests run, `waiting_max` wait, more are told kBusy. Those that wait get their turns
+// round-robin over clients; when no more may wait, the client with the most makes room for one with fewer
+// (fair_turns.h). Requests between targets (wire::kTargetOpcodesFrom and above) never wait, and have a bound of their
+// own: two targets that waited for a turn at each other, each with all of its turns taken, would wait for ever. Of each
+// kind of request it counts how many there were, how they went, how long they took (operation_stats.h); those that took
+// long, or failed for what this engine should mend, it logs (request_log.h). Threading: one executor.
 #pragma once
 
 #include <array>
@@ -18,10 +20,10 @@
 
 #include "rpc/bulk.h"
 #include "rpc/epoch_clock.h"
+#include "rpc/fair_turns.h"
 #include "rpc/operation_stats.h"
 #include "rpc/request_log.h"
 #include "runtime/gate.h"
-#include "runtime/sync.h"
 #include "wire/messages.h"
 
 namespace aeon::rpc {
@@ -73,12 +75,13 @@ class Dispatcher {
   struct Options {
     uint32_t in_flight_max = 256;
     uint32_t waiting_max = 4096;
+    uint32_t between_targets_max = 1024;
     RequestLogOptions log = {};
   };
   struct Counters {
     uint64_t requests = 0;
-    uint64_t failed = 0;      // Answered with another code than ok.
-    uint64_t refused = 0;     // Damaged, unknown, of another version, or too many.
+    uint64_t failed = 0;  // Answered with another code than ok.
+    uint64_t refused = 0;  // Damaged, unknown, of another version, or too many.
   };
 
   // `life` names this run of the server in its answers; see wire::Header.
@@ -88,6 +91,7 @@ class Dispatcher {
         options_(options),
         gate_(executor),
         turns_(executor, options.in_flight_max),
+        between_targets_(executor, options.between_targets_max),
         log_(options.log) {}
 
   // `service` must outlive the dispatcher's use.
@@ -108,7 +112,7 @@ class Dispatcher {
   uint64_t life() const { return life_; }
   const Counters& counters() const { return counters_; }
   size_t in_progress() const { return gate_.inside(); }
-  uint32_t waiting() const { return waiting_; }
+  uint32_t waiting() const { return turns_.waiting(); }
   uint64_t slow_count() const { return log_.slow_count(); }
   // visit(opcode, stats) for each kind of request there was, in the order of opcodes.
   template <typename Visit>
@@ -131,6 +135,8 @@ class Dispatcher {
   void seal(ServerCall& call, uint32_t flags);
   Status accept(ServerCall& call);
   OperationStats& stats_of(uint16_t opcode);
+  Task<bool> wait_for_turn(ServerCall& call, OperationStats& stats, FairTurns::Turn& turn, Duration& waited);
+  void refuse_busy(ServerCall& call, OperationStats& stats);
   void note_ended(const ServerCall& call, OperationStats& stats, Duration waited, Duration handled);
   template <typename Request>
   static void describe(const Request& request, ServerCall& call);
@@ -139,8 +145,8 @@ class Dispatcher {
   const uint64_t life_;
   const Options options_;
   Gate gate_;
-  Semaphore turns_;
-  uint32_t waiting_ = 0;
+  FairTurns turns_;
+  FairTurns between_targets_;  // Nobody waits for these.
   Counters counters_;
   RequestLog log_;
   EpochClock* clock_ = nullptr;

@@ -58,6 +58,9 @@ Status signal_process(int64_t pid, bool by_force);
 // Waits until it has ended; any process, not only a child. kTimedOut.
 Status wait_for_end(int64_t pid, Duration timeout);
 
+// Lets this process have as many descriptors as it may; returns how many that are.
+uint64_t raise_descriptor_limit();
+
 // The folder of the program that runs.
 std::string program_folder();
 

@@ -57,10 +57,12 @@ struct Message {
   ByteView payload;
 };
 
-// What follows a header.
+// What a header says before its checksum can be looked at: how much follows, and what memory it asks for.
 struct FrameSizes {
   uint32_t payload = 0;
   uint64_t bulk = 0;
+  uint64_t reply_bulk_room = 0;
+  uint16_t opcode = 0;
 };
 
 // Reserves the header's place in an empty buffer.
