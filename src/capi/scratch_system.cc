@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "local/local_system.h"
 #include "runtime/directory.h"
 
 namespace aeon::capi {
@@ -24,6 +25,11 @@ void ScratchSystem::SetUp() {
   char path[] = "/tmp/capi_test_XXXXXX";
   ASSERT_NE(mkdtemp(path), nullptr);
   directory_ = path;
+  if (const char* const targets = std::getenv("AEON_TEST_TARGETS")) {
+    local::CreateOptions options;
+    options.target_count = static_cast<uint32_t>(std::atoi(targets));
+    ASSERT_TRUE(local::LocalSystem::create(directory_, std::move(options)).is_ok());
+  }
   setenv("AEON_SYSTEM", ("local:" + directory_).c_str(), 1);
   ASSERT_EQ(daos_init(), 0);
 }

@@ -3,16 +3,24 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "runtime/hybrid_clock.h"
 
 namespace aeon::engine {
 namespace {
 
 constexpr uint16_t kSeveralTargetsSince = 3;
+// How far before the wall clock a message may move a target's: restarts move it by up to 2 s each, and nobody must be
+// able to use the epochs up.
+constexpr uint64_t kAheadMax_ns = uint64_t{3600} * 1'000'000'000;
 
 }  // namespace
 
 void Target::StoreClock::observe(Epoch epoch) {
   if (epoch <= store_.last_epoch()) return;
+  if (epoch > HybridClock::from_unix_ns(wall_.wall_ns() + kAheadMax_ns)) {
+    log::warn("clock_not_followed", {{"epoch", epoch.value}, {"why", "it is more than an hour ahead"}});
+    return;
+  }
   const Status observed = store_.observe(epoch);
   if (!observed.is_ok()) log::warn("clock_not_followed", {{"epoch", epoch.value}, {"status", observed}});
 }
@@ -20,7 +28,7 @@ void Target::StoreClock::observe(Epoch epoch) {
 Target::Target(World& world, std::unique_ptr<vos::Store> store, Options options)
     : options_(std::move(options)),
       store_(std::move(store)),
-      clock_(*store_),
+      clock_(*store_, world.clock),
       service_(*store_),
       targets_(world.executor, service_),
       commits_(world, *store_, service_, targets_),

@@ -48,8 +48,8 @@ Task<Status> end_round(Store& store, int round) {
 }
 
 template <typename Workload, typename Check>
-bool crash_at(uint64_t write, bool are_ahead, Workload workload, Check check) {
-  TestStore target(4000 + write, SimDiskOptions{});
+bool crash_at(uint64_t write, uint64_t seed, bool are_ahead, Workload workload, Check check) {
+  TestStore target(seed + write, SimDiskOptions{});
   Rounds rounds(target, are_ahead);
   const bool has_ended = target.crash_at_write(write, workload(target.store(), target.container(), rounds));
   const Status opened = target.try_open();
@@ -100,9 +100,11 @@ void check_guarded(TestStore& target, const Rounds& rounds) {
 }
 
 TEST(StoresTogetherCrash, WhatAPreparedTransactionReadStaysGuarded) {
-  for (const bool are_ahead : {false, true}) {
-    crash_at_each_write(15,
-                        [&](uint64_t write) { return crash_at(write, are_ahead, read_and_prepare, check_guarded); });
+  for (const uint64_t seed : {4000, 4100, 4200, 4300}) {
+    for (const bool are_ahead : {false, true}) {
+      crash_at_each_write(
+          15, [&](uint64_t write) { return crash_at(write, seed, are_ahead, read_and_prepare, check_guarded); });
+    }
   }
 }
 
@@ -285,7 +287,7 @@ void check_starts(TestStore& target, const Rounds& rounds) {
 }
 
 TEST(StoresTogetherCrash, NothingIsWrittenBeforeASnapshotOrCloneOfAnothersEpoch) {
-  crash_at_each_write(15, [](uint64_t write) { return crash_at(write, true, take_and_clone, check_starts); });
+  crash_at_each_write(15, [](uint64_t write) { return crash_at(write, 4400, true, take_and_clone, check_starts); });
 }
 
 }  // namespace

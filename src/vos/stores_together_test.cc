@@ -336,6 +336,15 @@ TEST_F(StoresTogether, WhatADecisionWasToldToBeSurvivesACrash) {
   EXPECT_EQ(get("d"), "value");
 }
 
+TEST_F(StoresTogether, WhatARefusedAbortWasToldSurvivesACrash) {
+  TestTransaction transaction(target, 1);
+  transaction.write(value_write(kObject, text("d"), text("a"), value_));
+  ASSERT_TRUE(transaction.commit(Durability::kFlush).is_ok());
+  EXPECT_CODE(Code::kConflict, transaction.abort_prepared());
+  crash();
+  EXPECT_EQ(decision_of(target, transaction.id().uuid), "committed");
+}
+
 TEST_F(StoresTogether, ACommitOfOneStoreIsAnsweredByAKeptDecision) {
   TestTransaction transaction(target, 1);
   transaction.write(value_write(kObject, text("d"), text("a"), value_));

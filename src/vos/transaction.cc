@@ -244,6 +244,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
 Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Remember remember) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  Status contradiction;  // Told when what it says is durable: others may decide by it.
   media::LogPosition position;
   {
     co_await turn_.acquire();
@@ -252,14 +253,16 @@ Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Re
     ContainerTransactions& transactions = transactions_of(*container);
     const Intent* intent = transactions.intents.find(transaction.uuid);
     const Decision* decided = transactions.decisions.find(transaction.uuid);
-    if (decided != nullptr && !decided->is_commit()) co_return conflict("the transaction was aborted");
     if (decided == nullptr && intent == nullptr) {
       co_return Status(Code::kNotFound, "transaction " + transaction.uuid.to_string() +
                                             " is neither prepared here nor remembered as committed");
     }
     const Epoch epoch = decided != nullptr ? decided->epoch : intent->id.epoch;
-    if (epoch != transaction.epoch) co_return invalid("the transaction has another epoch");
-    position = media_->applied();
+    if (decided != nullptr && !decided->is_commit())
+      contradiction = conflict("the transaction was aborted");
+    else if (epoch != transaction.epoch)
+      co_return invalid("the transaction has another epoch");
+    position = transactions.decided_position;
     if (decided == nullptr) {
       const bool is_kept = remember == Remember::kUntilReleased;
       const Decision decision{.transaction = transaction.uuid,
@@ -269,7 +272,8 @@ Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Re
     }
   }
   if (MUTATION("decision_isnt_durable", false, true)) co_return ok();
-  co_return co_await media_->wait_durable(position);
+  CO_TRY(co_await media_->wait_durable(position));
+  co_return contradiction;
 }
 
 Task<Status> TargetStore::abort_prepared(Uuid id, TransactionId transaction) {
@@ -277,6 +281,7 @@ Task<Status> TargetStore::abort_prepared(Uuid id, TransactionId transaction) {
   if (transaction.uuid.is_nil()) co_return invalid("a transaction to abort has no uuid");
   if (transaction.epoch > kEpochGivenMax) co_return invalid("a transaction's epoch is too large");
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
+  Status contradiction;  // Told when what it says is durable: others may decide by it.
   media::LogPosition position;
   {
     co_await turn_.acquire();
@@ -285,18 +290,20 @@ Task<Status> TargetStore::abort_prepared(Uuid id, TransactionId transaction) {
     ContainerTransactions& transactions = transactions_of(*container);
     const Intent* intent = transactions.intents.find(transaction.uuid);
     const Decision* decided = transactions.decisions.find(transaction.uuid);
-    if (decided != nullptr && decided->is_commit()) co_return conflict("the transaction was committed");
+    if (decided != nullptr && decided->is_commit()) contradiction = conflict("the transaction was committed");
     if (intent != nullptr && intent->id.epoch != transaction.epoch) {
       co_return invalid("the transaction has another epoch");
     }
-    position = media_->applied();
+    position = transactions.decided_position;
     if (decided == nullptr) {
       const Decision decision{
           .transaction = transaction.uuid, .epoch = transaction.epoch, .outcome = Decision::Outcome::kAborted};
       CO_TRY_ASSIGN(position, co_await decide(container, decision));
     }
   }
-  co_return co_await media_->wait_durable(position);
+  if (MUTATION("contradiction_is_told_before_it_is_durable", false, true)) co_return contradiction;
+  CO_TRY(co_await media_->wait_durable(position));
+  co_return contradiction;
 }
 
 Task<Result<std::vector<UndecidedTransaction>>> TargetStore::list_undecided(Uuid id) {

@@ -15,6 +15,11 @@ TIMEOUT_S = 120
 IS_SERVED = "--served" in sys.argv
 if IS_SERVED:
     sys.argv.remove("--served")
+# The same tests on systems of several targets.
+TARGETS = 1
+if "--targets" in sys.argv:
+    TARGETS = int(sys.argv.pop(sys.argv.index("--targets") + 1))
+    sys.argv.remove("--targets")
 
 
 class DaosTest(unittest.TestCase):
@@ -24,6 +29,8 @@ class DaosTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="daos-test-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.store = os.path.join(self.folder, "store")
+        if TARGETS > 1:
+            self.ok("system", "create", self.store, "--targets", str(TARGETS))
         if IS_SERVED:
             self.serve()
 
@@ -43,7 +50,7 @@ class DaosTest(unittest.TestCase):
         """In place of the one that tests get by themselves."""
         if IS_SERVED:
             self.aeon("down", self.store)
-            shutil.rmtree(self.store)
+        shutil.rmtree(self.store, ignore_errors=True)
         self.ok("system", "create", self.store, *options)
         if IS_SERVED:
             self.serve()

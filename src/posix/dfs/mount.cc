@@ -54,8 +54,8 @@ Result<HintedClasses> parse_hints(std::string_view hints) {
   return classes;
 }
 
-ObjectClass first_of(ObjectClass a, ObjectClass b, ObjectClass c) {
-  return a != 0 ? a : b != 0 ? b : c != 0 ? c : kClassS1;
+ObjectClass first_of(ObjectClass a, ObjectClass b, ObjectClass c, ObjectClass otherwise) {
+  return a != 0 ? a : b != 0 ? b : c != 0 ? c : otherwise;
 }
 
 }  // namespace
@@ -74,8 +74,9 @@ Task<Status> FileSystem::format(std::shared_ptr<client::Container> container, Fo
   FileSystemInfo info;
   info.id = container->id();
   info.chunk_size = options.chunk_size == 0 ? kDefaultChunkSize : options.chunk_size;
-  info.directory_class = first_of(options.directory_class, options.object_class, hinted.directory_class);
-  info.file_class = first_of(options.file_class, options.object_class, hinted.file_class);
+  info.directory_class = first_of(options.directory_class, options.object_class, hinted.directory_class, kClassS1);
+  // One file may be larger than one target, and is read from all.
+  info.file_class = first_of(options.file_class, options.object_class, hinted.file_class, kClassSX);
   info.consistency = options.consistency;
   info.user_id = options.user_id;
   info.hints = options.hints;

@@ -94,6 +94,7 @@ Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction trans
   const bool is_named = !transaction.id.uuid.is_nil();
   const Uuid uuid = is_named ? transaction.id.uuid : world_.random.uuid();
   const Epoch read_epoch = transaction.read_epoch;
+  CO_TRY(store_.observe(read_epoch));  // Its own epoch comes later.
   CO_TRY_ASSIGN(Parts parts, split(std::move(transaction)));
   if (parts.empty() || (parts.size() == 1 && parts.begin()->first == targets_.index())) {
     vos::Transaction own;

@@ -64,12 +64,13 @@ class Target {
   // The store's clock, as messages carry it.
   class StoreClock final : public rpc::EpochClock {
    public:
-    explicit StoreClock(vos::Store& store) : store_(store) {}
+    StoreClock(vos::Store& store, const Clock& wall) : store_(store), wall_(wall) {}
     Epoch last() const override { return store_.last_epoch(); }
     void observe(Epoch epoch) override;
 
    private:
     vos::Store& store_;
+    const Clock& wall_;
   };
 
   Result<wire::HelloReply> hello(wire::HelloRequest request, rpc::ServerCall&);

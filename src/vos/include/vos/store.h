@@ -172,7 +172,7 @@ class Store {
   // Durable when they return. Repeating is harmless while the decision is remembered: until kDecisionsKept later ones
   // of the container. Aborting what was never prepared is remembered too, so that a prepare() that was overtaken fails;
   // and any prepare() at or before the epoch of a forgotten decision is kConflict. Committing what is neither prepared
-  // nor remembered is kNotFound; contradicting a decision is kConflict.
+  // nor remembered is kNotFound; contradicting a decision is kConflict, which is told when that decision is durable.
   // A commit that is to be remembered until it is released is kept, whatever else is decided, from the call that
   // decides it: repeated calls change nothing of that.
   virtual Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember = Remember::kAWhile) = 0;
