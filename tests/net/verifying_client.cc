@@ -1,5 +1,6 @@
 // Writes numbered values to an engine for as long as it is told to, whatever becomes of that meanwhile, and says
-// whether all that was acknowledged is there.
+// whether all that was acknowledged is there. Some are written to two objects at once, mostly at two targets: both have
+// the same then.
 //
 //   verifying_client ADDRESS
 //
@@ -22,6 +23,8 @@ namespace {
 
 constexpr uint64_t kKeyCount = 256;
 constexpr uint64_t kWriters = 8;
+constexpr uint64_t kPairEvery = 4;
+constexpr const char* kPairKey = "pair";
 constexpr int kWritesInARound = 4;
 constexpr int kExitWrong = 1, kExitFailed = 2;
 
@@ -82,9 +85,15 @@ class Client {
     for (int i = 0; i < kWritesInARound; ++i) {
       const uint64_t number = next_[writer]++ * kWriters + writer + 1;
       const std::string name = std::to_string(number % kKeyCount);
-      Key& key = keys_[number % kKeyCount];
+      const bool is_pair = number / kWriters % kPairEvery == 0;
+      Key& key = is_pair ? pairs_[writer] : keys_[number % kKeyCount];
       const Bytes value = value_of(number);
-      const Status put = co_await values.put(name, value);
+      Status put;
+      if (is_pair) {
+        put = co_await write_pair(writer, value);
+      } else {
+        put = co_await values.put(name, value);
+      }
       if (put.is_ok()) {
         ++acknowledged_;
         key.acknowledged = number;
@@ -100,7 +109,35 @@ class Client {
     }
   }
 
+  Task<Status> write_pair(uint64_t writer, ByteView value) {
+    std::vector<ObjectWrite> writes(2);
+    for (uint64_t half = 0; half < 2; ++half) {
+      writes[half].object = pair_object(writer, half);
+      writes[half].dkey = to_bytes(kPairKey);
+      AkeyUpdate& update = writes[half].akeys.emplace_back();
+      update.akey = to_bytes("0");  // As KeyValue reads it.
+      update.record_size = value.size();
+      update.data.push_back(value);
+    }
+    const Result<Epoch> written = co_await container_->write(std::move(writes));
+    co_return written.status();
+  }
+
+  Task<bool> verify_pair(uint64_t writer, const Key& key) {
+    client::KeyValue first(container_, pair_object(writer, 0)), second(container_, pair_object(writer, 1));
+    const Result<Bytes> one = co_await first.get(kPairKey);
+    const Result<Bytes> other = co_await second.get(kPairKey);
+    if (!is_right(writer, key, one) || !is_right(writer, key, other)) co_return false;
+    const bool is_same = one.code() == other.code() && (!one.is_ok() || *one == *other);
+    if (!is_same) std::printf("wrong: half of pair %llu was written\n", static_cast<unsigned long long>(writer));
+    co_return is_same;
+  }
+
   Task<bool> verify_all() {
+    for (const auto& [writer, key] : pairs_) {
+      const bool is_fine = co_await verify_pair(writer, key);
+      if (!is_fine) co_return false;
+    }
     for (const auto& [name, key] : keys_) {
       client::KeyValue values(container_, object_of((name + kWriters - 1) % kWriters));
       const Result<Bytes> value = co_await values.get(std::to_string(name));
@@ -132,10 +169,14 @@ class Client {
   std::shared_ptr<client::Pool> pool_;
   std::shared_ptr<client::Container> container_;
   // Several clients may run at once; a writer's values are in an object of its own, so that all targets have some.
+  static ObjectId pair_object(uint64_t writer, uint64_t half) {
+    return ObjectId{.hi = 1, .lo = (static_cast<uint64_t>(getpid()) * kWriters + writer) * 2 + half};
+  }
   static ObjectId object_of(uint64_t writer) {
     return ObjectId{.hi = 0, .lo = static_cast<uint64_t>(getpid()) * kWriters + writer};
   }
   std::map<uint64_t, Key> keys_;
+  std::map<uint64_t, Key> pairs_;  // By writer.
   uint64_t next_[kWriters] = {};
   uint64_t acknowledged_ = 0, unknown_ = 0, refused_ = 0;
 };
