@@ -17,12 +17,10 @@ constexpr uint64_t kAheadMax_ns = uint64_t{3600} * 1'000'000'000;
 
 void Target::StoreClock::observe(Epoch epoch) {
   if (epoch <= store_.last_epoch()) return;
-  if (epoch > HybridClock::from_unix_ns(wall_.wall_ns() + kAheadMax_ns)) {
-    log::warn("clock_not_followed", {{"epoch", epoch.value}, {"why", "it is more than an hour ahead"}});
-    return;
-  }
-  const Status observed = store_.observe(epoch);
-  if (!observed.is_ok()) log::warn("clock_not_followed", {{"epoch", epoch.value}, {"status", observed}});
+  Status observed(Code::kInvalidArgument, "it is more than an hour ahead");
+  if (epoch <= HybridClock::from_unix_ns(wall_.wall_ns() + kAheadMax_ns)) observed = store_.observe(epoch);
+  if (observed.is_ok() || std::exchange(is_told_, true)) return;  // Every message of that peer is like this one.
+  log::warn("clock_not_followed", {{"epoch", epoch.value}, {"status", observed}});
 }
 
 Target::Target(World& world, std::unique_ptr<vos::Store> store, Options options)

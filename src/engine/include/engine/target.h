@@ -71,6 +71,7 @@ class Target {
    private:
     vos::Store& store_;
     const Clock& wall_;
+    bool is_told_ = false;  // That a clock isn't followed.
   };
 
   Result<wire::HelloReply> hello(wire::HelloRequest request, rpc::ServerCall&);
