@@ -3,8 +3,9 @@
 
     ./dev bench net [--rounds N] [--seconds S] [--directory DIR] [--table]
 
-Client and engine share the machine. Prints JSON: of each kind of operation what each way reached, and over embedded; what the
-transports cost by themselves (rpc_bench); and, where it was measured on such a machine, DAOS 2.8 over TCP.
+Client and engine share the machine. Prints JSON: of each kind of operation what each way reached, and over embedded; two
+targets (by shared memory) over one; what the transports cost by themselves (rpc_bench); and, where it was measured on such a
+machine, DAOS 2.8 over TCP.
 """
 
 import argparse
@@ -20,7 +21,7 @@ AEON = os.path.join(os.path.dirname(support.DAOS), "aeon")
 # Microseconds, the median: one in flight, tmpfs, TCP over loopback, client and engine on 2 cores.
 DAOS_2_8_P50_US = {"update_4096_flush_1_calls": 30.4, "fetch_4096_none_1_calls": 21.8, "update_64_flush_1_calls": 26.2,
                    "fetch_64_none_1_calls": 18.8}
-WAYS = {"embedded": {}, "shared_memory": {}, "unix": {"AEON_SHARED_MEMORY": "0"}, "tcp": {}}
+WAYS = {"embedded": {}, "shared_memory": {}, "two_targets": {}, "unix": {"AEON_SHARED_MEMORY": "0"}, "tcp": {}}
 
 
 def aeon(*words, env):
@@ -35,7 +36,8 @@ def measure(samples, way, folder, seconds):
     env = {**os.environ, **WAYS[way]}
     command = [os.path.join(support.BENCH, "object_ops"), store, str(seconds), "client"]
     if way != "embedded":
-        up = json.loads(aeon("up", store, "--json", "--listen", "tcp:127.0.0.1:0", env=env))["response"]
+        targets = ["--targets", "2"] if way == "two_targets" else []
+        up = json.loads(aeon("up", store, "--json", "--listen", "tcp:127.0.0.1:0", *targets, env=env))["response"]
         command[1] = up["addresses"][1 if way == "tcp" else 0]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1800, check=False)
     if way != "embedded":
@@ -60,6 +62,8 @@ def result(samples, transports, directory):
             one[way] = {key: samples.summary(f"{name}.{way}.{key}") for key in ("per_second", "p50_us", "p99_us")}
             if way != "embedded":
                 one[way]["rate_over_embedded"] = samples.ratios(f"{name}.{way}.per_second", f"{name}.embedded.per_second")
+            if way == "two_targets":
+                one[way]["rate_over_one"] = samples.ratios(f"{name}.{way}.per_second", f"{name}.shared_memory.per_second")
             if name in DAOS_2_8_P50_US:
                 one[way]["daos_2_8_p50_over_ours"] = support.ratio(DAOS_2_8_P50_US[name], samples.median(f"{name}.{way}.p50_us"))
     return {"operations": operations, "transports": transports, "machine": support.machine(directory)}

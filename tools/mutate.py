@@ -81,7 +81,7 @@ def main():
     if traces:
         print(f"mutate: the release build has traces of planted bugs: {' '.join(traces)}", file=sys.stderr)
         return 1
-    for module in ("media", "vos"):
+    for module in ("media", "vos", "service/target"):
         for what, command in steps(module, options.jobs)[:2]:
             if fails(command, "none"):
                 print(f"mutate: {what} fails without a planted bug", file=sys.stderr)

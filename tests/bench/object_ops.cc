@@ -20,7 +20,7 @@ namespace aeon::bench {
 namespace {
 
 constexpr uint64_t kPresentCount = 20000;
-constexpr ObjectId kObject{uint64_t{8} << 56 | uint64_t{1} << 48 | uint64_t{1} << 32, 1};
+constexpr ObjectId kObject{uint64_t{8} << 56 | uint64_t{1} << 48 | uint64_t{0xffff} << 32, 1};  // Of all targets.
 
 template <typename T>
 T must(Result<T> result) {

@@ -10,6 +10,7 @@ namespace {
 
 // An undecided commit is decided within milliseconds, unless a target died.
 constexpr int kAttemptsMax = 12;
+constexpr int kAggregatedMax = 3;
 constexpr Duration kPauseFirst = std::chrono::milliseconds(1);
 
 template <typename T>
@@ -19,12 +20,13 @@ bool is_in(const std::vector<T>& all, const T& one) {
 
 }  // namespace
 
-// kInProgress while there is an attempt left, and some time has passed.
-Task<Status> AllTargets::pause_if_in_progress(Status status, int attempt) {
-  if (status.code() == Code::kInProgress && attempt < kAttemptsMax) {
-    co_await sleep_for(world_.executor, kPauseFirst * (1 << std::min(attempt, 10)));
-  }
-  co_return status;
+// True when there is an attempt left, and some time has passed. An undecided commit may have been in the way, or, where
+// the clock gives the epochs, somebody aggregated beyond ours meanwhile.
+Task<bool> AllTargets::may_try_again(Code code, bool has_explicit_epochs, int attempt) {
+  const bool is_passing = code == Code::kInProgress || (code == Code::kInvalidArgument && !has_explicit_epochs);
+  if (!is_passing || attempt >= (code == Code::kInProgress ? kAttemptsMax : kAggregatedMax)) co_return false;
+  co_await sleep_for(world_.executor, kPauseFirst * (1 << std::min(attempt, 10)));
+  co_return true;
 }
 
 // ---- Making and destroying ------------------------------------------------------------------------------------------
@@ -56,8 +58,10 @@ Task<Status> AllTargets::create(Uuid container, bool has_explicit_epochs, std::o
       }
     }
     Status created = co_await create_once(request);
-    const Status status = co_await pause_if_in_progress(std::move(created), attempt);
-    if (status.code() != Code::kInProgress || attempt >= kAttemptsMax) co_return status;
+    // An epoch that the caller chose is as good or bad the next time.
+    const bool is_ours = base.has_value() && base->epoch == kEpochMax;
+    const bool goes_on = co_await may_try_again(created.code(), has_explicit_epochs || !is_ours, attempt);
+    if (!goes_on) co_return created;
   }
 }
 
@@ -150,8 +154,8 @@ Task<Result<Epoch>> AllTargets::create_snapshot(Uuid container, bool has_explici
     if (created.is_ok()) co_return request.epoch;
     const Status taken_back = co_await destroy_snapshot(container, request.epoch);
     if (!taken_back.is_ok()) log::info("snapshot_part_stays", {{"container", container}, {"status", taken_back}});
-    const Status status = co_await pause_if_in_progress(std::move(created), attempt);
-    if (status.code() != Code::kInProgress || attempt >= kAttemptsMax) co_return status;
+    const bool goes_on = co_await may_try_again(created.code(), has_explicit_epochs, attempt);
+    if (!goes_on) co_return created;
   }
 }
 

@@ -45,7 +45,7 @@ class AllTargets {
   Task<Result<Epoch>> newest_readable(Uuid container, bool has_explicit_epochs);
   Task<Status> create_once(wire::TargetCreateContainerRequest request);
   Task<Status> snapshot_once(wire::TargetCreateSnapshotRequest request);
-  Task<Status> pause_if_in_progress(Status status, int attempt);
+  Task<bool> may_try_again(Code code, bool has_explicit_epochs, int attempt);
 
   World& world_;
   vos::Store& store_;
