@@ -107,13 +107,13 @@ class Server final : public DirectoryServer {
     for (uint32_t index = static_cast<uint32_t>(hosts_.size()); index-- > 0;) {
       std::vector<std::string> own = {socket_of(system_->path(), index)};
       for (const std::string& address : options.listen) own.push_back(with_port_of(address, index));
-      TRY(hosts_[index]->listen(own, descriptors / hosts_.size()));
+      TRY(hosts_[index]->listen(std::move(own), descriptors / hosts_.size()));
       all[index].addresses = hosts_[index]->addresses();
     }
-    if (hosts_.size() > 1) first().target().set_addresses(all);
     ServingNote note;
     note.process = static_cast<int64_t>(process_id());
     note.addresses.assign(all.front().addresses.begin() + 1, all.front().addresses.end());
+    if (hosts_.size() > 1) first().set_addresses(std::move(all));
     if (!options.metrics.empty()) {
       TRY_ASSIGN(pages_, first().reactor().run(start_pages(options.metrics)));
       note.metrics = pages_->address();

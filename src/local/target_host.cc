@@ -19,16 +19,22 @@ TargetHost::TargetHost(const HeldSystem& system, uint32_t index, std::optional<t
 
 TargetHost::~TargetHost() = default;
 
+// Everything of a reactor is made and changed on it: its own thread may be at work already.
 Status TargetHost::open() {
   TRY_ASSIGN(HeldSystem::OpenStore opened, system_.open_store(reactor_, world_, index_));
   disk_ = std::move(opened.disk);
+  reactor_.run(make_target(std::move(opened.store)));
+  return ok();
+}
+
+Task<void> TargetHost::make_target(std::unique_ptr<vos::Store> store) {
   const Superblock& superblock = system_.superblock();
   engine::Target::Options options;
   options.index = index_;
   options.count = static_cast<uint32_t>(superblock.targets.size());
   options.system_name = superblock.system_name;
   if (index_ == 0) options.free_outside = [this] { return system_.free_outside(*disk_); };
-  target_ = std::make_unique<engine::Target>(world_, std::move(opened.store), options);
+  target_ = std::make_unique<engine::Target>(world_, std::move(store), options);
   if (options.count > 1) peer_address_ = peer_socket_of(system_.path(), index_);
 
   engine::Observer::Options observer;
@@ -42,19 +48,32 @@ Status TargetHost::open() {
   pool::PoolService* const pool = index_ == 0 ? &target_->pool() : nullptr;
   observer_ = std::make_unique<engine::Observer>(world_, pool, std::move(observed), std::move(observer));
   observer_->add_to(target_->dispatcher());
-  return ok();
+  co_return;
 }
 
 void TargetHost::join(const std::vector<std::unique_ptr<TargetHost>>& all) {
-  std::vector<std::shared_ptr<rpc::Channel>> channels(all.size());
-  for (uint32_t other = 0; other < all.size(); ++other) {
+  std::vector<std::string> addresses;
+  for (const auto& host : all) addresses.push_back(host->peer_address_);
+  reactor_.run(make_channels(std::move(addresses)));
+}
+
+Task<void> TargetHost::make_channels(std::vector<std::string> addresses) {
+  std::vector<std::shared_ptr<rpc::Channel>> channels(addresses.size());
+  for (uint32_t other = 0; other < addresses.size(); ++other) {
     if (other == index_) continue;
-    peers_.push_back(
-        std::make_shared<rpc::NetworkChannel>(world_, all[other]->peer_address(), rpc::NetworkChannel::Options()));
+    peers_.push_back(std::make_shared<rpc::NetworkChannel>(world_, addresses[other], rpc::NetworkChannel::Options()));
     channels[other] = peers_.back();
     if (index_ == 0) observer_->add_elsewhere(*peers_.back());
   }
   target_->join(std::move(channels));
+  co_return;
+}
+
+void TargetHost::set_addresses(std::vector<wire::TargetAddresses> all) { reactor_.run(tell_addresses(std::move(all))); }
+
+Task<void> TargetHost::tell_addresses(std::vector<wire::TargetAddresses> all) {
+  target_->set_addresses(std::move(all));
+  co_return;
 }
 
 Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::string address,
@@ -62,27 +81,32 @@ Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::
   co_return rpc::NetworkServer::listen(world_, address, target_->dispatcher(), options);
 }
 
-Status TargetHost::start() {
+Task<Status> TargetHost::start_target() {
   if (!peer_address_.empty()) {
-    TRY_ASSIGN(peer_server_, reactor_.run(start_server(peer_address_, rpc::NetworkServer::Options())));
+    CO_TRY_ASSIGN(peer_server_, co_await start_server(peer_address_, rpc::NetworkServer::Options()));
   }
-  TRY(reactor_.run(target_->start()));
+  CO_TRY(co_await target_->start());
   observer_->set_serving(ok());
-  return ok();
+  co_return ok();
 }
 
-Status TargetHost::listen(const std::vector<std::string>& addresses, uint64_t connections_max) {
+Task<Status> TargetHost::listen_at(std::vector<std::string> addresses, uint64_t connections_max) {
   const uint64_t others = addresses.size() - 1;
   const uint64_t by_socket = others == 0 ? connections_max : connections_max / kShareOfSocket;
   for (const std::string& address : addresses) {
     const uint64_t share = servers_.empty() ? by_socket : (connections_max - by_socket) / others;
     rpc::NetworkServer::Options options;
     options.connections_max = static_cast<uint32_t>(std::clamp(share, kConnectionsMin, kConnectionsMax));
-    TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, reactor_.run(start_server(address, options)));
+    CO_TRY_ASSIGN(std::unique_ptr<rpc::NetworkServer> server, co_await start_server(address, options));
     observer_->add(*server);
     servers_.push_back(std::move(server));
   }
-  return ok();
+  co_return ok();
+}
+
+Status TargetHost::start() { return reactor_.run(start_target()); }
+Status TargetHost::listen(std::vector<std::string> addresses, uint64_t connections_max) {
+  return reactor_.run(listen_at(std::move(addresses), connections_max));
 }
 
 std::vector<std::string> TargetHost::addresses() const {

@@ -29,21 +29,20 @@ class TargetHost {
 
   Reactor& reactor() { return reactor_; }
   World& world() { return world_; }
-  engine::Target& target() { return *target_; }
   engine::Observer& observer() { return *observer_; }
 
   // Opens the store.
   Status open();
-  // Where other targets reach this one; none if it is alone.
-  const std::string& peer_address() const { return peer_address_; }
   // Makes channels to the others. All of them are open.
   void join(const std::vector<std::unique_ptr<TargetHost>>& all);
   // Serves other targets from now on, then clients at `addresses`; ports that are left open are chosen.
   Status start();
   // The first is the socket in the directory. No more connections than `connections_max`; each address has its own, so
   // that whoever floods one doesn't keep others from being reached by another.
-  Status listen(const std::vector<std::string>& addresses, uint64_t connections_max);
+  Status listen(std::vector<std::string> addresses, uint64_t connections_max);
   std::vector<std::string> addresses() const;
+  // Where clients find each target.
+  void set_addresses(std::vector<wire::TargetAddresses> all);
   // From now on there is a thread for it.
   void run_on_thread() { thread_.emplace(reactor_); }
 
@@ -53,6 +52,11 @@ class TargetHost {
   Task<Status> close();  // The store is closed.
 
  private:
+  Task<void> make_target(std::unique_ptr<vos::Store> store);
+  Task<void> make_channels(std::vector<std::string> addresses);
+  Task<void> tell_addresses(std::vector<wire::TargetAddresses> all);
+  Task<Status> start_target();
+  Task<Status> listen_at(std::vector<std::string> addresses, uint64_t connections_max);
   Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address,
                                                                  rpc::NetworkServer::Options options);
 
@@ -65,7 +69,7 @@ class TargetHost {
   Random random_ = system_random();
   Faults faults_;
   World world_{reactor_, clock_, network_, random_, faults_};
-  std::string peer_address_;
+  std::string peer_address_;  // Where other targets reach this one; none if it is alone.
   std::unique_ptr<StoreDisk> disk_;
   std::vector<std::shared_ptr<rpc::NetworkChannel>> peers_;
   std::unique_ptr<engine::Target> target_;
