@@ -67,6 +67,7 @@ class SimSystem {
   size_t process_count() const { return processes_.size(); }
   SimProcess& process(size_t index) { return *processes_.at(index)->process; }
   static uint64_t node_of_process(size_t index) { return kEngineNode + index; }
+  uint32_t target_count() const { return options_.target_count; }
   SimDisk& disk(size_t target = 0) { return *disks_.at(target); }
   Client& client(size_t index) { return *clients_.at(index); }
   size_t client_count() const { return clients_.size(); }

@@ -34,7 +34,8 @@ class Array {
 
   // `data` and `out` are in any number of pieces whose sizes add up to the ranges' (else kInvalidArgument), and must
   // stay until the task has ended. A read fills holes and what lies behind the end with zeros; it returns the bytes
-  // up to the last written cell of the ranges, so that short reads can be told.
+  // up to the last written cell of the ranges, so that short reads can be told. A write over several targets, or of
+  // more than 64 chunks, is several: each is there whole or not at all, and after an error some of them may be.
   Task<Status> write(std::vector<CellRange> ranges, std::vector<ByteView> data);
   struct ReadResult {
     ByteCount bytes = 0;         // Up to the array's end, holes included.
