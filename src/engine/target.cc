@@ -50,13 +50,12 @@ Target::~Target() = default;
 
 void Target::join(std::vector<std::shared_ptr<rpc::Channel>> channels) {
   CHECK(channels.size() == options_.count);
-  channels_ = channels;
-  for (const std::shared_ptr<rpc::Channel>& channel : channels_) {
+  for (const std::shared_ptr<rpc::Channel>& channel : channels) {
     if (channel != nullptr) channel->use(std::shared_ptr<rpc::EpochClock>(std::shared_ptr<void>(), &clock_));
   }
   targets_.join(options_.index, std::move(channels));
   if (options_.index == 0) return;
-  asked_handles_ = std::make_unique<target::AskedHandles>(*channels_.front());
+  asked_handles_ = std::make_unique<target::AskedHandles>(targets_.channel(0));
   asked_handles_->add_to(dispatcher_);
   objects_ = std::make_unique<object::ObjectService>(*store_, *asked_handles_, targets_, commits_);
   objects_->add_to(dispatcher_);

@@ -35,6 +35,7 @@ void CommitService::add_to(rpc::Dispatcher& dispatcher) {
 Task<Status> CommitService::start() {
   router_.emplace(targets_.count());
   if (targets_.count() == 1) co_return ok();
+  if (store_.media().is_read_only()) co_return ok();  // Nothing can be decided.
   CO_TRY(co_await load());
   gate_.spawn(keep_deciding());
   co_return ok();

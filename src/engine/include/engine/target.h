@@ -87,7 +87,6 @@ class Target {
   std::unique_ptr<container::ContainerService> containers_;
   std::unique_ptr<target::AskedHandles> asked_handles_;  // Instead of the two, elsewhere than at target 0.
   std::unique_ptr<object::ObjectService> objects_;
-  std::vector<std::shared_ptr<rpc::Channel>> channels_;
   std::vector<wire::TargetAddresses> addresses_;
   bool is_loaded_ = false;
 };
