@@ -3,6 +3,7 @@
 
 #include "checksums.h"
 #include "handles.h"
+#include "rpc/write_data.h"
 
 namespace aeon::client {
 namespace {
@@ -10,17 +11,9 @@ namespace {
 // How often a write over several targets begins again because somebody else's was in the way.
 constexpr int kAttemptsMax = 20;
 
-std::vector<ByteView> data_of(const std::vector<ObjectWrite>& writes) {
-  std::vector<ByteView> pieces;
-  for (const ObjectWrite& write : writes) {
-    for (const AkeyUpdate& update : write.akeys) pieces.insert(pieces.end(), update.data.begin(), update.data.end());
-  }
-  return pieces;
-}
-
 Task<Result<Epoch>> write_to(std::shared_ptr<ContainerHandle> self, uint32_t target, std::vector<ObjectWrite> writes,
                              Epoch epoch) {
-  const std::vector<ByteView> pieces = data_of(writes);
+  const std::vector<ByteView> pieces = rpc::data_of(writes);
   wire::ObjectWriteRequest request;
   request.epoch = epoch;
   request.writes = std::move(writes);
@@ -63,7 +56,7 @@ Task<Result<Epoch>> write_apart(std::shared_ptr<ContainerHandle> self, std::vect
 // The first of the targets coordinates.
 Task<Result<Epoch>> write_together(std::shared_ptr<ContainerHandle> self, std::vector<ObjectWrite> writes,
                                    std::vector<uint32_t> targets) {
-  const std::vector<ByteView> pieces = data_of(writes);
+  const std::vector<ByteView> pieces = rpc::data_of(writes);
   wire::TransactionCommitRequest request;
   request.writes = std::move(writes);
   Duration pause = kUndecidedPauseFirst;

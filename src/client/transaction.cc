@@ -1,6 +1,7 @@
 #include "transaction.h"
 
 #include "checksums.h"
+#include "rpc/write_data.h"
 
 namespace aeon::client {
 namespace {
@@ -220,10 +221,7 @@ Task<Result<Epoch>> TransactionState::send_commit(std::shared_ptr<TransactionSta
     co_return self->epoch();
   }
   self->phase_ = Phase::kCommitting;
-  std::vector<ByteView> pieces;
-  for (const ObjectWrite& write : self->writes_) {
-    for (const AkeyUpdate& update : write.akeys) pieces.insert(pieces.end(), update.data.begin(), update.data.end());
-  }
+  const std::vector<ByteView> pieces = rpc::data_of(self->writes_);
   wire::TransactionCommitRequest request;
   // The store gives out each epoch once.
   request.transaction = Uuid::from_random(self->epoch().value, self->epoch().value);

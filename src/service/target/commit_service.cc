@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "base/mutation.h"
+#include "rpc/write_data.h"
 #include "runtime/hybrid_clock.h"
-#include "target/sent_data.h"
 
 namespace aeon::target {
 namespace {
@@ -142,7 +142,7 @@ Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::Transaction
     question.request.writes = std::move(part.writes);
     if (target == targets_.index()) continue;
     if (!question.request.writes.empty()) writers.push_back(target);
-    question.data = data_of(question.request.writes);
+    question.data = rpc::data_of(question.request.writes);
   }
   if (MUTATION("only_the_coordinator_prepares", false, true)) {
     std::erase_if(preparing, [this](const auto& question) { return question.target != targets_.index(); });

@@ -37,12 +37,4 @@ Status attach_data(std::vector<ObjectWrite>& writes, std::span<const ByteView> s
   return ok();
 }
 
-std::vector<ByteView> data_of(const std::vector<ObjectWrite>& writes) {
-  std::vector<ByteView> pieces;
-  for (const ObjectWrite& write : writes) {
-    for (const AkeyUpdate& update : write.akeys) pieces.insert(pieces.end(), update.data.begin(), update.data.end());
-  }
-  return pieces;
-}
-
 }  // namespace aeon::target

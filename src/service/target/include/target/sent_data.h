@@ -9,9 +9,8 @@
 
 namespace aeon::target {
 
-// Gives each update its part of the data, in place. kInvalidArgument unless it is exactly theirs.
+// Gives each update its part of the data, in place. kInvalidArgument unless it is exactly theirs. The reverse of
+// rpc::data_of().
 Status attach_data(std::vector<ObjectWrite>& writes, std::span<const ByteView> sent);
-// The reverse: all of it in order.
-std::vector<ByteView> data_of(const std::vector<ObjectWrite>& writes);
 
 }  // namespace aeon::target
