@@ -55,6 +55,7 @@ void Target::join(std::vector<std::shared_ptr<rpc::Channel>> channels) {
     if (channel != nullptr) channel->use(std::shared_ptr<rpc::EpochClock>(std::shared_ptr<void>(), &clock_));
   }
   collectives_.join(options_.index, channels, [this] { return store_->next_epoch(); });
+  collectives_.refuse_through(store_->next_epoch());
   targets_.join(options_.index, std::move(channels), collectives_);
   if (options_.index == 0) return;
   asked_handles_ = std::make_unique<target::AskedHandles>(targets_.channel(0));
@@ -65,7 +66,6 @@ void Target::join(std::vector<std::shared_ptr<rpc::Channel>> channels) {
 
 Task<Status> Target::start() {
   CHECK(objects_ != nullptr);
-  collectives_.refuse_through(store_->last_epoch());
   CO_TRY(co_await commits_.start());
   if (pool_ != nullptr) {
     CO_TRY(co_await pool_->load());
