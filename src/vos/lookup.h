@@ -32,6 +32,7 @@ struct ExtentSet {
   };
   std::vector<ExtentCandidate> candidates;
   std::vector<Found> found;  // By ExtentCandidate::source.
+  Bytes walk_key;  // Memory of overlapping_now().
   void clear() {
     candidates.clear();
     found.clear();

@@ -230,10 +230,11 @@ class Looks {
   Bytes& last_;
 };
 
-// What a fetch at once found, in index pages and in blocks. None of it is in the caller's memory yet: whatever a fetch
-// in full finds to be a hole must stay as it was there.
+// What a fetch at once found: what lies in memory, in index pages or in blocks, and what must be read. None of it is in
+// the caller's memory yet: whatever a fetch in full finds to be a hole must stay as it was there.
 struct ValueReads {
-  std::vector<InlineRead>& at_once;
+  media::KeyBlockStore& media;
+  std::vector<ReadAtOnce>& at_once;
   std::vector<BlockRead>& later;
 };
 
@@ -257,6 +258,14 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
   return size;
 }
 
+// Nothing if its blocks must be read, or something is wrong.
+std::optional<ByteView> view_part(media::KeyBlockStore& media, ByteView encoded, uint64_t from, uint64_t to,
+                                  std::vector<uint32_t>& checksums) {
+  const std::optional<BlockValue> value = decode_block_value(encoded);
+  if (!value.has_value() || to > value->bytes) return std::nullopt;
+  return view_value(media, *value, from, to, checksums);
+}
+
 // Part of an encoded value, for the memory given for it at `offset`. False if it is damaged, or no part of a value.
 bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uint64_t from, uint64_t to,
                 uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment, ValueReads& reads) {
@@ -265,6 +274,8 @@ bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uin
     const ByteView wanted = at_once->bytes.subspan(from, to - from);
     segment.checksums.push_back(wanted.size() == at_once->bytes.size() ? at_once->checksum : crc32c(wanted));
     reads.at_once.push_back({.akey = akey, .bytes = wanted, .offset = offset});
+  } else if (const std::optional<ByteView> seen = view_part(reads.media, encoded, from, to, segment.checksums)) {
+    reads.at_once.push_back({.akey = akey, .bytes = *seen, .offset = offset});
   } else {
     Result<ValueRecord> record = decode_value(encoded);
     if (!record || record->blocks.empty()) return false;
@@ -402,8 +413,8 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
                                 std::vector<BlockRead>& later) {
   const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
-  inline_reads_.clear();
-  ValueReads reads{inline_reads_, later};
+  reads_at_once_.clear();
+  ValueReads reads{*media_, reads_at_once_, later};
   Looks looks(*media_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
@@ -457,7 +468,7 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     if (!changed.has_value()) return false;
     for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
   }
-  for (const InlineRead& read : inline_reads_) copy_to(fetches[read.akey].out, read.offset, read.bytes);
+  for (const ReadAtOnce& read : reads_at_once_) copy_to(fetches[read.akey].out, read.offset, read.bytes);
   return true;
 }
 

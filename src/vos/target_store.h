@@ -272,7 +272,7 @@ class TargetStore final : public Store {
   Bytes dkey_key_;
   Bytes last_key_;
   ExtentSet extents_;
-  std::vector<InlineRead> inline_reads_;
+  std::vector<ReadAtOnce> reads_at_once_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };
