@@ -124,7 +124,8 @@ MutableBytes Log::encode(Frame& frame) {
                            .durable_through = durable_sequence_,
                            .payload_size = static_cast<uint32_t>(frame.used - kFrameHeaderSize)};
   const MutableBytes encoded = frame.buffer.bytes().first(round_up(frame.used, kBlockSize));
-  encode_frame(header, encoded);
+  encode_frame(header, encoded, frame.zeros_from);
+  frame.zeros_from = frame.used;
   byte_count_ += encoded.size();
   ++frame_count_;
   return encoded;

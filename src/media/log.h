@@ -89,6 +89,7 @@ class Log {
   struct Frame {
     explicit Frame(Executor& executor) : ended(executor) {}
     DiskBuffer buffer{kFrameBytesMax};
+    size_t zeros_from = 0;  // Of the buffer, as the frame before left it.
     size_t capacity = 0;
     size_t used = 0;
     LogPoint at;

@@ -209,7 +209,7 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
 class Looks {
  public:
   // `last`: some memory.
-  Looks(media::KeyBlockStore& media, Bytes& last) : cursor_(media), last_(last) { last_.clear(); }
+  Looks(media::Cursor& cursor, Bytes& last) : cursor_(cursor), last_(last) { last_.clear(); }
   // False if a page must be read for that.
   bool seek(ByteView key) {
     if (!last_.empty() && compare_bytes(key, last_) >= 0) {
@@ -219,6 +219,10 @@ class Looks {
     return cursor_.seek_now(key);
   }
   const media::Cursor& cursor() const { return cursor_; }
+  // Whether what was looked for last is of a key, and of that kind.
+  bool stands_at(ByteView prefix, std::byte tag) const {
+    return cursor_.valid() && starts_with(cursor_.key(), prefix, tag);
+  }
   // For other moves.
   media::Cursor& moved_cursor() {
     last_.clear();
@@ -226,7 +230,7 @@ class Looks {
   }
 
  private:
-  media::Cursor cursor_;
+  media::Cursor& cursor_;
   Bytes& last_;
 };
 
@@ -291,19 +295,27 @@ bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uin
   return true;
 }
 
-// `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
-bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
-                          FetchedAkey& fetched, ValueReads& reads) {
+// Looks for the newest single value up to `epoch`. `key`: the akey's prefix; it comes back so. False if that isn't
+// possible at once.
+bool seek_single(Looks& looks, Bytes& key, Epoch epoch) {
   const size_t akey_size = key.size();
-  key.push_back(kSingleTag);
-  append_epoch(key, epoch);
+  append_tag_and_epoch(key, kSingleTag, epoch);
   const bool is_known = looks.seek(key);
   key.resize(akey_size);
-  if (!is_known) return false;
+  return is_known;
+}
+
+// False if that isn't possible at once. `akey`: the fetch's index. `stands_at_first`: at the akey's first value.
+bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
+                          bool stands_at_first, FetchedAkey& fetched, ValueReads& reads) {
+  if (!stands_at_first && !seek_single(looks, key, epoch)) return false;
+  if (!looks.stands_at(key, kSingleTag)) return true;
   const media::Cursor& cursor = looks.cursor();
-  if (!cursor.valid() || !starts_with(cursor.key(), key, kSingleTag)) return true;
-  const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
+  const Result<SingleKey> newest = decode_single_key(cursor.key(), key.size());
   if (!newest) return false;
+  if (stands_at_first && newest->version.epoch > epoch) {
+    return fetch_single_at_once(looks, key, fetch, akey, epoch, floor, false, fetched, reads);
+  }
   if (newest->version < floor) return true;
   const std::optional<InlineValue> value = decode_inline_value(cursor.value());
   const Result<ValueShape> shape =
@@ -384,9 +396,8 @@ std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Vers
   const bool is_known = looks.seek(key);
   key.resize(prefix_size);
   if (!is_known) return std::nullopt;
-  const media::Cursor& cursor = looks.cursor();
-  if (!cursor.valid() || !starts_with(cursor.key(), key, kPunchTag)) return floor;
-  const Result<Version> punch = decode_punch_key(cursor.key(), prefix_size);
+  if (!looks.stands_at(key, kPunchTag)) return floor;
+  const Result<Version> punch = decode_punch_key(looks.cursor().key(), prefix_size);
   if (!punch) return std::nullopt;
   return std::max(floor, *punch);
 }
@@ -394,8 +405,7 @@ std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Vers
 // The newest stamp up to `epoch` of the object that `key` is the prefix of; zero without one, nothing if that isn't
 // known at once.
 std::optional<Epoch> change_at_once(Looks& looks, Bytes& key, Epoch epoch) {
-  key.push_back(kStampTag);
-  append_epoch(key, epoch);
+  append_tag_and_epoch(key, kStampTag, epoch);
   const bool is_known = looks.seek(key);
   key.resize(kObjectPrefixSize);
   if (!is_known) return std::nullopt;
@@ -415,7 +425,7 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
   reads_at_once_.clear();
   ValueReads reads{*media_, reads_at_once_, later};
-  Looks looks(*media_, last_key_);
+  Looks looks(cursor_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
   std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());
@@ -437,11 +447,20 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     const size_t akey = all.size();
     FetchedAkey& fetched = all.emplace_back();
     if (fetch.kind == ValueKind::kSingle) {
-      if (!dkey_floor.has_value()) dkey_floor = floor_at_once(looks, dkey_key_, epoch, *newest);
-      if (!dkey_floor.has_value()) return false;
-      const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor);
+      // What comes behind the punches of the dkey, were there any, mostly is the akey's first value already: then it
+      // has no punches either.
+      bool stands_at_first = false;
+      if (!dkey_floor.has_value()) {
+        dkey_floor = floor_at_once(looks, dkey_key_, epoch, *newest);
+        if (!dkey_floor.has_value()) return false;
+        stands_at_first = looks.stands_at(key_, kSingleTag);
+      }
+      const std::optional<Version> floor =
+          stands_at_first ? dkey_floor : floor_at_once(looks, key_, epoch, *dkey_floor);
       if (!floor.has_value()) return false;
-      if (!fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, reads)) return false;
+      const bool is_done =
+          fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, stands_at_first, fetched, reads);
+      if (!is_done) return false;
       continue;
     }
     const KnownArrays::Known* const found = known_arrays_.find(key_, generation);
