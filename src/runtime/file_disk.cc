@@ -24,7 +24,7 @@ namespace {
 constexpr ByteCount kCapacityDefault = 16 * 1024 * kGiB;
 constexpr ByteCount kGrowthMin = kMiB;
 constexpr ByteCount kGrowthMax = 64 * kMiB;
-constexpr ByteCount kMappedMax = 64 * kGiB;  // Of addresses, for a file to grow into.
+constexpr ByteCount kMappedMin = 64 * kMiB;  // Of addresses, for a file to grow into.
 constexpr size_t kTransferMax = size_t{1} << 30;  // The kernel moves less than 2 GiB a call.
 
 Code code_of(int error) {
@@ -176,11 +176,11 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
   return disk;
 }
 
-// Addresses may be limited, so as many as there are, but enough for what the file has.
 void FileDisk::map_memory() {
-  const ByteCount there = round_up(size_, kDiskBlockSize);
-  ByteCount size = std::min(std::max(kMappedMax, 2 * there), capacity_);
-  for (; size != 0 && size >= there && mapping_ == nullptr; size = round_down(size / 2, kDiskBlockSize)) {
+  const ByteCount size = std::min(std::max(kMappedMin, 2 * round_up(size_, kDiskBlockSize)), capacity_);
+  if (mapping_ != nullptr) {
+    mapping_->grow(size);
+  } else if (size != 0) {
     mapping_ = FileMapping::create(descriptor_, size, is_read_only_);
   }
 }
@@ -256,6 +256,7 @@ Status FileDisk::grow_to(uint64_t end) {
     } while (error == EINTR);
     if (error == 0) {
       size_ = wanted;
+      if (mapping_ != nullptr && mapping_->size() < size_) map_memory();
       return ok();
     }
     if (error != ENOSPC && error != EDQUOT) {

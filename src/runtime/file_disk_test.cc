@@ -124,6 +124,20 @@ TEST_P(FileDiskTest, AFileInMemoryIsSeenWhereItLies) {
   EXPECT_TRUE(equal_bytes((*again)->view(16384, 8192), old_bytes.bytes().first(8192)));
 }
 
+TEST_P(FileDiskTest, AFileInMemoryIsSeenHoweverFarItGrows) {
+  constexpr uint64_t kStep = 8 * kMiB;
+  constexpr int kSteps = 20;  // More than was mapped at first.
+  const MemoryFile file(folder_);
+  Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, file.path(), {.create = true});
+  ASSERT_TRUE(disk.is_ok());
+  for (int i = 0; i < kSteps; ++i) {
+    ASSERT_TRUE(reactor_.run(write_at(disk->get(), i * kStep, filled(4096, i + 1).bytes())).is_ok());
+    for (int j = 0; j <= i; ++j) {
+      ASSERT_TRUE(equal_bytes((*disk)->view(j * kStep, 4096), filled(4096, j + 1).bytes())) << i << " " << j;
+    }
+  }
+}
+
 // Against the plainest model there is: bytes.
 TEST_P(FileDiskTest, AFileInMemoryHasWhatWasWrittenLast) {
   constexpr uint64_t kBlocks = 200;

@@ -33,6 +33,14 @@ std::unique_ptr<FileMapping> FileMapping::create(int descriptor, ByteCount size,
 
 FileMapping::~FileMapping() { ::munmap(memory_, size_); }
 
+void FileMapping::grow(ByteCount size) {
+  if (size <= size_) return;
+  void* const memory = ::mremap(memory_, size_, size, MREMAP_MAYMOVE);
+  if (memory == MAP_FAILED) return;
+  memory_ = static_cast<std::byte*>(memory);
+  size_ = size;
+}
+
 std::byte* FileMapping::find(uint64_t offset, ByteCount size) const {
   const uint64_t first = offset / kDiskBlockSize;
   const uint64_t end = first + size / kDiskBlockSize;

@@ -23,6 +23,10 @@ class FileMapping {
   FileMapping& operator=(const FileMapping&) = delete;
   ~FileMapping();
 
+  ByteCount size() const { return size_; }
+  // Maps more. What was found may lie elsewhere then. If the kernel refuses, all stays as it is.
+  void grow(ByteCount size);
+
   // Where the range lies, if it is known to be there, or else null.
   std::byte* find(uint64_t offset, ByteCount size) const;
   // The same, and asks the kernel if it isn't known. The range lies within the file.
@@ -37,8 +41,8 @@ class FileMapping {
   bool covers(uint64_t offset, ByteCount size) const { return offset <= size_ && size <= size_ - offset; }
   void note(uint64_t offset, ByteCount size, bool is_there);
 
-  std::byte* const memory_;
-  const ByteCount size_;
+  std::byte* memory_;
+  ByteCount size_;
   std::vector<uint64_t> there_;  // A bit for each block; those behind its end aren't known to be there.
 };
 
