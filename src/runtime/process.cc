@@ -141,6 +141,8 @@ Result<std::string> Daemon::read_report(Duration timeout) {
   }
 }
 
+void keep_from_children(int descriptor) { fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
+
 void report_ready(int descriptor, const std::string& report) {
   size_t written = 0;
   while (written < report.size()) {
