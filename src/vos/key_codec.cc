@@ -207,7 +207,6 @@ Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
 Bytes container_prefix(uint32_t number) {
   Bytes key;
   key.reserve(32);  // Most go on.
-  key.reserve(96);
   append_u32(key, number);
   return key;
 }
