@@ -541,5 +541,6 @@ void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(read
 void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }
 void Reactor::arm(Timer& timer, Instant deadline) { state_->timers.arm(timer, deadline); }
 void Reactor::disarm(Timer& timer) { state_->timers.disarm(timer); }
+bool Reactor::has_ready() const { return !state_->ready.empty() || inbox_.load(std::memory_order_relaxed) != nullptr; }
 
 }  // namespace aeon

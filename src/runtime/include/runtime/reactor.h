@@ -80,6 +80,7 @@ class Reactor final : public Executor {
   Instant exact_now() const override;
   void arm(Timer& timer, Instant deadline) override;
   void disarm(Timer& timer) override;
+  bool has_ready() const override;
 
   // For disks and sockets of this reactor; null where io_uring is refused.
   Ring* ring() { return ring_.get(); }
