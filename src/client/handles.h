@@ -132,6 +132,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
 
   rpc::Channel& channel(uint32_t target = 0) { return pool_->connection().channel(target); }
   uint32_t target_count() const { return pool_->connection().target_count(); }
+  bool asks_collectively(size_t targets) const { return pool_->connection().asks_collectively(targets); }
   // For the targets of objects.
   const placement::Router& router() const { return pool_->connection().router(); }
   HandleNumber& handle() { return handle_; }
@@ -148,7 +149,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
 
  private:
   static Task<Status> flush_all(std::shared_ptr<ContainerHandle> self);
-  static Task<void> flush_target(std::shared_ptr<ContainerHandle> self, uint32_t target, Status* flushed);
+  Status note_flushed(uint32_t target, uint64_t writing_life, const Result<wire::FlushReply>& reply);
 
   const std::shared_ptr<PoolHandle> pool_;
   HandleNumber handle_;

@@ -35,7 +35,10 @@ class MetricsElsewhere final : public metrics::Source {
 
 }  // namespace
 
-ServedTargets::~ServedTargets() = default;
+// The first last: the others' threads may still be leaving its reactor, having told it that they are done.
+ServedTargets::~ServedTargets() {
+  while (!hosts_.empty()) hosts_.pop_back();
+}
 
 Status ServedTargets::start() {
   TRY(start_targets());

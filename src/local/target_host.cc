@@ -61,9 +61,9 @@ Task<void> TargetHost::make_channels() {
     peers_.push_back(std::make_shared<rpc::NetworkChannel>(world_, peer_socket_of(system_.path(), other),
                                                            rpc::NetworkChannel::Options()));
     channels[other] = peers_.back();
-    if (index_ == 0) observer_->add_elsewhere(*peers_.back());
   }
   target_->join(std::move(channels));
+  if (index_ == 0) observer_->add_others(target_->targets());
   co_return;
 }
 

@@ -95,7 +95,7 @@ Status Children::start(size_t child, std::vector<std::string> words, std::span<c
     pointers.push_back(nullptr);
     std::vector<int> kept(given.begin(), given.end());
     kept.push_back(line[1]);
-    pid = fork();
+    pid = _Fork();  // No handlers: what is given goes along as it is.
     if (pid == 0) become(pointers.data(), kept, failure[1]);
     if (pid < 0) error = errno;
   }

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/fork.h"
+
 namespace aeon {
 namespace {
 
@@ -87,18 +89,29 @@ Result<Directory> Directory::open(const std::string& path, bool create) {
 Directory::Directory(Directory&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      lock_descriptor_(std::exchange(other.lock_descriptor_, -1)) {}
+      lock_descriptor_(std::exchange(other.lock_descriptor_, -1)),
+      lock_generation_(other.lock_generation_) {}
 
 Directory& Directory::operator=(Directory&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(descriptor_, other.descriptor_);
   std::swap(lock_descriptor_, other.lock_descriptor_);
+  std::swap(lock_generation_, other.lock_generation_);
   return *this;
 }
 
 Directory::~Directory() {
-  if (lock_descriptor_ >= 0) ::close(lock_descriptor_);
+  if (lock_descriptor_ >= 0 && lock_generation_ == fork_generation()) {
+    forget_in_forked_child(lock_descriptor_);
+    ::close(lock_descriptor_);
+  }
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void Directory::keep_lock(int descriptor) {
+  lock_descriptor_ = descriptor;
+  lock_generation_ = fork_generation();
+  close_in_forked_child(descriptor);
 }
 
 // Whoever only looks, such as for who has it, lets go soon in most cases. kBusy.
@@ -129,7 +142,7 @@ Status Directory::lock(const std::string& holder) {
     ::close(descriptor);
     return held;
   }
-  lock_descriptor_ = descriptor;
+  keep_lock(descriptor);
   // Whoever looks meanwhile sees a whole first line.
   const std::string line = holder + "\n";
   TRY(write_all(descriptor, as_bytes(line), "the lock of " + path_));
@@ -147,7 +160,7 @@ Status Directory::adopt_lock(int descriptor) {
                   "descriptor " + std::to_string(descriptor) + " isn't the lock of " + path_ + ", held");
   }
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  lock_descriptor_ = descriptor;
+  keep_lock(descriptor);
   return ok();
 }
 
@@ -155,7 +168,7 @@ std::optional<std::string> Directory::share() {
   const int descriptor = ::openat(descriptor_, kLockName, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return std::nullopt;
   if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0) {
-    lock_descriptor_ = descriptor;
+    keep_lock(descriptor);
     return std::nullopt;
   }
   const bool is_held = errno == EWOULDBLOCK;

@@ -101,7 +101,7 @@ Result<Daemon> Daemon::start(std::vector<std::string> words, const std::string& 
     std::vector<char*> pointers;
     for (std::string& word : words) pointers.push_back(word.data());
     pointers.push_back(nullptr);
-    pid = fork();
+    pid = _Fork();  // No handlers: it becomes something else at once.
     if (pid == 0) become(pointers.data(), log, null, failure[1]);
     if (pid < 0) error = errno;
   }

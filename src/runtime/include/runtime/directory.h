@@ -53,10 +53,12 @@ class Directory {
 
  private:
   Status hold(int descriptor) const;
+  void keep_lock(int descriptor);
   Directory(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
   std::string path_;
   int descriptor_ = -1;
   int lock_descriptor_ = -1;
+  uint64_t lock_generation_ = 0;  // Of the process that locked: a fork has the lock no longer.
 };
 
 }  // namespace aeon
