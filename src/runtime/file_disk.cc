@@ -328,9 +328,11 @@ void FileDisk::run_in_memory(DiskOp& op) {
 
 bool FileDisk::run_in_mapping(DiskOp& op) {
   if (op.kind() == DiskOp::Kind::kDiscard) return false;
-  std::byte* const memory = mapping_->find(op.offset(), op.size());
+  const bool reads = op.kind() == DiskOp::Kind::kRead;
+  std::byte* const memory =
+      reads ? mapping_->find(op.offset(), op.size()) : mapping_->find_to_write(op.offset(), op.size());
   if (memory == nullptr) return false;
-  if (op.kind() == DiskOp::Kind::kRead) {
+  if (reads) {
     std::memcpy(op.memory(), memory, op.size());
   } else {
     std::memcpy(memory, op.memory(), op.size());

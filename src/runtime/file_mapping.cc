@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "runtime/disk.h"
 
@@ -11,6 +12,7 @@ namespace aeon {
 namespace {
 
 constexpr uint64_t kWordBits = 64;
+constexpr ByteCount kStretch = kWordBits * kDiskBlockSize;
 constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, which older headers lack; older kernels (5.14) say no.
 
 // The bits of [first, end) in the word that begins with bit `word * kWordBits`.
@@ -52,12 +54,32 @@ std::byte* FileMapping::find(uint64_t offset, ByteCount size) const {
   return memory_ + offset;
 }
 
+bool FileMapping::populate(uint64_t offset, ByteCount size) {
+  if (!can_populate_ || !covers(offset, size)) return false;
+  if (::madvise(memory_ + offset, size, kPopulateRead) == 0) return true;
+  can_populate_ = errno != EINVAL;
+  return false;
+}
+
 std::byte* FileMapping::bring(uint64_t offset, ByteCount size) {
   if (std::byte* const found = find(offset, size)) return found;
-  if (size == 0 || !covers(offset, size)) return nullptr;
-  if (::madvise(memory_ + offset, size, kPopulateRead) != 0) return nullptr;
+  if (size == 0 || !populate(offset, size)) return nullptr;
   note(offset, size, true);
   return memory_ + offset;
+}
+
+std::byte* FileMapping::find_to_write(uint64_t offset, ByteCount size) {
+  std::byte* const found = find(offset, size);
+  if (found == nullptr) return nullptr;
+  for (uint64_t index = offset / kStretch; index * kStretch < offset + size; ++index) {
+    if (!is_brought_[index] && !bring_stretch(index)) return nullptr;
+  }
+  return found;
+}
+
+bool FileMapping::bring_stretch(uint64_t index) {
+  is_brought_[index] = there_[index] == ~uint64_t{0} && populate(index * kStretch, kStretch);
+  return is_brought_[index];
 }
 
 void FileMapping::note(uint64_t offset, ByteCount size, bool is_there) {
@@ -65,11 +87,15 @@ void FileMapping::note(uint64_t offset, ByteCount size, bool is_there) {
   const uint64_t first = offset / kDiskBlockSize;
   uint64_t end = first + size / kDiskBlockSize;
   const uint64_t word_count = (end + kWordBits - 1) / kWordBits;
-  if (is_there && word_count > there_.size()) there_.resize(word_count);
+  if (is_there && word_count > there_.size()) {
+    there_.resize(word_count);
+    is_brought_.resize(word_count);
+  }
   end = std::min(end, there_.size() * kWordBits);
   for (uint64_t word = first / kWordBits; word * kWordBits < end; ++word) {
     const uint64_t mask = mask_of(word, first, end);
     there_[word] = is_there ? there_[word] | mask : there_[word] & ~mask;
+    if (!is_there) is_brought_[word] = false;
   }
 }
 

@@ -31,6 +31,9 @@ class FileMapping {
   std::byte* find(uint64_t offset, ByteCount size) const;
   // The same, and asks the kernel if it isn't known. The range lies within the file.
   std::byte* bring(uint64_t offset, ByteCount size);
+  // The same to overwrite it, where that takes less than a system call: the first write of a page takes more, unless it
+  // was brought in with its neighbours. So null too where they aren't all there.
+  std::byte* find_to_write(uint64_t offset, ByteCount size);
 
   // The range was written to the file, or punched out of it.
   void note_written(uint64_t offset, ByteCount size) { note(offset, size, true); }
@@ -40,10 +43,15 @@ class FileMapping {
   FileMapping(std::byte* memory, ByteCount size) : memory_(memory), size_(size) {}
   bool covers(uint64_t offset, ByteCount size) const { return offset <= size_ && size <= size_ - offset; }
   void note(uint64_t offset, ByteCount size, bool is_there);
+  bool populate(uint64_t offset, ByteCount size);
+  bool bring_stretch(uint64_t index);
 
   std::byte* memory_;
   ByteCount size_;
-  std::vector<uint64_t> there_;  // A bit for each block; those behind its end aren't known to be there.
+  // A bit for each block; those behind its end aren't known to be there. A word is a stretch.
+  std::vector<uint64_t> there_;
+  std::vector<bool> is_brought_;  // Stretches that are mapped whole.
+  bool can_populate_ = true;
 };
 
 }  // namespace aeon
