@@ -8,6 +8,7 @@
 #include "held_system.h"
 #include "local_directory.h"
 #include "metrics/http_server.h"
+#include "ofi/ofi_network.h"
 #include "runtime/process.h"
 #include "runtime/sync.h"
 #include "runtime/system.h"
@@ -71,8 +72,8 @@ class Server final : public DirectoryServer {
   // Before the directory is held: what is wrong here needs no look at it.
   Status check_addresses(const ServeOptions& options) {
     for (const std::string& address : options.listen) {
-      TRY(tls::check_address(address));
-      TRY(tls::check_is_private(address, options.allow_insecure, "--allow-insecure"));
+      TRY(ofi::check_address(address));
+      TRY(ofi::check_is_private(address, options.allow_insecure, "--allow-insecure"));
     }
     if (options.certificates.empty()) return ok();
     const SystemClock clock;
@@ -121,8 +122,9 @@ class Server final : public DirectoryServer {
     return write_serving_note(system_->directory(), note);
   }
 
-  // Targets have the ports that follow the first one's, unless that was left open.
-  static std::string with_port_of(const std::string& address, uint32_t target) {
+  // Targets have the ports that follow the first one's, unless that was left open; or names made of the first one's.
+  static std::string with_port_of(const std::string& named, uint32_t target) {
+    const std::string address = ofi::address_of_target(named, target);
     const size_t colon = address.rfind(':');
     uint32_t port = 0;
     const char* const end = address.data() + address.size();
