@@ -11,6 +11,16 @@ namespace {
 
 // In a row: then the provider can't receive here any more.
 constexpr uint32_t kReceiveFailuresMax = 64;
+constexpr size_t kQueueSize = 256;
+constexpr int kBatch = 32;
+constexpr int kBatchesMax = 16;  // In a row, before others have their turn.
+
+constexpr Duration kNapMin = std::chrono::microseconds(50);
+// For who has a descriptor: something is there that the provider doesn't hand out yet, or that it doesn't take yet.
+constexpr Duration kRetryMax = std::chrono::milliseconds(1);
+// For who has none: what a first message after a silence may have to wait.
+constexpr Duration kNapMax = std::chrono::milliseconds(10);
+
 constexpr size_t kPortAt = 2, kPortSize = 2;  // Of a sockaddr of either family.
 
 // A place of its own: the same host at a port that is chosen, or another name.
@@ -46,18 +56,41 @@ Status Endpoint::open_parts(const fi_info& info, bool at_source) {
   const Info own(fi_dupinfo(&info));
   if (own == nullptr) return failed("no endpoint of libfabric", -FI_ENOMEM);
   if (!at_source) leave_place_open(*own);
+  TRY(open_queue());
   fid_ep* endpoint = nullptr;
   int error = fi_endpoint(fabric_->domain(), own.get(), &endpoint, nullptr);
   if (error != 0) return failed("no endpoint of libfabric", error);
   endpoint_.reset(endpoint);
   error = fi_ep_bind(endpoint, &fabric_->peers()->fid, 0);
-  if (error == 0) error = fi_ep_bind(endpoint, &fabric_->queue()->fid, FI_TRANSMIT | FI_RECV);
+  if (error == 0) error = fi_ep_bind(endpoint, &queue_->fid, FI_TRANSMIT | FI_RECV);
   if (error == 0) error = fi_enable(endpoint);
   if (error != 0) return failed("no endpoint of libfabric", error);
   TRY(find_name());
   TRY(make_memory());
-  fabric_->add(*this);
+  touch();
   for (uint32_t buffer = 0; buffer < options_.receive_count; ++buffer) post_receive(buffer);
+  return ok();
+}
+
+// One for each: the layer above TCP forgets to tell a queue that one of its endpoints has gone.
+Status Endpoint::open_queue() {
+  fi_cq_attr attributes{};
+  attributes.size = kQueueSize;
+  attributes.format = FI_CQ_FORMAT_MSG;
+  attributes.wait_obj = FI_WAIT_FD;
+  fid_cq* queue = nullptr;
+  int error = fi_cq_open(fabric_->domain(), &attributes, &queue, nullptr);
+  const bool waits = error == 0;
+  if (!waits) {
+    attributes.wait_obj = FI_WAIT_NONE;
+    error = fi_cq_open(fabric_->domain(), &attributes, &queue, nullptr);
+    if (error != 0) return fabric_error(Code::kUnavailable, "no completion queue of libfabric", error);
+  }
+  queue_.reset(queue);
+  int descriptor = -1;
+  if (!waits || fi_control(&queue->fid, FI_GETWAIT, &descriptor) != 0) return ok();
+  Readiness::Listener& listener = *this;
+  readiness_ = std::make_unique<Readiness>(fabric_->reactor(), descriptor, listener);
   return ok();
 }
 
@@ -80,7 +113,6 @@ Status Endpoint::make_memory() {
   operations_.resize(count + 1);
   for (uint32_t i = 0; i <= count; ++i) {
     Operation& operation = operations_[i];
-    operation.owner = this;
     operation.kind = i < options_.receive_count ? Operation::Kind::kReceive
                      : i < count                ? Operation::Kind::kSend
                                                 : Operation::Kind::kRead;
@@ -91,16 +123,12 @@ Status Endpoint::make_memory() {
   return ok();
 }
 
-Endpoint::~Endpoint() {
-  close();
-  // What has completed names them.
-  for (Operation& operation : operations_) operation.owner = nullptr;
-  fabric_->remove(*this, std::move(operations_));
-}
+Endpoint::~Endpoint() { close(); }
 
 void Endpoint::close() {
   if (std::exchange(is_closed_, true)) return;
   if (reading_.has_value()) end_read(Status(Code::kUnavailable, "the connection is closed"));
+  rest();
   endpoint_.reset();
   waiting_.clear();
   unposted_.clear();
@@ -124,7 +152,7 @@ MutableBytes Endpoint::slot(uint32_t index) {
 void Endpoint::send(uint32_t slot, size_t size, std::shared_ptr<Peer> to) {
   if (is_closed_) return;
   receivers_[slot] = std::move(to);
-  fabric_->touch();
+  touch();
   if (post_send(slot, size) != -FI_EAGAIN) return;
   const Instant now = fabric_->reactor().now();
   if (!stalled_since_.has_value()) stalled_since_ = now;
@@ -171,7 +199,7 @@ void Endpoint::post_receive(uint32_t buffer) {
 
 void Endpoint::give_back(uint32_t buffer) {
   post_receive(buffer);
-  if (!is_closed_) fabric_->touch();
+  if (!is_closed_) touch();
 }
 
 // ---- Reading a peer's memory ----------------------------------------------------------------------------------------
@@ -185,7 +213,7 @@ Status Endpoint::read(MutableBytes into, const std::shared_ptr<Peer>& from, uint
   reading_->address = address;
   reading_->key = key;
   reading_->registered = std::move(registered);
-  fabric_->touch();
+  touch();
   post_read();
   return ok();
 }
@@ -208,7 +236,94 @@ void Endpoint::end_read(const Status& status) {
   if (handler_ != nullptr) handler_->on_read(status);
 }
 
-// ---- What the fabric says -------------------------------------------------------------------------------------------
+// ---- Looking --------------------------------------------------------------------------------------------------------
+
+void Endpoint::touch() {
+  nap_ = kNapMin;
+  if (is_closed_ || is_watched()) return;
+  if (is_armed()) fabric_->reactor().disarm(*this);
+  fabric_->reactor().watch(*this);
+}
+
+void Endpoint::rest() {
+  fabric_->reactor().unwatch(*this);
+  if (is_armed()) fabric_->reactor().disarm(*this);
+  readiness_.reset();
+}
+
+bool Endpoint::look() { return progress(); }
+
+void Endpoint::park() { sleep_until_news(); }
+
+void Endpoint::unpark() {
+  if (is_armed()) fabric_->reactor().disarm(*this);
+}
+
+// What came since the last look is handed over now; whoever waits for it is ready then, and the reactor doesn't sleep.
+void Endpoint::sleep_until_news() {
+  if (progress()) nap_ = kNapMin;
+  if (is_closed_) return;
+  bool must_look = readiness_ == nullptr || must_retry();
+  if (readiness_ != nullptr) {
+    fid* waited[] = {&queue_->fid};
+    if (fi_trywait(fabric_->fabric(), waited, 1) == 0) {
+      readiness_->arm();
+    } else {
+      must_look = true;
+    }
+  }
+  if (!must_look) return;
+  nap_ = std::clamp(nap_, kNapMin, readiness_ != nullptr ? kRetryMax : kNapMax);
+  fabric_->reactor().arm(*this, fabric_->reactor().exact_now() + nap_);
+  nap_ *= 2;
+}
+
+void Endpoint::on_fire() {
+  if (is_closed_ || is_watched()) return;
+  if (progress()) {
+    touch();
+  } else {
+    sleep_until_news();
+  }
+}
+
+void Endpoint::on_ready() {
+  if (is_closed_ || is_watched()) return;
+  if (is_armed()) fabric_->reactor().disarm(*this);
+  on_fire();
+}
+
+bool Endpoint::progress() {
+  bool any = false;
+  for (int i = 0; i < kBatchesMax && !is_closed_ && read_queue(); ++i) any = true;
+  return retry() || any;
+}
+
+bool Endpoint::read_queue() {
+  fi_cq_msg_entry entries[kBatch];
+  const ssize_t count = fi_cq_read(queue_.get(), entries, kBatch);
+  if (count == -FI_EAVAIL) {
+    read_error();
+    return true;
+  }
+  for (ssize_t i = 0; i < count; ++i) {
+    const auto* const operation = static_cast<const Operation*>(entries[i].op_context);
+    if (operation != nullptr) on_complete(*operation, entries[i].len, ok());
+  }
+  return count > 0;
+}
+
+void Endpoint::read_error() {
+  fi_cq_err_entry entry{};
+  if (fi_cq_readerr(queue_.get(), &entry, 0) != 1) return;
+  const Status status = fabric_error(Code::kUnavailable, "libfabric", -static_cast<int64_t>(entry.err));
+  const auto* const operation = static_cast<const Operation*>(entry.op_context);
+  if (operation != nullptr) {
+    on_complete(*operation, 0, status);
+  } else {
+    fail(status);  // Providers don't always say whose it is.
+  }
+}
 
 bool Endpoint::retry() {
   if (is_closed_) return false;
@@ -267,10 +382,6 @@ void Endpoint::on_complete(const Operation& operation, size_t size, const Status
       if (reading_.has_value() && reading_->is_posted) end_read(status);
       return;
   }
-}
-
-void Endpoint::on_anyones_error(const Status& status) {
-  if (!is_closed_ && reading_.has_value() && reading_->is_posted) fail(status);
 }
 
 void Endpoint::fail(const Status& status) {

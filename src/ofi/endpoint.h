@@ -1,8 +1,11 @@
 // An endpoint of libfabric: messages from whoever knows its name, messages to peers, and reads of peers' memory.
 //
-// Memory of both directions is its own and fixed. What the provider doesn't take yet is tried again by the fabric, in
-// any order. After close() the provider touches neither that memory nor a reader's, whatever was under way.
-// Threading: only on the reactor. Handlers are called from the reactor's loop; they may post and ask, but not destroy.
+// Memory of both directions is its own and fixed. What the provider doesn't take yet is tried again, in any order.
+// After close() the provider touches neither that memory nor a reader's, whatever was under way.
+// Looking: providers move nothing by themselves. While something goes on here the reactor looks in every turn
+// (SpinSource). Before it sleeps, the descriptor of the endpoint's own queue is waited for; where a provider has none,
+// it is looked at by a timer, more and more seldom as long as nothing comes. Threading: only on the reactor. Handlers
+// are called from the reactor's loop; they may post and ask, but not destroy.
 #pragma once
 
 #include <memory>
@@ -11,10 +14,20 @@
 
 #include "fabric.h"
 #include "message.h"
+#include "runtime/readiness.h"
+#include "runtime/spin_source.h"
 
 namespace aeon::ofi {
 
-class Endpoint {
+// What libfabric gives back about an operation: it points to the first member.
+struct Operation {
+  enum class Kind : uint8_t { kReceive, kSend, kRead };
+  fi_context2 context;
+  Kind kind;
+  uint32_t index;
+};
+
+class Endpoint final : private SpinSource, private Timer, private Readiness::Listener {
  public:
   class Handler {
    public:
@@ -38,7 +51,7 @@ class Endpoint {
   // Where `info` says; at a place of its own if not `at_source`. kExists: somebody is there.
   static Result<std::unique_ptr<Endpoint>> open(std::shared_ptr<Fabric> fabric, const fi_info& info, bool at_source,
                                                 Options options, Handler& handler);
-  ~Endpoint();
+  ~Endpoint() override;
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -69,12 +82,6 @@ class Endpoint {
   // Gives up what it hasn't taken since then.
   void drop_stalled(Instant since);
 
-  // For the fabric.
-  bool must_retry() const { return !waiting_.empty() || (reading_.has_value() && !reading_->is_posted); }
-  bool retry();
-  void on_complete(const Operation& operation, size_t size, const Status& status);
-  void on_anyones_error(const Status& status);
-
  private:
   struct Waiting {
     uint32_t slot;
@@ -93,6 +100,7 @@ class Endpoint {
   Endpoint(std::shared_ptr<Fabric> fabric, Options options, Handler& handler)
       : fabric_(std::move(fabric)), options_(options), handler_(&handler) {}
   Status open_parts(const fi_info& info, bool at_source);
+  Status open_queue();
   Status make_memory();
   Status find_name();
   void post_receive(uint32_t buffer);
@@ -101,6 +109,21 @@ class Endpoint {
   bool post_read();
   void end_read(const Status& status);
   void fail(const Status& status);
+
+  bool look() override;
+  void park() override;
+  void unpark() override;
+  void on_fire() override;
+  void on_ready() override;
+  void touch();
+  void rest();
+  void sleep_until_news();
+  bool progress();
+  bool read_queue();
+  void read_error();
+  bool must_retry() const { return !waiting_.empty() || !unposted_.empty() || (is_reading() && !reading_->is_posted); }
+  bool retry();
+  void on_complete(const Operation& operation, size_t size, const Status& status);
 
   const std::shared_ptr<Fabric> fabric_;
   const Options options_;
@@ -116,7 +139,10 @@ class Endpoint {
   size_t sending_ = 0;
   uint32_t receive_failures_ = 0;
   Registered registered_;
+  Fid<fid_cq> queue_;
   Fid<fid_ep> endpoint_;
+  std::unique_ptr<Readiness> readiness_;  // Of the queue, if the provider has a descriptor for it.
+  Duration nap_{};                        // Before the next look.
   Bytes name_;
   bool is_closed_ = false;
 };

@@ -1,10 +1,8 @@
 #include "fabric.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
-#include "base/log.h"
 #include "endpoint.h"
 #include "runtime/system.h"
 
@@ -13,20 +11,11 @@ namespace {
 
 // The interface as this is written for; later libraries keep to it.
 constexpr uint32_t kVersion = FI_VERSION(1, 14);
-constexpr size_t kQueueSize = 4096;
 constexpr size_t kOperationsMax = 64;  // Of an endpoint, each way.
-constexpr int kBatch = 32;
-constexpr int kBatchesMax = 16;  // In a row, before others have their turn.
 constexpr int kRegisterAttempts = 4;
 
-constexpr Duration kNapMin = std::chrono::microseconds(50);
-// For who has a descriptor: something is there that the provider doesn't hand out yet, or that it doesn't take yet.
-constexpr Duration kRetryMax = std::chrono::milliseconds(1);
-// For who has none: what a first message after a silence may have to wait.
-constexpr Duration kNapMax = std::chrono::milliseconds(10);
-
 constexpr Duration kLingerMax = std::chrono::milliseconds(500);
-constexpr size_t kLingeringMax = 256;
+constexpr Duration kLingerLook = std::chrono::milliseconds(1);
 
 // sockaddr_in and sockaddr_in6: how they begin and how long they are.
 constexpr uint16_t kFamilyV4 = 2, kFamilyV6 = 10;
@@ -95,10 +84,9 @@ Peer::~Peer() {
 
 // ---- Opening --------------------------------------------------------------------------------------------------------
 
-Fabric::Fabric(Reactor& reactor, const Provider& provider) : reactor_(reactor), provider_(provider) {}
-
-Result<std::shared_ptr<Fabric>> Fabric::open(Reactor& reactor, const Provider& provider, const fi_info& info) {
-  std::shared_ptr<Fabric> fabric(new Fabric(reactor, provider));
+Result<std::shared_ptr<Fabric>> Fabric::open(Reactor& reactor, Gate& background, const Provider& provider,
+                                             const fi_info& info) {
+  std::shared_ptr<Fabric> fabric(new Fabric(reactor, background, provider));
   TRY(fabric->open_parts(info));
   return fabric;
 }
@@ -119,24 +107,6 @@ Status Fabric::open_parts(const fi_info& info) {
   if (error != 0) return failed("domain", error);
   domain_.reset(domain);
 
-  fi_cq_attr queue_attributes{};
-  queue_attributes.size = kQueueSize;
-  queue_attributes.format = FI_CQ_FORMAT_MSG;
-  queue_attributes.wait_obj = FI_WAIT_FD;
-  fid_cq* queue = nullptr;
-  error = fi_cq_open(domain, &queue_attributes, &queue, nullptr);
-  bool has_descriptor = error == 0;
-  if (error != 0) {
-    queue_attributes.wait_obj = FI_WAIT_NONE;
-    error = fi_cq_open(domain, &queue_attributes, &queue, nullptr);
-    if (error != 0) return failed("completion queue", error);
-  }
-  queue_.reset(queue);
-  int descriptor = -1;
-  if (has_descriptor) has_descriptor = fi_control(&queue->fid, FI_GETWAIT, &descriptor) == 0;
-  Readiness::Listener& listener = *this;
-  if (has_descriptor) readiness_ = std::make_unique<Readiness>(reactor_, descriptor, listener);
-
   fi_av_attr peers_attributes{};
   peers_attributes.type = info_->domain_attr->av_type;
   fid_av* peers = nullptr;
@@ -144,11 +114,6 @@ Status Fabric::open_parts(const fi_info& info) {
   if (error != 0) return failed("address table", error);
   peers_.reset(peers);
   return ok();
-}
-
-Fabric::~Fabric() {
-  DCHECK(endpoints_.empty());
-  rest();
 }
 
 bool Fabric::serves(const Provider& provider, const fi_info& info) const {
@@ -226,142 +191,14 @@ Result<Registered> Fabric::register_remote(ByteView memory) {
   return fabric_error(Code::kUnavailable, "memory can't be registered", error);
 }
 
-// ---- Looking --------------------------------------------------------------------------------------------------------
-
-void Fabric::add(Endpoint& endpoint) {
-  endpoints_.push_back(&endpoint);
-  touch();
-}
-
-void Fabric::remove(Endpoint& endpoint, std::vector<Operation> operations) {
-  std::erase(endpoints_, &endpoint);
-  abandoned_.push_back(std::move(operations));
-  if (endpoints_.empty()) rest();
-}
-
-void Fabric::rest() {
-  reactor_.unwatch(*this);
-  if (is_armed()) reactor_.disarm(*this);
-}
-
-void Fabric::touch() {
-  nap_ = kNapMin;
-  if (is_watched()) return;
-  if (is_armed()) reactor_.disarm(*this);
-  reactor_.watch(*this);
-}
-
-bool Fabric::look() { return progress(); }
-
-void Fabric::park() { sleep_until_news(); }
-
-void Fabric::unpark() {
-  if (is_armed()) reactor_.disarm(*this);
-}
-
-// What came since the last look is handed over now; whoever waits for it is ready then, and the reactor doesn't sleep.
-void Fabric::sleep_until_news() {
-  if (progress()) nap_ = kNapMin;
-  if (endpoints_.empty()) return;
-  bool must_retry = readiness_ == nullptr;
-  if (readiness_ != nullptr) {
-    fid* const waited = &queue_->fid;
-    fid* list[] = {waited};
-    if (fi_trywait(fabric_.get(), list, 1) == 0) {
-      readiness_->arm();
-      for (const Endpoint* endpoint : endpoints_) must_retry |= endpoint->must_retry();
-    } else {
-      must_retry = true;
-    }
-  }
-  must_retry |= has_lingering();
-  if (!must_retry) return;
-  nap_ = std::clamp(nap_, kNapMin, readiness_ != nullptr ? kRetryMax : kNapMax);
-  reactor_.arm(*this, reactor_.exact_now() + nap_);
-  nap_ *= 2;
-}
-
-void Fabric::on_fire() {
-  if (progress()) {
-    touch();
-  } else if (!is_watched()) {
-    sleep_until_news();
-  }
-}
-
-void Fabric::on_ready() {
-  if (endpoints_.empty()) return;
-  if (progress()) {
-    touch();
-  } else if (!is_watched()) {
-    if (is_armed()) reactor_.disarm(*this);
-    sleep_until_news();
-  }
-}
-
-bool Fabric::progress() {
-  bool any = false;
-  for (int i = 0; i < kBatchesMax && read_queue(); ++i) any = true;
-  for (size_t i = 0; i < endpoints_.size(); ++i) any |= endpoints_[i]->retry();
-  if (!lingering_.empty()) end_lingering();
-  return any;
-}
-
-bool Fabric::read_queue() {
-  fi_cq_msg_entry entries[kBatch];
-  const ssize_t count = fi_cq_read(queue_.get(), entries, kBatch);
-  if (count == -FI_EAVAIL) {
-    read_error();
-    return true;
-  }
-  for (ssize_t i = 0; i < count; ++i) {
-    auto* const operation = static_cast<Operation*>(entries[i].op_context);
-    if (operation != nullptr && operation->owner != nullptr) {
-      operation->owner->on_complete(*operation, entries[i].len, ok());
-    }
-  }
-  if (count <= 0) abandoned_.clear();
-  return count > 0;
-}
-
-void Fabric::read_error() {
-  fi_cq_err_entry entry{};
-  if (fi_cq_readerr(queue_.get(), &entry, 0) != 1) return;
-  const Status status = fabric_error(Code::kUnavailable, "libfabric", -static_cast<int64_t>(entry.err));
-  auto* const operation = static_cast<Operation*>(entry.op_context);
-  if (operation != nullptr) {
-    if (operation->owner != nullptr) operation->owner->on_complete(*operation, 0, status);
-    return;
-  }
-  // Some providers don't say whose it is, of reads that they can't do. Nobody's must be waited for in vain.
-  for (size_t i = 0; i < endpoints_.size(); ++i) endpoints_[i]->on_anyones_error(status);
-}
-
 // ---- Endpoints on their way out -------------------------------------------------------------------------------------
 
 void Fabric::linger(std::unique_ptr<Endpoint> endpoint) {
-  if (lingering_.size() >= kLingeringMax) return;
-  lingering_.push_back({.endpoint = std::move(endpoint), .deadline = reactor_.now() + kLingerMax});
-  touch();
-}
-
-void Fabric::end_all_lingering() {
-  const std::vector<Lingering> ended = std::move(lingering_);
-  lingering_.clear();
-}
-
-void Fabric::end_lingering() {
-  const Instant now = reactor_.now();
-  std::vector<Lingering> ended;
-  for (size_t i = 0; i < lingering_.size();) {
-    if (lingering_[i].endpoint->has_sent_all() || lingering_[i].deadline <= now) {
-      ended.push_back(std::move(lingering_[i]));
-      lingering_[i] = std::move(lingering_.back());
-      lingering_.pop_back();
-    } else {
-      ++i;
-    }
-  }
+  const auto wait = [](Reactor* reactor, std::unique_ptr<Endpoint> lingering) -> Task<void> {
+    const Instant deadline = reactor->now() + kLingerMax;
+    while (!lingering->has_sent_all() && reactor->now() < deadline) co_await sleep_for(*reactor, kLingerLook);
+  };
+  background_.spawn(wait(&reactor_, std::move(endpoint)));
 }
 
 }  // namespace aeon::ofi

@@ -1,9 +1,5 @@
-// A provider's domain as one reactor uses it: the queue of what has completed, known peers, and what looks at the
-// queue.
+// A provider's domain as one reactor uses it: known peers, and memory that it or they may use.
 //
-// Looking: while the reactor runs it looks in every turn (SpinSource), since libfabric moves nothing by itself. Before
-// the reactor sleeps, the provider's descriptor is waited for; a provider without one is looked at by a timer, more and
-// more seldom as long as nothing comes.
 // Ownership: endpoints, peers and registered memory keep it. Threading: only on the reactor, its destruction too.
 #pragma once
 
@@ -15,16 +11,13 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "address.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "runtime/gate.h"
 #include "runtime/reactor.h"
-#include "runtime/readiness.h"
-#include "runtime/spin_source.h"
 
 namespace aeon::ofi {
 
@@ -53,15 +46,6 @@ std::string region_of(const std::string& name);
 
 // How a provider reaches an address, or listens at it. kUnavailable: the provider isn't there.
 Result<Info> find_info(const Address& address, bool listens);
-
-// What libfabric gives back about an operation: it points to the first member.
-struct Operation {
-  enum class Kind : uint8_t { kReceive, kSend, kRead };
-  fi_context2 context;
-  Endpoint* owner;  // Null once it is gone.
-  Kind kind;
-  uint32_t index;
-};
 
 // Somebody to send to.
 class Peer {
@@ -93,19 +77,17 @@ class Registered {
   uint64_t address_ = 0;
 };
 
-class Fabric final : public std::enable_shared_from_this<Fabric>,
-                     private SpinSource,
-                     private Timer,
-                     private Readiness::Listener {
+class Fabric final : public std::enable_shared_from_this<Fabric> {
  public:
-  static Result<std::shared_ptr<Fabric>> open(Reactor& reactor, const Provider& provider, const fi_info& info);
-  ~Fabric() override;
+  // What endpoints still have to do once nobody has them runs inside of `background`.
+  static Result<std::shared_ptr<Fabric>> open(Reactor& reactor, Gate& background, const Provider& provider,
+                                              const fi_info& info);
 
   bool serves(const Provider& provider, const fi_info& info) const;
   Reactor& reactor() { return reactor_; }
   const Provider& provider() const { return provider_; }
+  fid_fabric* fabric() { return fabric_.get(); }
   fid_domain* domain() { return domain_.get(); }
-  fid_cq* queue() { return queue_.get(); }
   fid_av* peers() { return peers_.get(); }
 
   // kInvalidArgument: it can't be such a name.
@@ -115,54 +97,25 @@ class Fabric final : public std::enable_shared_from_this<Fabric>,
   // For a peer to read.
   Result<Registered> register_remote(ByteView memory);
 
-  // Something was asked of the provider, or is awaited: look from now on.
-  void touch();
-  // Takes what has completed off the queue. False if there was nothing.
-  bool progress();
-
-  // They are looked after while there are any.
-  void add(Endpoint& endpoint);
-  void remove(Endpoint& endpoint, std::vector<Operation> operations);
-  // Closed when all that it sends is on its way, or at a deadline.
+  // Closes it when all that it sends is on its way, or at a deadline.
   void linger(std::unique_ptr<Endpoint> endpoint);
-  bool has_lingering() const { return !lingering_.empty(); }
-  void end_all_lingering();
 
  private:
   friend class Peer;
-  struct Lingering {
-    std::unique_ptr<Endpoint> endpoint;
-    Instant deadline;
-  };
 
-  Fabric(Reactor& reactor, const Provider& provider);
+  Fabric(Reactor& reactor, Gate& background, const Provider& provider)
+      : reactor_(reactor), background_(background), provider_(provider) {}
   Status open_parts(const fi_info& info);
   Status check_name(ByteView name) const;
 
-  bool look() override;
-  void park() override;
-  void unpark() override;
-  void on_fire() override;
-  void on_ready() override;
-  bool read_queue();
-  void read_error();
-  void end_lingering();
-  void sleep_until_news();
-  void rest();
-
   Reactor& reactor_;
+  Gate& background_;
   const Provider& provider_;
   Info info_;
   Fid<fid_fabric> fabric_;
   Fid<fid_domain> domain_;
-  Fid<fid_cq> queue_;
   Fid<fid_av> peers_;
-  std::unique_ptr<Readiness> readiness_;  // Of the queue, if the provider has a descriptor for it.
-  Duration nap_{};  // Before the next look.
   std::map<Bytes, std::weak_ptr<Peer>> known_;
-  std::vector<Endpoint*> endpoints_;
-  std::vector<Lingering> lingering_;
-  std::vector<std::vector<Operation>> abandoned_;  // The queue may still name them.
 };
 
 }  // namespace aeon::ofi

@@ -6,14 +6,6 @@
 #include "ofi_stream.h"
 
 namespace aeon::ofi {
-namespace {
-
-// What is still on its way when a network goes.
-constexpr Duration kCloseMax = std::chrono::seconds(1);
-constexpr Duration kCloseLook = std::chrono::milliseconds(1);
-
-}  // namespace
-
 class OfiNetwork::Fabrics {
  public:
   explicit Fabrics(Reactor& reactor) : reactor_(reactor), background_(reactor) {}
@@ -24,27 +16,18 @@ class OfiNetwork::Fabrics {
     for (const std::shared_ptr<Fabric>& fabric : all_) {
       if (fabric->serves(provider, info)) return fabric;
     }
-    TRY_ASSIGN(std::shared_ptr<Fabric> fabric, Fabric::open(reactor_, provider, info));
+    TRY_ASSIGN(std::shared_ptr<Fabric> fabric, Fabric::open(reactor_, background_, provider, info));
     all_.push_back(fabric);
     return fabric;
   }
 
+  // When what is still on its way has gone, or hasn't for too long.
   Task<void> close() {
-    const Instant deadline = reactor_.now() + kCloseMax;
-    while (reactor_.now() < deadline && has_lingering()) co_await sleep_for(reactor_, kCloseLook);
-    for (const std::shared_ptr<Fabric>& fabric : all_) fabric->end_all_lingering();
-    all_.clear();
     co_await background_.close();
+    all_.clear();
   }
 
  private:
-  bool has_lingering() const {
-    for (const std::shared_ptr<Fabric>& fabric : all_) {
-      if (fabric->has_lingering()) return true;
-    }
-    return false;
-  }
-
   Reactor& reactor_;
   Gate background_;
   std::vector<std::shared_ptr<Fabric>> all_;

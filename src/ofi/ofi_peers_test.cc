@@ -259,9 +259,10 @@ TEST_P(OfiPeersTest, AnIdleStreamCostsLittle) {
 class Stranger final : private Endpoint::Handler {
  public:
   Status open(Reactor& reactor, const std::string& text) {
+    background_.emplace(reactor);
     TRY_ASSIGN(const Address address, parse_address(text));
     TRY_ASSIGN(info_, find_info(address, false));
-    TRY_ASSIGN(fabric_, Fabric::open(reactor, *address.provider, *info_));
+    TRY_ASSIGN(fabric_, Fabric::open(reactor, *background_, *address.provider, *info_));
     TRY_ASSIGN(listener_, fabric_->find_peer({static_cast<const std::byte*>(info_->dest_addr), info_->dest_addrlen}));
     Endpoint::Handler& handler = *this;
     TRY_ASSIGN(endpoint_, Endpoint::open(fabric_, *info_, false, {}, handler));
@@ -314,6 +315,7 @@ class Stranger final : private Endpoint::Handler {
   void on_read(const Status&) override {}
   void on_failure(const Status&) override {}
 
+  std::optional<Gate> background_;
   Info info_;
   std::shared_ptr<Fabric> fabric_;
   std::shared_ptr<Peer> listener_, peer_;
