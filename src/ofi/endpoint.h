@@ -45,7 +45,7 @@ class Endpoint final : private SpinSource, private Timer, private Readiness::Lis
   };
 
   struct Options {
-    uint32_t receive_count = 24;
+    uint32_t receive_count = 32;  // The window, and more words than there can be on their way.
     uint32_t send_count = 24;
   };
   // Where `info` says; at a place of its own if not `at_source`. kExists: somebody is there.

@@ -21,6 +21,14 @@ constexpr Duration kLingerLook = std::chrono::milliseconds(1);
 constexpr uint16_t kFamilyV4 = 2, kFamilyV6 = 10;
 constexpr size_t kSizeV4 = 16, kSizeV6 = 28;
 
+// The layer above TCP keeps a thousand buffers for each endpoint, touches all of them, and by itself makes each as
+// large as a message. Over TCP messages go by none of them, so they may be small. Both sides must agree; who has
+// decided otherwise in the environment keeps that. The library reads it once.
+void make_layer_lighter() {
+  static const bool is_done [[maybe_unused]] =
+      ::setenv("FI_OFI_RXM_BUFFER_SIZE", "512", 0) == 0 && ::setenv("FI_OFI_RXM_EAGER_LIMIT", "16384", 0) == 0;
+}
+
 Info make_hints(const Provider& provider) {
   Info hints(fi_allocinfo());
   CHECK(hints != nullptr);
@@ -53,6 +61,7 @@ Status fabric_error(Code code, const std::string& what, int64_t error) {
 }
 
 Result<Info> find_info(const Address& address, bool listens) {
+  if (address.provider->libfabric == "tcp;ofi_rxm") make_layer_lighter();
   const Info hints = make_hints(*address.provider);
   fi_info* found = nullptr;
   const bool has_hosts = address.provider->has_hosts;

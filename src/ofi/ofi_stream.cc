@@ -321,8 +321,8 @@ void OfiStream::take_back_offers() {
 }
 
 Task<Status> OfiStream::wait_for_offers(size_t left) {
-  while (offered_.size() > left && condition().is_ok()) co_await writable_.wait();
-  if (offered_.size() <= left) co_return ok();
+  while (!lost_offers_ && offered_.size() > left && condition().is_ok()) co_await writable_.wait();
+  if (!lost_offers_ && offered_.size() <= left) co_return ok();
   const Status status = condition();
   break_off(status);  // Nobody may read the caller's memory any more, whatever the peer said.
   co_return status;
@@ -400,10 +400,15 @@ Status OfiStream::condition() const {
 void OfiStream::break_off(Status status) {
   if (is_shut_ || !broken_.is_ok()) return;
   broken_ = std::move(status);
-  offered_.clear();  // Before the endpoint, so that no read of the peer's begins any more.
-  if (endpoint_ != nullptr) endpoint_->close();
+  close_endpoint();
   readable_.notify_all();
   writable_.notify_all();
+}
+
+void OfiStream::close_endpoint() {
+  lost_offers_ |= !offered_.empty();
+  offered_.clear();  // First, so that no read of the peer's begins any more.
+  if (endpoint_ != nullptr) endpoint_->close();
 }
 
 void OfiStream::shut() {
@@ -411,9 +416,7 @@ void OfiStream::shut() {
   if (is_armed()) reactor_.disarm(*this);
   if (endpoint_ == nullptr) return;
   if (uses_others_memory()) {
-    // It must be free when those who wait for it return, which is soon.
-    offered_.clear();
-    endpoint_->close();
+    close_endpoint();  // It must be free when those who wait for it return, which is soon.
   } else {
     say(kEnd);
   }

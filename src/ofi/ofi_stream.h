@@ -68,6 +68,7 @@ class OfiStream final : public Stream, private Endpoint::Handler, private Timer 
   void look_after(Duration interval);
   Status condition() const;
   void break_off(Status status);
+  void close_endpoint();
   bool uses_others_memory() const { return endpoint_->is_reading() || !offered_.empty(); }
 
   Reactor& reactor_;
@@ -84,6 +85,7 @@ class OfiStream final : public Stream, private Endpoint::Handler, private Timer 
   std::optional<Status> read_result_;
   Outgoing outgoing_;
   std::deque<Offered> offered_;
+  bool lost_offers_ = false;
   uint16_t due_ = 0;         // Flags to say...
   bool is_word_due_ = false;  // ... or only how much has been read.
 

@@ -40,13 +40,14 @@ class Readiness::Request final : public RingCompletion {
       delete this;
       return;
     }
-    // It would wait for as long as nothing can be read.
+    // It would wait for as long as nothing can be read. Removing a poll may find it busy with being woken for nothing,
+    // and leaves it then; cancelling marks it.
     listener_ = nullptr;
     Ring& ring = *reactor_.ring();
     ring.orphan();
     io_uring_sqe* const sqe = ring.get_sqe();
     RingCompletion* const completion = this;
-    io_uring_prep_poll_remove(sqe, reinterpret_cast<uint64_t>(completion));
+    io_uring_prep_cancel64(sqe, reinterpret_cast<uint64_t>(completion), 0);
     ring.prepared(sqe, nullptr);
   }
 
