@@ -8,6 +8,7 @@
 namespace aeon::ofi {
 namespace {
 
+constexpr size_t kAskersKept = 32;
 constexpr size_t kHellosMax = 256;  // That nobody has accepted.
 // Whose endpoint can't be reached for so long gets no answer any more.
 constexpr Duration kAnswerMax = std::chrono::seconds(5);
@@ -53,11 +54,14 @@ Result<std::unique_ptr<NameHolder>> NameHolder::take(Gate& gate, Network& below,
 
 NameHolder::~NameHolder() { listener_->shut(); }
 
-// Whoever gets through knows all there is to know.
+// Whoever gets through knows all there is to know. But it may still be about to say something, which would fail.
 Task<void> NameHolder::answer(std::shared_ptr<Listener> listener) {
+  std::deque<std::unique_ptr<Stream>> latest;
   while (true) {
-    const Result<std::unique_ptr<Stream>> stream = co_await listener->accept();
+    Result<std::unique_ptr<Stream>> stream = co_await listener->accept();
     if (!stream.is_ok()) break;
+    latest.push_back(std::move(*stream));
+    if (latest.size() > kAskersKept) latest.pop_front();
   }
 }
 
