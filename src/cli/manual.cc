@@ -199,8 +199,8 @@ std::string man_page(const Program& program, std::string_view version) {
           "served, ofi+tcp:HOST:PORT and the like where one is by libfabric.") +
       "\n.TP\n\\fBAEON_CERTS\\fR\n" +
       roff("The directory with ca.crt, client.crt and client.key, for tls:HOST:PORT; 'aeon certs' makes them.") +
-      "\n.TP\n\\fBAEON_ALLOW_INSECURE\\fR\n" + roff("1 lets tcp:HOST:PORT and ofi+tcp:HOST:PORT lead to other hosts, unencrypted.") +
-      "\n.SH EXAMPLES\n";
+      "\n.TP\n\\fBAEON_ALLOW_INSECURE\\fR\n" +
+      roff("1 lets tcp:HOST:PORT and ofi+tcp:HOST:PORT lead to other hosts, unencrypted.") + "\n.SH EXAMPLES\n";
   for (const Example& example : program.examples) {
     text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(example.command), roff(example.says));
   }

@@ -94,8 +94,8 @@ Peer::~Peer() {
 // ---- Opening --------------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<Fabric>> Fabric::open(Reactor& reactor, Gate& background, const Provider& provider,
-                                             const fi_info& info) {
-  std::shared_ptr<Fabric> fabric(new Fabric(reactor, background, provider));
+                                             const fi_info& info, Duration silence_max) {
+  std::shared_ptr<Fabric> fabric(new Fabric(reactor, background, provider, silence_max));
   TRY(fabric->open_parts(info));
   return fabric;
 }

@@ -81,11 +81,12 @@ class Fabric final : public std::enable_shared_from_this<Fabric> {
  public:
   // What endpoints still have to do once nobody has them runs inside of `background`.
   static Result<std::shared_ptr<Fabric>> open(Reactor& reactor, Gate& background, const Provider& provider,
-                                              const fi_info& info);
+                                              const fi_info& info, Duration silence_max);
 
   bool serves(const Provider& provider, const fi_info& info) const;
   Reactor& reactor() { return reactor_; }
   const Provider& provider() const { return provider_; }
+  Duration silence_max() const { return silence_max_; }  // Of streams' peers.
   fid_fabric* fabric() { return fabric_.get(); }
   fid_domain* domain() { return domain_.get(); }
   fid_av* peers() { return peers_.get(); }
@@ -103,14 +104,15 @@ class Fabric final : public std::enable_shared_from_this<Fabric> {
  private:
   friend class Peer;
 
-  Fabric(Reactor& reactor, Gate& background, const Provider& provider)
-      : reactor_(reactor), background_(background), provider_(provider) {}
+  Fabric(Reactor& reactor, Gate& background, const Provider& provider, Duration silence_max)
+      : reactor_(reactor), background_(background), provider_(provider), silence_max_(silence_max) {}
   Status open_parts(const fi_info& info);
   Status check_name(ByteView name) const;
 
   Reactor& reactor_;
   Gate& background_;
   const Provider& provider_;
+  const Duration silence_max_;
   Info info_;
   Fid<fid_fabric> fabric_;
   Fid<fid_domain> domain_;

@@ -8,7 +8,7 @@
 namespace aeon::ofi {
 class OfiNetwork::Fabrics {
  public:
-  explicit Fabrics(Reactor& reactor) : reactor_(reactor), background_(reactor) {}
+  Fabrics(Reactor& reactor, const Options& options) : reactor_(reactor), options_(options), background_(reactor) {}
 
   Gate& background() { return background_; }
 
@@ -16,7 +16,8 @@ class OfiNetwork::Fabrics {
     for (const std::shared_ptr<Fabric>& fabric : all_) {
       if (fabric->serves(provider, info)) return fabric;
     }
-    TRY_ASSIGN(std::shared_ptr<Fabric> fabric, Fabric::open(reactor_, background_, provider, info));
+    TRY_ASSIGN(std::shared_ptr<Fabric> fabric,
+               Fabric::open(reactor_, background_, provider, info, options_.silence_max));
     all_.push_back(fabric);
     return fabric;
   }
@@ -29,13 +30,15 @@ class OfiNetwork::Fabrics {
 
  private:
   Reactor& reactor_;
+  const Options& options_;
   Gate background_;
   std::vector<std::shared_ptr<Fabric>> all_;
 };
 
 Status check_libfabric(const std::string&) { return ok(); }
 
-OfiNetwork::OfiNetwork(Reactor& reactor, Network& below) : reactor_(reactor), below_(below) {}
+OfiNetwork::OfiNetwork(Reactor& reactor, Network& below, Options options)
+    : reactor_(reactor), below_(below), options_(options) {}
 
 OfiNetwork::~OfiNetwork() {
   if (fabrics_ != nullptr) reactor_.run(fabrics_->close());
@@ -54,7 +57,7 @@ Task<Result<std::unique_ptr<Stream>>> OfiNetwork::connect(std::string address, D
       co_return Status(Code::kUnavailable, "can't connect to " + address + ": nobody listens there");
   }
   CO_TRY_ASSIGN(const Info info, find_info(to, false));
-  if (fabrics_ == nullptr) fabrics_ = std::make_unique<Fabrics>(reactor_);
+  if (fabrics_ == nullptr) fabrics_ = std::make_unique<Fabrics>(reactor_, options_);
   CO_TRY_ASSIGN(const std::shared_ptr<Fabric> fabric, fabrics_->find(*to.provider, *info));
   const ByteView name(static_cast<const std::byte*>(info->dest_addr), info->dest_addrlen);
   CO_TRY_ASSIGN(const std::shared_ptr<Peer> listener, fabric->find_peer(name));
@@ -67,7 +70,7 @@ Task<Result<std::unique_ptr<Stream>>> OfiNetwork::connect(std::string address, D
 Result<std::unique_ptr<Listener>> OfiNetwork::listen(const std::string& address) {
   if (!is_ofi_address(address)) return below_.listen(address);
   TRY_ASSIGN(const Address at, parse_address(address));
-  if (fabrics_ == nullptr) fabrics_ = std::make_unique<Fabrics>(reactor_);
+  if (fabrics_ == nullptr) fabrics_ = std::make_unique<Fabrics>(reactor_, options_);
   std::unique_ptr<NameHolder> name;
   if (!at.provider->has_hosts) {
     TRY_ASSIGN(name, NameHolder::take(fabrics_->background(), below_, at.host));

@@ -16,7 +16,6 @@ constexpr uint64_t kReadMax = 4 * kMiB;  // At once.
 
 // Silence until a sign of life is asked for; longer and longer while nothing else is going on.
 constexpr Duration kAskAfter = std::chrono::seconds(1), kAskAfterMax = std::chrono::seconds(8);
-constexpr Duration kSilenceMax = std::chrono::seconds(10);
 // A provider that doesn't take anything for so long has no way to the peer.
 constexpr Duration kStalledMax = std::chrono::seconds(2);
 
@@ -371,7 +370,7 @@ void OfiStream::on_fire() {
     break_off(Status(Code::kUnavailable, "the connection to " + peer_ + " broke: it can't be reached any more"));
     return;
   }
-  if (asked_at_.has_value() && now - *asked_at_ >= kSilenceMax) {
+  if (asked_at_.has_value() && now - *asked_at_ >= endpoint_->fabric().silence_max()) {
     break_off(Status(Code::kUnavailable, "the connection to " + peer_ + " broke: no sign of life"));
     return;
   }

@@ -11,7 +11,8 @@ Status check_libfabric(const std::string& address) {
                                             "package libfabric-dev) and build again");
 }
 
-OfiNetwork::OfiNetwork(Reactor& reactor, Network& below) : reactor_(reactor), below_(below) {}
+OfiNetwork::OfiNetwork(Reactor& reactor, Network& below, Options options)
+    : reactor_(reactor), below_(below), options_(options) {}
 OfiNetwork::~OfiNetwork() = default;
 
 Task<Result<std::unique_ptr<Stream>>> OfiNetwork::connect(std::string address, Duration timeout) {

@@ -9,7 +9,7 @@
 // address may come.
 //
 // Contract, beyond that of Network: a write of large pieces returns when the other side has read them. A peer that is
-// gone, or silent for ten seconds, is noticed while somebody reads or writes.
+// gone, or silent for `silence_max`, is noticed while somebody reads or writes.
 // In a build without libfabric such addresses are kInvalidArgument, which says what to install.
 // Threading: that of the reactor. It is made and destroyed outside of the reactor, when its streams are gone.
 #pragma once
@@ -25,8 +25,13 @@ namespace aeon::ofi {
 
 class OfiNetwork final : public Network {
  public:
+  struct Options {
+    Duration silence_max = std::chrono::seconds(10);  // Of a peer that was asked for a sign of life.
+  };
+
   // Both are kept by reference.
-  OfiNetwork(Reactor& reactor, Network& below);
+  OfiNetwork(Reactor& reactor, Network& below) : OfiNetwork(reactor, below, Options()) {}
+  OfiNetwork(Reactor& reactor, Network& below, Options options);
   ~OfiNetwork() override;
 
   Task<Result<std::unique_ptr<Stream>>> connect(std::string address, Duration timeout) override;
@@ -36,6 +41,7 @@ class OfiNetwork final : public Network {
   class Fabrics;
   Reactor& reactor_;
   Network& below_;
+  const Options options_;
   std::unique_ptr<Fabrics> fabrics_;  // Those in use, once there are any.
 };
 
