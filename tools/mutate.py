@@ -36,7 +36,7 @@ def planted():
 def steps(module, jobs):
     """What looks for the bug, the quickest first."""
     simulator = os.path.join(BUILD, "bin", "aeon_sim")
-    if module.startswith("service"):
+    if module.startswith("service") or module == "rpc":
         return [("targets scenario", [simulator, "--scenario", "targets", "--seeds", "200"]),
                 ("more of it", [simulator, "--scenario", "targets", "--seeds", "2000", "--seed", "1000"])]
     store = "media" if module == "media" else "vos"

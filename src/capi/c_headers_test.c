@@ -158,6 +158,7 @@ SIGNATURE(daos_pool_query, int(daos_handle_t, d_rank_list_t**, daos_pool_info_t*
 SIGNATURE(daos_pool_list_cont, int(daos_handle_t, daos_size_t*, struct daos_pool_cont_info*, daos_event_t*))
 SIGNATURE(daos_init, int(void))
 SIGNATURE(daos_fini, int(void))
+SIGNATURE(daos_reinit, int(void))
 SIGNATURE(dfs_init, int(void))
 SIGNATURE(dfs_fini, int(void))
 SIGNATURE(dfs_connect, int(const char*, const char*, const char*, int, dfs_attr_t*, dfs_t**))

@@ -1,5 +1,6 @@
 #include "handle_table.h"
 
+#include <atomic>
 #include <utility>
 
 #include "base/check.h"
@@ -19,7 +20,17 @@ uint32_t generation_of(daos_handle_t handle) {
 }
 HandleKind kind_of(daos_handle_t handle) { return static_cast<HandleKind>(handle.cookie & ((1u << kKindBits) - 1)); }
 
+std::atomic<uint32_t> newest_generation{0};
+
+void raise_newest(uint32_t generation) {
+  uint32_t newest = newest_generation.load();
+  while (newest < generation && !newest_generation.compare_exchange_weak(newest, generation)) {}
+}
+
 }  // namespace
+
+// Above all that tables of this process, or of those it was forked from, have given out.
+HandleTable::HandleTable() : first_generation_(newest_generation.load() + 1) { raise_newest(first_generation_); }
 
 daos_handle_t HandleTable::insert_entry(HandleKind kind, std::shared_ptr<void> object) {
   CHECK(object != nullptr);
@@ -27,7 +38,7 @@ daos_handle_t HandleTable::insert_entry(HandleKind kind, std::shared_ptr<void> o
   if (free_.empty()) {
     if (slots_.size() == size_t{1} << kIndexBits) return DAOS_HDL_INVAL;
     free_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
+    slots_.emplace_back().generation = first_generation_;
   }
   const uint32_t index = free_.back();
   free_.pop_back();
@@ -53,6 +64,7 @@ std::shared_ptr<void> HandleTable::empty_slot(uint32_t index) {
   Slot& slot = slots_[index];
   // A slot whose generations are used up stays empty for good: a handle must never come back.
   if (++slot.generation != 0) free_.push_back(index);
+  raise_newest(slot.generation);
   return std::exchange(slot.object, nullptr);
 }
 

@@ -27,6 +27,7 @@ enum class HandleKind : uint8_t {
 // A type T that has handles says which as T::kKind.
 class HandleTable {
  public:
+  HandleTable();
   template <typename T>
   daos_handle_t insert(std::shared_ptr<T> object) {
     return insert_entry(T::kKind, std::move(object));
@@ -46,7 +47,7 @@ class HandleTable {
  private:
   struct Slot {
     std::shared_ptr<void> object;
-    uint32_t generation = 1;
+    uint32_t generation = 0;
     HandleKind kind = HandleKind::kPool;
   };
 
@@ -56,6 +57,7 @@ class HandleTable {
   bool is_open(HandleKind kind, daos_handle_t handle) const;
   std::shared_ptr<void> empty_slot(uint32_t index);
 
+  const uint32_t first_generation_;
   mutable std::mutex mutex_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;

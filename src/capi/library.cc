@@ -25,11 +25,17 @@ Task<void> drop_all(std::vector<std::shared_ptr<void>> objects) {
 
 bool is_understood(const char* system) { return system == nullptr || system[0] == '\0' || local::names_system(system); }
 
+// Which process started it last, and how often, for its children.
+std::atomic<uint64_t> started_generation{0};
+std::atomic<uint32_t> started_count{0};
+
 }  // namespace
 
+Library::Library() = default;
+
 Library& Library::instance() {
-  static Library* const library = new Library();  // Never destroyed: threads may still be inside at exit.
-  return *library;
+  static PerProcess<Library> library;
+  return library.get([] { return new Library(); });
 }
 
 int Library::start() {
@@ -37,6 +43,24 @@ int Library::start() {
   const std::lock_guard lock(mutex_);
   ++start_count_;
   inside_.fetch_or(kStarted);
+  note_started();
+  return 0;
+}
+
+void Library::note_started() const {
+  started_generation = generation_;
+  started_count = start_count_;
+}
+
+// As often as the parent's was, so that each of its daos_init() still has its daos_fini(). In the same process, or
+// where it was started anew already, nothing is to be done.
+int Library::start_after_fork() {
+  const std::lock_guard lock(mutex_);
+  if (start_count_ != 0 || started_generation == generation_) return 0;
+  if (started_count == 0) return -DER_UNINIT;
+  start_count_ = started_count;
+  inside_.fetch_or(kStarted);
+  note_started();
   return 0;
 }
 
@@ -47,11 +71,13 @@ int Library::stop() {
     if (start_count_ == 0) return -DER_UNINIT;
     if (start_count_ > 1) {
       --start_count_;
+      note_started();
       return 0;
     }
     uint64_t nobody_inside = kStarted;
     if (!inside_.compare_exchange_strong(nobody_inside, 0)) return -DER_BUSY;
     start_count_ = 0;
+    note_started();
     systems.swap(systems_);
   }
   // On the executor, where handles may look at what it owns; and after this, the coroutine of the last operation is
@@ -114,5 +140,10 @@ bool Library::poll() {
 }  // namespace aeon::capi
 
 int daos_init(void) { return aeon::capi::Library::instance().start(); }
+
+int daos_reinit(void) {
+  aeon::notice_fork();  // It may be called before our own handler.
+  return aeon::capi::Library::instance().start_after_fork();
+}
 
 int daos_fini(void) { return aeon::capi::Library::instance().stop(); }

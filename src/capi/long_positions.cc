@@ -1,10 +1,12 @@
 #include "long_positions.h"
 
+#include "runtime/fork.h"
+
 namespace aeon::capi {
 
 LongPositions& LongPositions::instance() {
-  static LongPositions* const positions = new LongPositions();
-  return *positions;
+  static PerProcess<LongPositions> positions;
+  return positions.get([] { return new LongPositions(); });
 }
 
 uint64_t LongPositions::remember(Bytes position) {

@@ -11,6 +11,7 @@
 #include "cli/invocation.h"
 #include "client/network_system.h"
 #include "local/directory_server.h"
+#include "local/engine_rank.h"
 #include "local/local_system.h"
 #include "metrics/load.h"
 #include "runtime/process.h"
@@ -45,6 +46,7 @@ std::vector<std::string> engine_command(Invocation& invocation, const std::strin
   if (invocation.has("--metrics")) words.push_back("--metrics=" + invocation.text("--metrics"));
   if (invocation.has("--certs")) words.push_back("--certs=" + absolute(invocation.text("--certs")));
   if (invocation.has("--allow-insecure")) words.push_back("--allow-insecure");
+  if (invocation.has("--engines")) words.push_back("--engines=" + invocation.text("--engines"));
   return words;
 }
 
@@ -62,21 +64,11 @@ Result<bool> make_if_missing(Invocation& invocation, const std::string& director
   return created;
 }
 
-// "12 message", from the engine that was just started.
-Status reported_error(const std::string& text) {
-  const size_t blank = std::min(text.find(' '), text.size());
-  const Result<uint64_t> code = parse_number(text.substr(0, blank), "code");
-  if (!code.is_ok() || *code == 0 || *code > static_cast<uint64_t>(Code::kInProgress)) {
-    return Status(Code::kUnavailable, text);
-  }
-  return Status(static_cast<Code>(*code), text.substr(std::min(blank + 1, text.size())));
-}
-
 Result<int64_t> start_engine(Invocation& invocation, const std::string& directory) {
   const std::string log = directory + "/" + kLogFile;
   TRY_ASSIGN(Daemon engine, Daemon::start(engine_command(invocation, directory), log));
   TRY_ASSIGN(const std::string report, engine.read_report(kReadyTimeout));
-  if (report.starts_with(kErrorWord)) return reported_error(report.substr(kErrorWord.size()));
+  if (report.starts_with(kErrorWord)) return local::parse_status_line(report.substr(kErrorWord.size()));
   if (report.empty()) return Status(Code::kUnavailable, fmt::format("the engine ended at once; {} may say why", log));
   return engine.pid();
 }
@@ -87,7 +79,21 @@ void show_server(Invocation& invocation, const std::string& directory, const loc
   response["process"] = server.process;
   response["addresses"] = Json::array({server.socket});
   for (const std::string& address : server.addresses) response["addresses"].push_back(address);
-  if (!server.metrics.empty()) response["metrics"] = server.metrics;
+  response["engines"] = Json::array();
+  for (const local::ServingEngine& engine : server.engines) {
+    Json& object = response["engines"].emplace_back();
+    object["rank"] = engine.rank;
+    object["process"] = engine.process;
+    object["targets"] = Json::array();
+    for (uint32_t target = engine.targets_begin; target < engine.targets_end; ++target) {
+      object["targets"].push_back(target);
+    }
+    if (!engine.metrics.empty()) object["metrics"] = engine.metrics;
+  }
+  // Of the first; each has its own.
+  if (!server.engines.empty() && !server.engines.front().metrics.empty()) {
+    response["metrics"] = server.engines.front().metrics;
+  }
 }
 
 // "tcp:HOST:PORT" as browsers write it.
@@ -95,17 +101,47 @@ std::string metrics_url(const std::string& address) {
   return "http://" + address.substr(address.find(':') + 1) + "/metrics";
 }
 
-Status up(Invocation& invocation) {
-  uint32_t target_count = 1;
-  if (invocation.has("--targets")) {
-    TRY_ASSIGN(target_count, parse_target_count(invocation));
+// A new system gets as many targets as it has engines, unless it is said.
+Result<uint32_t> choose_target_count(Invocation& invocation, uint64_t engine_count) {
+  if (!invocation.has("--targets")) return static_cast<uint32_t>(engine_count);
+  TRY_ASSIGN(const uint32_t target_count, parse_target_count(invocation));
+  if (engine_count <= target_count) return target_count;
+  return Status(Code::kInvalidArgument,
+                fmt::format("{} engines need at least as many targets: --targets {}", engine_count, engine_count));
+}
+
+Result<uint64_t> parse_engine_count(Invocation& invocation) {
+  if (!invocation.has("--engines")) return uint64_t{1};
+  TRY_ASSIGN(const uint64_t count, invocation.number("--engines"));
+  if (count >= 1 && count <= local::kTargetCountMax) return count;
+  return Status(Code::kInvalidArgument, fmt::format("--engines is 1 to {}", local::kTargetCountMax));
+}
+
+void show_engines(Output& output, const local::ServerInfo& server) {
+  if (server.engines.size() <= 1) return;
+  for (const local::ServingEngine& engine : server.engines) {
+    const uint32_t last = engine.targets_end - 1;
+    output.line("Engine {:<4} process {}, {}{}", engine.rank, engine.process,
+                last == engine.targets_begin ? fmt::format("target {}", last)
+                                             : fmt::format("targets {} to {}", engine.targets_begin, last),
+                engine.metrics.empty() ? std::string() : ", metrics at " + metrics_url(engine.metrics));
   }
+}
+
+Status up(Invocation& invocation) {
+  TRY_ASSIGN(const uint64_t engine_count, parse_engine_count(invocation));
+  TRY_ASSIGN(const uint32_t target_count, choose_target_count(invocation, engine_count));
   invocation.note_system_use();
   TRY_ASSIGN(const std::string directory, named_directory(invocation));
   Output& output = invocation.output();
   Result<local::ServerInfo> server = local::find_server(directory);
   if (invocation.has("--targets")) TRY(check_target_count(directory, target_count));
   if (server.is_ok()) {
+    if (invocation.has("--engines") && server->engines.size() != engine_count) {
+      return Status(Code::kExists,
+                    fmt::format("process {} serves {} by {} already; 'aeon down' first", server->process,
+                                absolute(directory), count_text(server->engines.size(), "engine", "engines")));
+    }
     show_server(invocation, directory, *server);
     output.remark("Process {} serves {} already.", server->process, absolute(directory));
     return ok();
@@ -128,7 +164,9 @@ Status up(Invocation& invocation) {
   output.response()["ready_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   output.remark("Process {} serves {}; it was ready in {}.", process, absolute(directory), duration_text(took));
   for (const std::string& address : server->addresses) output.remark("It listens at {} too.", address);
-  if (!server->metrics.empty()) output.remark("Metrics are at {}.", metrics_url(server->metrics));
+  for (const local::ServingEngine& engine : server->engines) {
+    if (!engine.metrics.empty()) output.remark("Metrics are at {}.", metrics_url(engine.metrics));
+  }
   if (invocation.has("--certs"))
     output.remark("Clients there need AEON_CERTS=DIR, with ca.crt, client.crt, client.key.");
   output.remark("");
@@ -183,7 +221,10 @@ Status status(Invocation& invocation) {
   output.line("Health      {}", told.is_healthy ? "good" : printable(told.trouble));
   output.line("Addresses   {}", server.socket);
   for (const std::string& address : server.addresses) output.line("            {}", address);
-  if (!server.metrics.empty()) output.line("Metrics     {}", metrics_url(server.metrics));
+  if (server.engines.size() == 1 && !server.engines.front().metrics.empty()) {
+    output.line("Metrics     {}", metrics_url(server.engines.front().metrics));
+  }
+  show_engines(output, server);
   for (const wire::PoolInfo& pool : told.pools) {
     Json& object = output.response()["pools"].emplace_back();
     object["uuid"] = pool.id.to_string();
@@ -215,7 +256,14 @@ Status down(Invocation& invocation) {
   TRY(server.status());
   const bool by_force = invocation.has("--force");
   TRY(signal_process(server->process, by_force));
-  const Status ended = wait_for_end(server->process, kStopTimeout);
+  Status ended = wait_for_end(server->process, kStopTimeout);
+  if (by_force) {
+    for (const local::ServingEngine& engine : server->engines) {
+      if (engine.process == server->process) continue;
+      ignore(signal_process(engine.process, true), "it may have ended by itself meanwhile");
+      if (ended.is_ok()) ended = wait_for_end(engine.process, kStopTimeout);
+    }
+  }
   if (ended.code() == Code::kTimedOut) {
     return Status(Code::kTimedOut, fmt::format("process {} hasn't stopped yet; 'aeon down --force' ends it, and the "
                                                "next to open the directory recovers from its log",
@@ -291,7 +339,8 @@ std::vector<Verb> serving_verbs() {
                     .is_repeatable = true},
                    {.name = "--metrics",
                     .value = "ADDRESS",
-                    .help = "serve /metrics (Prometheus) and /healthz by HTTP at tcp:HOST:PORT"},
+                    .help = "serve /metrics (Prometheus) and /healthz by HTTP at tcp:HOST:PORT; each engine has its "
+                            "own, at the ports that follow"},
                    {.name = "--certs",
                     .value = "DIR",
                     .help = "certificates for tls:, as 'aeon certs' makes them: ca.crt, server.crt, server.key",
@@ -300,6 +349,10 @@ std::vector<Verb> serving_verbs() {
                     .value = "",
                     .help = "with tcp: to a network: what crosses it isn't encrypted, and anybody may come"},
                    targets_option(),
+                   {.name = "--engines",
+                    .value = "N",
+                    .help = "serve by N processes, each with its share of the targets and watched over: one that ends "
+                            "is started again. A new system gets N targets then"},
                    {.name = "--foreground", .value = "", .help = "run the engine here, until it is interrupted"}},
        .run = up},
       {.group = "",

@@ -47,6 +47,7 @@ Status Connection::open_targets(const wire::HelloReply& reply) {
   channel().use(clock);
   others_ = std::move(others);
   router_ = placement::Router(reply.target_count);
+  collectives_from_ = reply.collectives_from;
   return ok();
 }
 

@@ -1,5 +1,6 @@
-#include "handles.h"
-#include "runtime/gate.h"
+#include <numeric>
+
+#include "ask_many.h"
 
 namespace aeon::client {
 namespace {
@@ -138,30 +139,30 @@ Task<Result<uint64_t>> ContainerHandle::allocate_object_numbers(uint64_t count) 
 Task<Status> ContainerHandle::flush() { return flush_all(shared_from_this()); }
 
 Task<Status> ContainerHandle::flush_all(std::shared_ptr<ContainerHandle> self) {
-  std::vector<Status> flushed(self->target_count());
-  if (flushed.size() == 1) {
-    co_await flush_target(self, 0, flushed.data());
-    co_return flushed.front();
+  std::vector<uint64_t> writing_lives(self->target_count());
+  std::swap(writing_lives, self->unflushed_lives_);
+  std::vector<uint32_t> all(self->target_count());
+  std::iota(all.begin(), all.end(), 0);
+  const auto answers = co_await ask_many(self, std::move(all), wire::FlushRequest());
+  Status first = ok();
+  for (const rpc::AnswerOf<wire::FlushReply>& answer : answers) {
+    for (const uint32_t target : answer.targets) {
+      Status flushed = self->note_flushed(target, writing_lives[target], answer.reply);
+      if (first.is_ok()) first = std::move(flushed);
+    }
   }
-  Gate flushing(self->executor());
-  for (uint32_t target = 0; target < flushed.size(); ++target) {
-    flushing.spawn(flush_target(self, target, &flushed[target]));
-  }
-  co_await flushing.close();
-  for (Status& status : flushed) CO_TRY(std::move(status));
-  co_return ok();
+  co_return first;
 }
 
-Task<void> ContainerHandle::flush_target(std::shared_ptr<ContainerHandle> self, uint32_t target, Status* flushed) {
-  uint64_t& unflushed_life = self->unflushed_lives_[target];
-  const uint64_t writing_life = std::exchange(unflushed_life, 0);
-  const auto reply = co_await ask_at(self, target, wire::FlushRequest());
-  *flushed = reply.status();
+// `writing_life` took the first write since the flush before.
+Status ContainerHandle::note_flushed(uint32_t target, uint64_t writing_life, const Result<wire::FlushReply>& reply) {
   if (!reply.is_ok()) {
-    if (writing_life != 0) unflushed_life = writing_life;
-    co_return;
+    if (writing_life != 0) unflushed_lives_[target] = writing_life;
+    return reply.status();
   }
-  if (writing_life != 0 && writing_life != self->channel(target).server_life()) *flushed = may_be_lost();
+  // Servers of version 2 don't tell.
+  const uint64_t flushed_life = reply->server_life != 0 ? reply->server_life : channel(target).server_life();
+  return writing_life != 0 && writing_life != flushed_life ? may_be_lost() : ok();
 }
 
 Status ContainerHandle::check_nothing_lost() const {

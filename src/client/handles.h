@@ -132,6 +132,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
 
   rpc::Channel& channel(uint32_t target = 0) { return pool_->connection().channel(target); }
   uint32_t target_count() const { return pool_->connection().target_count(); }
+  bool asks_collectively(size_t targets) const { return pool_->connection().asks_collectively(targets); }
   // For the targets of objects.
   const placement::Router& router() const { return pool_->connection().router(); }
   HandleNumber& handle() { return handle_; }
@@ -148,7 +149,7 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
 
  private:
   static Task<Status> flush_all(std::shared_ptr<ContainerHandle> self);
-  static Task<void> flush_target(std::shared_ptr<ContainerHandle> self, uint32_t target, Status* flushed);
+  Status note_flushed(uint32_t target, uint64_t writing_life, const Result<wire::FlushReply>& reply);
 
   const std::shared_ptr<PoolHandle> pool_;
   HandleNumber handle_;
@@ -165,13 +166,13 @@ inline constexpr Duration kUndecidedPauseMax = std::chrono::milliseconds(20);
 inline constexpr Duration kUndecidedMax = std::chrono::seconds(20);
 
 // Sends a request of a handle, which stays open until its end, to a target; with the handle's number put in. An engine
-// that restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done. What meets a
-// commit over several targets that isn't decided yet is asked again until it is.
+// that restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done; once for each
+// restart, however many come. What meets a commit over several targets that isn't decided yet is asked again until it
+// is.
 template <typename Handle, typename Request>
 Task<Result<typename Request::Reply>> ask_at(std::shared_ptr<Handle> self, uint32_t target, Request request,
                                              rpc::Bulk bulk = rpc::Bulk()) {
   rpc::Channel& channel = self->channel(target);
-  bool is_renewed = false;
   Duration pause = kUndecidedPauseFirst;
   Instant undecided_until{};
   while (true) {
@@ -195,11 +196,10 @@ Task<Result<typename Request::Reply>> ask_at(std::shared_ptr<Handle> self, uint3
       pause = std::min(2 * pause, kUndecidedPauseMax);
       continue;
     }
-    if (reply.code() != Code::kStaleHandle || is_renewed) co_return reply;
+    if (reply.code() != Code::kStaleHandle) co_return reply;
     const Status renewed = co_await self->handle().renew(*self, number);
     if (renewed.code() == Code::kStaleHandle) co_return reply;  // It is what it seems.
     CO_TRY(renewed);
-    is_renewed = true;
   }
 }
 // Of target 0: what isn't about objects.

@@ -3,9 +3,9 @@
 // dkeys of a spread object are listed target by target; objects are listed from all targets at once and merged by
 // their ids, since each may be on several. So an anchor of ours says where in that it is, and has the target's within.
 #include <algorithm>
+#include <optional>
 
-#include "handles.h"
-#include "runtime/gate.h"
+#include "ask_many.h"
 
 namespace aeon::client {
 namespace {
@@ -25,36 +25,6 @@ wire::ListLimits to_wire(const ListLimits& limits) {
 KeyPage take_keys(wire::ListKeysReply reply) { return {.keys = std::move(reply.keys), .next = std::move(reply.next)}; }
 RecxPage take_recxs(wire::ListRecxsReply reply) {
   return {.recxs = std::move(reply.recxs), .next = std::move(reply.next)};
-}
-
-// The same request to several targets at once.
-template <typename Request>
-Task<void> ask_into(std::shared_ptr<ContainerHandle> self, uint32_t target, Request request,
-                    Result<typename Request::Reply>* reply) {
-  *reply = co_await ask_at(std::move(self), target, std::move(request));
-}
-template <typename Request>
-Task<std::vector<Result<typename Request::Reply>>> ask_each(std::shared_ptr<ContainerHandle> self,
-                                                            std::vector<uint32_t> targets, Request request) {
-  using Reply = typename Request::Reply;
-  std::vector<Result<Reply>> replies;
-  for (size_t i = 0; i < targets.size(); ++i) replies.emplace_back(Status(Code::kCanceled, "not asked"));
-  if (targets.size() == 1) {
-    co_await ask_into(self, targets[0], std::move(request), &replies[0]);
-    co_return replies;
-  }
-  Gate asking(self->executor());
-  for (size_t i = 0; i < targets.size(); ++i) asking.spawn(ask_into(self, targets[i], request, &replies[i]));
-  co_await asking.close();
-  co_return replies;
-}
-
-template <typename Reply>
-Status first_error(const std::vector<Result<Reply>>& replies, Code harmless = Code::kOk) {
-  for (const Result<Reply>& reply : replies) {
-    if (!reply.is_ok() && reply.code() != harmless) return reply.status();
-  }
-  return ok();
 }
 
 // ---- dkeys ----------------------------------------------------------------------------------------------------------
@@ -160,8 +130,9 @@ Task<Result<ObjectPage>> list_objects_of(std::shared_ptr<ContainerHandle> self, 
   request.limits.count_max = std::min(count_max, std::max(kObjectsAtLeast, 2 * (count_max / target_count)));
   std::vector<uint32_t> targets(target_count);
   for (uint32_t target = 0; target < target_count; ++target) targets[target] = target;
+  // Pages are too big to go through others.
   std::vector<Result<wire::ListObjectsReply>> replies = co_await ask_each(self, std::move(targets), std::move(request));
-  CO_TRY(first_error(replies));
+  for (const Result<wire::ListObjectsReply>& reply : replies) CO_TRY(reply);
   ObjectPage page = merge(replies, count_max);
   if (page.next.is_end) co_return page;
   page.next.position.resize(2 * sizeof(uint64_t));
@@ -172,11 +143,27 @@ Task<Result<ObjectPage>> list_objects_of(std::shared_ptr<ContainerHandle> self, 
 
 // ---- Queries --------------------------------------------------------------------------------------------------------
 
-bool is_before(ObjectId object, const Bytes& a, const Bytes& b) {
-  if (dkey_order(object) == KeyOrder::kUint64 && a.size() == sizeof(uint64_t) && b.size() == sizeof(uint64_t)) {
-    return load_le<uint64_t>(a.data()) < load_le<uint64_t>(b.data());
+// The combined answer of all that have one. kNotFound if none has.
+template <typename Request>
+Task<Result<typename Request::Reply>> ask_combined(std::shared_ptr<ContainerHandle> self, std::vector<uint32_t> targets,
+                                                   Request request) {
+  using Reply = typename Request::Reply;
+  std::vector<rpc::AnswerOf<Reply>> answers = co_await ask_many(self, std::move(targets), request);
+  std::optional<Reply> all;
+  Status not_found;
+  for (rpc::AnswerOf<Reply>& answer : answers) {
+    if (answer.reply.code() == Code::kNotFound) {
+      not_found = answer.reply.status();
+    } else if (!answer.reply.is_ok()) {
+      co_return answer.reply.status();
+    } else if (!all.has_value()) {
+      all = std::move(*answer.reply);
+    } else {
+      Request::combine(request, *all, *answer.reply);
+    }
   }
-  return a < b;
+  if (!all.has_value()) co_return not_found;
+  co_return std::move(*all);
 }
 
 Task<Result<QueriedKey>> query_key_of(std::shared_ptr<ContainerHandle> self, wire::QueryKeyRequest request) {
@@ -187,29 +174,14 @@ Task<Result<QueriedKey>> query_key_of(std::shared_ptr<ContainerHandle> self, wir
     CO_TRY_ASSIGN(const uint32_t target, self->router().target_of(request.object, request.dkey));
     targets.push_back(target);
   }
-  const bool is_max = (request.flags & kGetMax) != 0;
-  const ObjectId object = request.object;
-  std::vector<Result<wire::QueryKeyReply>> replies = co_await ask_each(self, std::move(targets), std::move(request));
-  CO_TRY(first_error(replies, Code::kNotFound));
-  const Result<wire::QueryKeyReply>* best = nullptr;
-  for (const Result<wire::QueryKeyReply>& reply : replies) {
-    if (!reply.is_ok()) continue;
-    if (best == nullptr || (is_max ? is_before(object, (*best)->key.dkey, reply->key.dkey)
-                                   : is_before(object, reply->key.dkey, (*best)->key.dkey))) {
-      best = &reply;
-    }
-  }
-  if (best == nullptr) co_return replies.front().status();
-  co_return (*best)->key;
+  CO_TRY_ASSIGN(wire::QueryKeyReply reply, co_await ask_combined(self, std::move(targets), std::move(request)));
+  co_return std::move(reply.key);
 }
 
 Task<Result<Epoch>> query_max_epoch_of(std::shared_ptr<ContainerHandle> self, wire::QueryMaxEpochRequest request) {
   CO_TRY_ASSIGN(std::vector<uint32_t> targets, self->router().targets_of(request.object));
-  const std::vector<Result<wire::EpochReply>> replies = co_await ask_each(self, std::move(targets), request);
-  CO_TRY(first_error(replies));
-  Epoch newest;
-  for (const Result<wire::EpochReply>& reply : replies) newest = std::max(newest, reply->epoch);
-  co_return newest;
+  CO_TRY_ASSIGN(const wire::EpochReply reply, co_await ask_combined(self, std::move(targets), request));
+  co_return reply.epoch;
 }
 
 // To the target that has the dkey.

@@ -81,7 +81,14 @@ class Connected final : public System {
  public:
   Connected(const std::string& address, std::optional<tls::Identity> identity)
       : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_, address)) {}
-  ~Connected() override { core_->reactor.run(stop()); }
+  ~Connected() override {
+    if (core_->reactor.is_from_before_fork()) {
+      keep_forever(core_);
+      keep_forever(connection_);
+    } else {
+      core_->reactor.run(stop());
+    }
+  }
 
   Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
 
@@ -112,7 +119,13 @@ class Asking final : public EngineStatus {
  public:
   explicit Asking(const std::string& address)
       : core_(std::make_shared<Core>(address, std::nullopt)), address_(address) {}
-  ~Asking() override { core_->reactor.run(core_->close()); }
+  ~Asking() override {
+    if (core_->reactor.is_from_before_fork()) {
+      keep_forever(core_);
+    } else {
+      core_->reactor.run(core_->close());
+    }
+  }
 
   Status hello(Duration timeout) { return core_->reactor.run(connection_through(core_, address_)->hello(timeout)); }
 

@@ -15,6 +15,7 @@ Engine::Engine(World& world, std::vector<std::unique_ptr<vos::Store>> stores, Op
     target.system_name = options.system_name;
     target.release = options.release;
     target.requests = options.requests;
+    target.collectives = rpc::kNoCollectives;
     if (index == 0) target.free_outside = options.free_outside;
     targets_.push_back(std::make_unique<Target>(world, std::move(stores[index]), std::move(target)));
     observed.push_back(

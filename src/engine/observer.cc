@@ -18,7 +18,10 @@ Observer::Observer(World& world, pool::PoolService* pool, std::vector<Target> ta
   registry_.add(*this);
 }
 
-void Observer::add_to(rpc::Dispatcher& dispatcher) { dispatcher.serve<wire::StatusRequest>(*this, &Observer::status); }
+void Observer::add_to(rpc::Dispatcher& dispatcher) {
+  dispatcher.serve<wire::StatusRequest>(*this, &Observer::status);
+  dispatcher.serve<wire::TargetStatusRequest>(*this, &Observer::target_status);
+}
 
 uint64_t Observer::uptime_ns() const {
   return static_cast<uint64_t>(std::max(Duration::zero(), world_.executor.now() - started_).count());
@@ -91,20 +94,26 @@ void Observer::add_pages(metrics::HttpServer& pages) {
 // ---- Status ---------------------------------------------------------------------------------------------------------
 
 // One that doesn't answer is what there is to tell of it.
-Task<void> Observer::add_status_of(rpc::Channel& channel, wire::StatusRequest request, wire::StatusReply& reply) {
-  constexpr Duration kTimeout = std::chrono::seconds(2);
-  Result<wire::StatusReply> other = co_await rpc::call(channel, request, rpc::Bulk(), kTimeout);
+void Observer::take_in(Result<wire::StatusReply> other, wire::StatusReply& reply) {
   const Status trouble = !other.is_ok() ? other.status().within("a target doesn't answer") : ok();
   if (reply.is_healthy && (!other.is_ok() || !other->is_healthy)) {
     reply.is_healthy = false;
     reply.trouble = other.is_ok() ? other->trouble : std::string(trouble.message());
   }
-  if (!other.is_ok()) co_return;
+  if (!other.is_ok()) return;
   std::ranges::move(other->targets, std::back_inserter(reply.targets));
   std::ranges::move(other->clients, std::back_inserter(reply.clients));
 }
 
-Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
+Task<void> Observer::add_status_of_others(uint32_t clients_max, wire::StatusReply* reply) {
+  constexpr Duration kTimeout = std::chrono::seconds(2);
+  wire::TargetStatusRequest request;
+  request.clients_max = clients_max;
+  std::vector<Result<wire::StatusReply>> others = co_await others_->ask_others(request, kTimeout);
+  for (Result<wire::StatusReply>& other : others) take_in(std::move(other), *reply);
+}
+
+Task<wire::StatusReply> Observer::own_status() {
   wire::StatusReply reply;
   reply.system = options_.system_name;
   reply.release = options_.release;
@@ -138,13 +147,28 @@ Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rp
     std::vector<wire::ClientStatus> clients = server->clients(~size_t{0});
     std::ranges::move(clients, std::back_inserter(reply.clients));
   }
-  for (rpc::Channel* const channel : elsewhere_) co_await add_status_of(*channel, request, reply);
+  co_return reply;
+}
+
+void Observer::limit_clients(uint32_t clients_max, wire::StatusReply& reply) {
   std::ranges::sort(reply.clients, [](const wire::ClientStatus& a, const wire::ClientStatus& b) {
     return std::tuple(b.requests, a.id) < std::tuple(a.requests, b.id);
   });
   reply.client_count = reply.clients.size();
   constexpr size_t kClientsMax = 10'000;
-  reply.clients.resize(std::min({reply.clients.size(), size_t{request.clients_max}, kClientsMax}));
+  reply.clients.resize(std::min({reply.clients.size(), size_t{clients_max}, kClientsMax}));
+}
+
+Task<Result<wire::StatusReply>> Observer::status(wire::StatusRequest request, rpc::ServerCall&) {
+  wire::StatusReply reply = co_await own_status();
+  if (others_ != nullptr) co_await add_status_of_others(request.clients_max, &reply);
+  limit_clients(request.clients_max, reply);
+  co_return reply;
+}
+
+Task<Result<wire::StatusReply>> Observer::target_status(wire::TargetStatusRequest request, rpc::ServerCall&) {
+  wire::StatusReply reply = co_await own_status();
+  limit_clients(request.clients_max, reply);
   co_return reply;
 }
 

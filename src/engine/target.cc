@@ -30,7 +30,8 @@ Target::Target(World& world, std::unique_ptr<vos::Store> store, Options options)
       service_(*store_),
       targets_(world.executor, service_),
       commits_(world, *store_, service_, targets_),
-      dispatcher_(world.executor, world.random.next() | 1, options_.requests) {
+      dispatcher_(world.executor, world.random.next() | 1, options_.requests),
+      collectives_(world.executor, dispatcher_, options_.collectives) {
   CHECK(options_.index < options_.count);
   dispatcher_.serve<wire::HelloRequest>(*this, &Target::hello);
   service_.add_to(dispatcher_);
@@ -53,7 +54,9 @@ void Target::join(std::vector<std::shared_ptr<rpc::Channel>> channels) {
   for (const std::shared_ptr<rpc::Channel>& channel : channels) {
     if (channel != nullptr) channel->use(std::shared_ptr<rpc::EpochClock>(std::shared_ptr<void>(), &clock_));
   }
-  targets_.join(options_.index, std::move(channels));
+  collectives_.join(options_.index, channels, [this] { return store_->next_epoch(); });
+  collectives_.refuse_through(store_->next_epoch());
+  targets_.join(options_.index, std::move(channels), collectives_);
   if (options_.index == 0) return;
   asked_handles_ = std::make_unique<target::AskedHandles>(targets_.channel(0));
   asked_handles_->add_to(dispatcher_);
@@ -109,6 +112,7 @@ Result<wire::HelloReply> Target::hello(wire::HelloRequest request, rpc::ServerCa
   reply.release = options_.release;
   reply.target_count = options_.count;
   reply.targets = addresses_;
+  reply.collectives_from = collectives_.worth_from();
   return reply;
 }
 

@@ -64,7 +64,16 @@ ByteCount memory_budget_of_each(ByteCount wanted, size_t target_count) {
   return std::max(media::kMemoryBudgetMin, machine_memory() / 8 / target_count);
 }
 
-// The same for those who change nothing.
+// With what the environment says.
+Result<OpenOptions> choose_options(const OpenOptions& options) {
+  OpenOptions chosen = options;
+  TRY_ASSIGN(chosen.memory_budget, choose_memory_budget(options.memory_budget));
+  const char* const degraded = std::getenv(kDegradedVariable);
+  if (degraded != nullptr && std::string_view(degraded) == "1") chosen.allow_missing_devices = true;
+  return chosen;
+}
+
+// Holds it for those who change nothing.
 Result<Directory> share(const std::string& path) {
   TRY_ASSIGN(Directory directory, Directory::open(path, false));
   const std::optional<std::string> holder = directory.share();
@@ -95,10 +104,7 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& director
   if (options.read_only && options.create_if_missing) {
     return Status(Code::kInvalidArgument, "a system that is open for reading only can't be made");
   }
-  OpenOptions chosen = options;
-  TRY_ASSIGN(chosen.memory_budget, choose_memory_budget(options.memory_budget));
-  const char* const degraded = std::getenv(kDegradedVariable);
-  if (degraded != nullptr && std::string_view(degraded) == "1") chosen.allow_missing_devices = true;
+  TRY_ASSIGN(const OpenOptions chosen, choose_options(options));
 
   TRY_ASSIGN(Directory held,
              options.read_only ? share(directory) : hold_directory(directory, options.create_if_missing));
@@ -116,6 +122,15 @@ Result<std::unique_ptr<HeldSystem>> HeldSystem::hold(const std::string& director
     TRY(remove_serving_note(held));
   }
   return std::unique_ptr<HeldSystem>(new HeldSystem(std::move(held), std::move(*superblock), chosen));
+}
+
+Result<std::unique_ptr<HeldSystem>> HeldSystem::share_with(const std::string& directory, int lock_descriptor,
+                                                           const OpenOptions& options) {
+  TRY_ASSIGN(const OpenOptions chosen, choose_options(options));
+  TRY_ASSIGN(Directory shared, Directory::open(directory, false));
+  TRY(shared.adopt_lock(lock_descriptor));
+  TRY_ASSIGN(Superblock superblock, read_superblock(shared));
+  return std::unique_ptr<HeldSystem>(new HeldSystem(std::move(shared), std::move(superblock), chosen));
 }
 
 Status HeldSystem::start(Reactor& reactor, World& world) {

@@ -18,6 +18,9 @@ class HeldSystem {
  public:
   // Takes the directory, makes a system there if asked to, and reads what it is. Errors as of LocalSystem::open().
   static Result<std::unique_ptr<HeldSystem>> hold(const std::string& directory, const OpenOptions& options);
+  // The same for a process that was started by the one that holds it, with its lock; see Directory::adopt_lock().
+  static Result<std::unique_ptr<HeldSystem>> share_with(const std::string& directory, int lock_descriptor,
+                                                        const OpenOptions& options);
   HeldSystem(const HeldSystem&) = delete;
   HeldSystem& operator=(const HeldSystem&) = delete;
 

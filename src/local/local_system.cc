@@ -27,6 +27,10 @@ class EmbeddedSystem final : public LocalSystem {
       : path_(held->path()), name_(held->superblock().system_name), system_(std::move(held)) {}
   ~EmbeddedSystem() override {
     if (connection_ == nullptr) return;  // It wasn't started.
+    if (reactor_->is_from_before_fork()) {
+      abandon();
+      return;
+    }
     const Status closed = close();
     if (!closed.is_ok()) log::error("local_system_close_failed", {{"directory", path_}, {"status", closed}});
   }
@@ -59,6 +63,7 @@ class EmbeddedSystem final : public LocalSystem {
   bool poll() override { return reactor_->poll(); }
 
   Status close() override {
+    if (reactor_->is_from_before_fork()) return Status(Code::kInvalidArgument, "it was opened before fork()");
     if (is_closed_.exchange(true)) return ok();
     return reactor_->run(stop());
   }
@@ -67,6 +72,15 @@ class EmbeddedSystem final : public LocalSystem {
   void run_blocking(Task<void> task) override { reactor_->run(std::move(task)); }
 
  private:
+  // The child of a fork has nothing to do with what its parent has open.
+  void abandon() {
+    keep_forever(reactor_);
+    keep_forever(std::move(system_));
+    keep_forever(connection_);
+    keep_forever(channel_);
+    for (const auto& other : others_) keep_forever(other);
+  }
+
   Task<Status> stop() {
     co_await connection_->settle();
     connection_->close();
@@ -81,7 +95,7 @@ class EmbeddedSystem final : public LocalSystem {
   // Handles keep the reactor; see client::Connection.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   LocalWorld world_{*reactor_};
-  const std::unique_ptr<HeldSystem> system_;
+  std::unique_ptr<HeldSystem> system_;
   std::shared_ptr<rpc::InprocChannel> channel_;  // To target 0.
   std::vector<std::shared_ptr<rpc::InprocChannel>> others_;
   std::shared_ptr<client::Connection> connection_;

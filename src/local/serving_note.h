@@ -3,7 +3,10 @@
 //   aeon serving 1
 //   process 4711
 //   address tcp:127.0.0.1:10001
-//   metrics tcp:127.0.0.1:9464
+//   engine 0 4711 0 2 tcp:127.0.0.1:9464
+//
+// An engine's line has its rank, process, first target and the one behind its last, and where its pages are, if
+// anywhere.
 //
 // It counts only while the directory is held by somebody: a server that was killed leaves it behind.
 #pragma once
@@ -12,14 +15,15 @@
 #include <string>
 #include <vector>
 
+#include "local/directory_server.h"
 #include "runtime/directory.h"
 
 namespace aeon::local {
 
 struct ServingNote {
   int64_t process = 0;
-  std::vector<std::string> addresses;  // Beside the socket.
-  std::string metrics;                 // Of its pages; may be empty.
+  std::vector<std::string> addresses;  // Of target 0, beside the socket.
+  std::vector<ServingEngine> engines;  // By rank.
 };
 
 Status write_serving_note(Directory& directory, const ServingNote& note);

@@ -35,7 +35,6 @@ Task<void> TargetHost::make_target(std::unique_ptr<vos::Store> store) {
   options.system_name = superblock.system_name;
   if (index_ == 0) options.free_outside = [this] { return system_.free_outside(*disk_); };
   target_ = std::make_unique<engine::Target>(world_, std::move(store), options);
-  if (options.count > 1) peer_address_ = peer_socket_of(system_.path(), index_);
 
   engine::Observer::Options observer;
   observer.system_name = options.system_name;
@@ -51,28 +50,20 @@ Task<void> TargetHost::make_target(std::unique_ptr<vos::Store> store) {
   co_return;
 }
 
-void TargetHost::join(const std::vector<std::unique_ptr<TargetHost>>& all) {
-  std::vector<std::string> addresses;
-  for (const auto& host : all) addresses.push_back(host->peer_address_);
-  reactor_.run(make_channels(std::move(addresses)));
+void TargetHost::join() {
+  if (system_.superblock().targets.size() > 1) reactor_.run(make_channels());
 }
 
-Task<void> TargetHost::make_channels(std::vector<std::string> addresses) {
-  std::vector<std::shared_ptr<rpc::Channel>> channels(addresses.size());
-  for (uint32_t other = 0; other < addresses.size(); ++other) {
+Task<void> TargetHost::make_channels() {
+  std::vector<std::shared_ptr<rpc::Channel>> channels(system_.superblock().targets.size());
+  for (uint32_t other = 0; other < channels.size(); ++other) {
     if (other == index_) continue;
-    peers_.push_back(std::make_shared<rpc::NetworkChannel>(world_, addresses[other], rpc::NetworkChannel::Options()));
+    peers_.push_back(std::make_shared<rpc::NetworkChannel>(world_, peer_socket_of(system_.path(), other),
+                                                           rpc::NetworkChannel::Options()));
     channels[other] = peers_.back();
-    if (index_ == 0) observer_->add_elsewhere(*peers_.back());
   }
   target_->join(std::move(channels));
-  co_return;
-}
-
-void TargetHost::set_addresses(std::vector<wire::TargetAddresses> all) { reactor_.run(tell_addresses(std::move(all))); }
-
-Task<void> TargetHost::tell_addresses(std::vector<wire::TargetAddresses> all) {
-  target_->set_addresses(std::move(all));
+  if (index_ == 0) observer_->add_others(target_->targets());
   co_return;
 }
 
@@ -82,18 +73,20 @@ Task<Result<std::unique_ptr<rpc::NetworkServer>>> TargetHost::start_server(std::
 }
 
 Task<Status> TargetHost::start_target() {
-  if (!peer_address_.empty()) {
-    CO_TRY_ASSIGN(peer_server_, co_await start_server(peer_address_, rpc::NetworkServer::Options()));
+  if (system_.superblock().targets.size() > 1) {
+    std::string address = peer_socket_of(system_.path(), index_);
+    CO_TRY_ASSIGN(peer_server_, co_await start_server(std::move(address), rpc::NetworkServer::Options()));
   }
   CO_TRY(co_await target_->start());
   observer_->set_serving(ok());
   co_return ok();
 }
 
-Task<Status> TargetHost::listen_at(std::vector<std::string> addresses, uint64_t connections_max) {
-  const uint64_t others = addresses.size() - 1;
+// Nobody is heard before it returns: it doesn't wait for anything.
+Task<Status> TargetHost::listen_at(Listen where) {
+  const uint64_t others = where.addresses.size() - 1, connections_max = where.connections_max;
   const uint64_t by_socket = others == 0 ? connections_max : connections_max / kShareOfSocket;
-  for (const std::string& address : addresses) {
+  for (const std::string& address : where.addresses) {
     const uint64_t share = servers_.empty() ? by_socket : (connections_max - by_socket) / others;
     rpc::NetworkServer::Options options;
     options.connections_max = static_cast<uint32_t>(std::clamp(share, kConnectionsMin, kConnectionsMax));
@@ -101,13 +94,14 @@ Task<Status> TargetHost::listen_at(std::vector<std::string> addresses, uint64_t 
     observer_->add(*server);
     servers_.push_back(std::move(server));
   }
+  if (!where.told_with.has_value()) co_return ok();
+  (*where.told_with)[index_].addresses = addresses();
+  target_->set_addresses(std::move(*where.told_with));
   co_return ok();
 }
 
 Status TargetHost::start() { return reactor_.run(start_target()); }
-Status TargetHost::listen(std::vector<std::string> addresses, uint64_t connections_max) {
-  return reactor_.run(listen_at(std::move(addresses), connections_max));
-}
+Status TargetHost::listen(Listen where) { return reactor_.run(listen_at(std::move(where))); }
 
 std::vector<std::string> TargetHost::addresses() const {
   std::vector<std::string> all;

@@ -34,16 +34,20 @@ class TargetHost {
 
   // Opens the store.
   Status open();
-  // Makes channels to the others. All of them are open.
-  void join(const std::vector<std::unique_ptr<TargetHost>>& all);
+  // Makes channels to the others, wherever they run.
+  void join();
   // Serves other targets from now on, then clients at `addresses`; ports that are left open are chosen.
   Status start();
-  // The first is the socket in the directory. No more connections than `connections_max`; each address has its own, so
-  // that whoever floods one doesn't keep others from being reached by another.
-  Status listen(std::vector<std::string> addresses, uint64_t connections_max);
+  struct Listen {
+    std::vector<std::string> addresses;  // The first is the socket in the directory.
+    uint64_t connections_max = 0;
+    // What clients are told from the first one on, of all targets: those that are given, and this one's own.
+    std::optional<std::vector<wire::TargetAddresses>> told_with;
+  };
+  // Each address has its own share of connections, so that whoever floods one doesn't keep others from being reached by
+  // another.
+  Status listen(Listen where);
   std::vector<std::string> addresses() const;
-  // Where clients find each target.
-  void set_addresses(std::vector<wire::TargetAddresses> all);
   // From now on there is a thread for it.
   void run_on_thread() { thread_.emplace(reactor_); }
 
@@ -54,10 +58,9 @@ class TargetHost {
 
  private:
   Task<void> make_target(std::unique_ptr<vos::Store> store);
-  Task<void> make_channels(std::vector<std::string> addresses);
-  Task<void> tell_addresses(std::vector<wire::TargetAddresses> all);
+  Task<void> make_channels();
   Task<Status> start_target();
-  Task<Status> listen_at(std::vector<std::string> addresses, uint64_t connections_max);
+  Task<Status> listen_at(Listen where);
   Task<Result<std::unique_ptr<rpc::NetworkServer>>> start_server(std::string address,
                                                                  rpc::NetworkServer::Options options);
 
@@ -71,7 +74,6 @@ class TargetHost {
   Random random_ = system_random();
   Faults faults_;
   World world_{reactor_, clock_, network_, random_, faults_};
-  std::string peer_address_;  // Where other targets reach this one; none if it is alone.
   std::unique_ptr<StoreDisk> disk_;
   std::vector<std::shared_ptr<rpc::NetworkChannel>> peers_;
   std::unique_ptr<engine::Target> target_;

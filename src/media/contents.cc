@@ -31,6 +31,7 @@ struct StoreCore::ContentWrite {
 ByteCount StoreCore::contents_share() const { return std::min(budget_ / 8, superblock.log_count * kBlockSize / 4); }
 
 ByteCount StoreCore::carried_size_max() const {
+  if (disk.is_memory()) return 0;  // A write of their own costs less than to log them and copy them again.
   constexpr ByteCount kCarriedMax = 256 * kKiB;
   return content_fault_.is_ok() ? std::min(kCarriedMax, superblock.log_count * kBlockSize / 8) : 0;
 }

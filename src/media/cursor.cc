@@ -53,6 +53,7 @@ struct Cursor::State {
 bool Cursor::State::find_nearby(ByteView target, bool before, Tree::Path& next) const {
   if (!is_at_entry || path_version != core->path_version) return false;
   const Page& page = path.leaf().node->page;
+  if (!page.may_span(target)) return false;
   const Page::Position position = page.find(target);
   const bool is_inside = position.exact || (position.index > 0 && position.index < page.count());
   if (!is_inside || (before && position.index == 0)) return false;

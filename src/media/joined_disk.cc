@@ -14,6 +14,7 @@ JoinedDisk::JoinedDisk(Executor& executor, std::string name, const std::vector<M
     CHECK(devices_.empty() || member.offset >= devices_.back().is.offset + devices_.back().is.size);
     Device& device = devices_.emplace_back();
     device.is = member;
+    is_memory_ = is_memory_ && (member.disk == nullptr || member.disk->is_memory());
   }
 }
 
@@ -27,20 +28,29 @@ std::vector<DiskPart> JoinedDisk::parts() const {
   return parts;
 }
 
-JoinedDisk::Device* JoinedDisk::device_of(const DiskOp& op) {
+JoinedDisk::Device* JoinedDisk::device_of(uint64_t offset, ByteCount size) {
   for (Device& device : devices_) {
-    if (op.offset() < device.is.offset || op.offset() - device.is.offset >= device.is.size) continue;
-    return op.size() <= device.is.size - (op.offset() - device.is.offset) ? &device : nullptr;
+    if (offset < device.is.offset || offset - device.is.offset >= device.is.size) continue;
+    return size <= device.is.size - (offset - device.is.offset) ? &device : nullptr;
   }
   return nullptr;
 }
 
+ByteView JoinedDisk::view(uint64_t offset, ByteCount size) {
+  const Device* const device = device_of(offset, size);
+  if (device == nullptr || device->is.disk == nullptr) return {};
+  return device->is.disk->view(offset - device->is.offset + device->is.content_offset, size);
+}
+
 void JoinedDisk::submit(DiskOp& op) {
   if (op.kind() == DiskOp::Kind::kFlush) {
-    submit_flush(op);
+    if (is_memory_)
+      flush_memory(op);
+    else
+      submit_flush(op);
     return;
   }
-  Device* const device = device_of(op);
+  Device* const device = device_of(op.offset(), op.size());
   if (device == nullptr) {
     const bool is_nothing = op.size() == 0 && op.offset() <= capacity();
     op.complete(is_nothing ? ok()
@@ -56,6 +66,23 @@ void JoinedDisk::submit(DiskOp& op) {
   op.redirect(op.offset() - device->is.offset + device->is.content_offset,
               needs_flush ? &device->ended_count : nullptr);
   device->is.disk->submit(op);
+}
+
+void JoinedDisk::flush_memory(DiskOp& op) {
+  Status first;
+  for (Device& device : devices_) {
+    if (device.is.disk == nullptr || device.flushed_count == device.ended_count) continue;
+    const uint64_t covered = device.ended_count;
+    DiskOp flush = device.is.disk->flush();
+    std::optional<Status> flushed = flush.run_now();
+    if (!flushed.has_value()) return;
+    if (flushed->is_ok()) {
+      device.flushed_count = covered;
+    } else if (first.is_ok()) {
+      first = *std::move(flushed);
+    }
+  }
+  op.complete(std::move(first));
 }
 
 void JoinedDisk::submit_flush(DiskOp& op) {

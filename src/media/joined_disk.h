@@ -31,6 +31,8 @@ class JoinedDisk final : public Disk {
   ByteCount capacity() const override;
   std::vector<DiskPart> parts() const override;
   std::string_view name() const override { return name_; }
+  bool is_memory() const override { return is_memory_; }  // All that are there.
+  ByteView view(uint64_t offset, ByteCount size) override;
   void submit(DiskOp& op) override;
 
  private:
@@ -47,13 +49,16 @@ class JoinedDisk final : public Disk {
     Status status;
   };
 
-  Device* device_of(const DiskOp& op);
+  // Of the whole range; null without one.
+  Device* device_of(uint64_t offset, ByteCount size);
   void submit_flush(DiskOp& op);
+  void flush_memory(DiskOp& op);
   static Task<void> flush_device(JoinedDisk* disk, std::shared_ptr<Flush> flush, Device* device);
 
   Executor& executor_;
   const std::string name_;
   std::vector<Device> devices_;
+  bool is_memory_ = true;
 };
 
 }  // namespace aeon::media

@@ -115,24 +115,29 @@ Task<void> Log::write_frames([[maybe_unused]] std::shared_ptr<void> keep, Log* l
   co_return;
 }
 
+MutableBytes Log::encode(Frame& frame) {
+  const FrameHeader header{.store_hash = setup_.store_hash,
+                           .life = setup_.life,
+                           .sequence = frame.at.sequence,
+                           .position = frame.at.position,
+                           .stream = frame.at.stream,
+                           .durable_through = durable_sequence_,
+                           .payload_size = static_cast<uint32_t>(frame.used - kFrameHeaderSize)};
+  const MutableBytes encoded = frame.buffer.bytes().first(round_up(frame.used, kBlockSize));
+  encode_frame(header, encoded, frame.zeros_from);
+  frame.zeros_from = frame.used;
+  byte_count_ += encoded.size();
+  ++frame_count_;
+  return encoded;
+}
+
 Task<void> Log::write_frame(std::shared_ptr<void> keep, Log* log, Frame* frame) {
   Status status;
   const bool is_covered = MUTATION("frame_goes_before_the_flush", log->barrier_.is_covered(frame->barrier), true);
   if (!is_covered) status = co_await log->barrier_.cover(keep, frame->barrier);
   if (status.is_ok() && log->failure_.is_ok()) {
-    const FrameHeader header{.store_hash = log->setup_.store_hash,
-                             .life = log->setup_.life,
-                             .sequence = frame->at.sequence,
-                             .position = frame->at.position,
-                             .stream = frame->at.stream,
-                             .durable_through = log->durable_sequence_,
-                             .payload_size = static_cast<uint32_t>(frame->used - kFrameHeaderSize)};
-    const size_t size = round_up(frame->used, kBlockSize);
-    encode_frame(header, frame->buffer.bytes().first(size));
-    const uint64_t offset = log->setup_.first_block * kBlockSize + frame->at.position % log->size();
-    status = co_await log->disk_.write_durable(offset, frame->buffer.bytes().first(size));
-    log->byte_count_ += size;
-    ++log->frame_count_;
+    const MutableBytes encoded = log->encode(*frame);
+    status = co_await log->disk_.write_durable(log->offset_of(*frame), encoded);
   }
   if (!status.is_ok()) {
     log->fail(status);
@@ -141,6 +146,25 @@ Task<void> Log::write_frame(std::shared_ptr<void> keep, Log* log, Frame* frame) 
     log->retire_written();
   }
   if (--log->running_ == 0) log->quiet_.notify_all();
+}
+
+void Log::write_now(uint64_t stream) {
+  while (failure_.is_ok() && durable_stream_ < stream && in_flight_.empty()) {
+    if (sealed_.empty()) seal_frame();
+    Frame& frame = *sealed_.front();
+    const std::optional<Status> covered = barrier_.cover_now(frame.barrier);
+    if (!covered.has_value()) return;
+    if (!covered->is_ok()) return fail(*covered);
+    in_flight_.push_back(std::move(sealed_.front()));
+    sealed_.pop_front();
+    const MutableBytes encoded = encode(frame);
+    DiskOp write = disk_.write_durable(offset_of(frame), encoded);
+    const std::optional<Status> written = write.run_now();
+    if (!written.has_value()) return;
+    if (!written->is_ok()) return fail(*written);
+    frame.is_done = true;
+    retire_written();
+  }
 }
 
 void Log::retire_written() {
@@ -179,6 +203,8 @@ Log::Frame* Log::frame_of(uint64_t stream_end) {
 
 Task<Status> Log::wait_durable([[maybe_unused]] std::shared_ptr<void> keep, LogPosition position) {
   if (position.value > stream_end_) co_return Status(Code::kInvalidArgument, "a log position of the future");
+  // In memory there is nothing to wait for. Others who are ready to run may want a place in the same frame, though.
+  if (disk_.is_memory() && !executor_.has_ready()) write_now(position.value);
   while (MUTATION("acknowledged_before_durable", durable_stream_ < position.value, false)) {
     if (!failure_.is_ok()) co_return failure_;
     want(position.value);

@@ -89,6 +89,7 @@ class Log {
   struct Frame {
     explicit Frame(Executor& executor) : ended(executor) {}
     DiskBuffer buffer{kFrameBytesMax};
+    size_t zeros_from = 0;  // Of the buffer, as the frame before left it.
     size_t capacity = 0;
     size_t used = 0;
     LogPoint at;
@@ -111,6 +112,10 @@ class Log {
   void append_bytes(ByteView bytes, uint64_t barrier);
   void want(uint64_t stream);
   void start_writing();
+  // On a disk that is memory: writes frames here and now until `stream` is durable, as far as that is possible.
+  void write_now(uint64_t stream);
+  MutableBytes encode(Frame& frame);
+  uint64_t offset_of(const Frame& frame) const { return setup_.first_block * kBlockSize + frame.at.position % size(); }
   void on_write_behind();
   Frame* frame_of(uint64_t stream_end);
   void retire_written();

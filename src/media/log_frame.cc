@@ -1,5 +1,7 @@
 #include "log_frame.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/mutation.h"
 #include "block_checksum.h"
@@ -14,7 +16,7 @@ constexpr size_t kFrameCrcOffset = 4;
 
 }  // namespace
 
-void encode_frame(const FrameHeader& header, MutableBytes frame) {
+void encode_frame(const FrameHeader& header, MutableBytes frame, size_t zeros_from) {
   const size_t used = kFrameHeaderSize + header.payload_size;
   CHECK(frame.size() == round_up(used, kBlockSize));
   std::byte* const base = frame.data();
@@ -29,7 +31,7 @@ void encode_frame(const FrameHeader& header, MutableBytes frame) {
   store_le(base + 60, kFrameFormat);
   store_le(base + 62, uint16_t{0});
   store_le(base + 64, uint64_t{0});
-  std::memset(base + used, 0, frame.size() - used);
+  if (zeros_from > used) std::memset(base + used, 0, std::min(zeros_from, frame.size()) - used);
   store_le(base + kFrameCrcOffset, block_checksum(frame, kFrameCrcOffset));
 }
 

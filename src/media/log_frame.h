@@ -27,8 +27,9 @@ struct FrameHeader {
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
 
-// Fills in the header before a payload that stands at kFrameHeaderSize already. `frame` is whole blocks.
-void encode_frame(const FrameHeader& header, MutableBytes frame);
+// Fills in the header before a payload that stands at kFrameHeaderSize already. `frame` is whole blocks, and zeros from
+// `zeros_from` on at the latest.
+void encode_frame(const FrameHeader& header, MutableBytes frame, size_t zeros_from = kFrameBytesMax);
 // The header alone, unverified: kCorrupt if `block` can't be the start of a frame of this store.
 Result<FrameHeader> peek_frame(ByteView block, uint64_t store_hash);
 // The header, once the checksum holds. `bytes` starts at the frame and may go on behind it.

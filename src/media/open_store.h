@@ -25,6 +25,7 @@ class OpenStore final : public KeyBlockStore {
   void cancel(BlockRange blocks) override;
   Task<Status> write_blocks(BlockRange blocks, ByteView data) override;
   Task<Status> read_blocks(BlockRange blocks, MutableBytes out) override;
+  ByteView view_blocks(BlockRange blocks) override { return core_->view_blocks(blocks); }
   Status health() const override { return core_->log->failure(); }
   Space space() const override { return core_->space(); }
   Counters counters() const override { return core_->counters(); }

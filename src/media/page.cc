@@ -123,6 +123,16 @@ Page::Position Page::find(ByteView key) const {
   return {low, false};
 }
 
+bool Page::may_span(ByteView key) const {
+  if (count_ == 0) return false;
+  if (prefix_size_ != 0) {
+    if (compare(prefix(), key.first(std::min<size_t>(key.size(), prefix_size_))) != 0) return false;
+    key = key.subspan(prefix_size_);
+  }
+  const uint32_t head = head_of(key);
+  return slots()[0].head <= head && head <= slots()[count_ - 1].head;
+}
+
 size_t Page::child_index(ByteView key) const {
   const Position position = find(key);
   if (position.exact || position.index == 0) return position.index;

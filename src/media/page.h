@@ -74,6 +74,8 @@ class Page {
     bool exact = false;
   };
   Position find(ByteView key) const;
+  // False if the key is certainly before all entries, or behind them: a look at the first and the last.
+  bool may_span(ByteView key) const;
   // A page that wasn't used lately isn't in the processor's cache. Before a find(), this asks for what that may look at
   // together, rather than line by line as it gets there.
   void prefetch_slots() const;

@@ -239,10 +239,18 @@ Task<Status> StoreCore::write_blocks(Ref core, BlockRange blocks, ByteView data)
   co_return status;
 }
 
+bool StoreCore::is_in_data(BlockRange blocks) const {
+  return blocks.first >= ledger.data_first() && blocks.first < ledger.data_end() &&
+         blocks.count <= ledger.data_end() - blocks.first;
+}
+
+ByteView StoreCore::view_blocks(BlockRange blocks) {
+  if (!is_in_data(blocks) || contents.overlaps(blocks)) return {};
+  return disk.view(blocks.first * kBlockSize, blocks.count * kBlockSize);
+}
+
 Task<Status> StoreCore::read_blocks(Ref core, BlockRange blocks, MutableBytes out) {
-  const BlockLedger& ledger = core->ledger;  // The disk may be larger than it was for the superblock.
-  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || blocks.first < ledger.data_first() ||
-      blocks.first >= ledger.data_end() || blocks.count > ledger.data_end() - blocks.first) {
+  if (out.size() % kBlockSize != 0 || out.size() / kBlockSize > blocks.count || !core->is_in_data(blocks)) {
     co_return Status(Code::kInvalidArgument, "reading blocks beyond the data area, or into memory of another size");
   }
   const BlockRange wanted{blocks.first, out.size() / kBlockSize};

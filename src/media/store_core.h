@@ -40,6 +40,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   static Task<Status> write_superblock(Ref core, Superblock superblock);
   static Task<Status> write_blocks(Ref core, BlockRange blocks, ByteView data);
   static Task<Status> read_blocks(Ref core, BlockRange blocks, MutableBytes out);
+  ByteView view_blocks(BlockRange blocks);
   // What replay had no room for goes to its blocks, as far as they can be written.
   static Task<Status> write_contents_of_log(Ref core);
 
@@ -148,6 +149,7 @@ class StoreCore final : public std::enable_shared_from_this<StoreCore>, public L
   // A checkpoint, unless one that was running ended the need for it.
   static Task<Status> write_changes(Ref core);
 
+  bool is_in_data(BlockRange blocks) const;  // There may be more of the disk than the superblock says.
   Status check_batch(const Batch& batch) const;
   LogPosition apply_now(const Batch& batch);
   // Blocks that must stay free, for the next checkpoint.

@@ -10,12 +10,14 @@ constexpr ByteCount kHardlyAnyMemory = 64 * kKiB;  // The log's buffers alone ta
 struct CrashedDisk {
   size_t index = 0;
   size_t data_disk_count = 0;
+  bool is_memory = false;
 };
 
 void crash_at_write(uint64_t seed, uint64_t write, ByteCount memory_budget, CrashedDisk crashed, bool& reached_end) {
   SimDiskOptions disk;
   disk.capacity = 8 * kMiB;
   disk.unwritten_is_garbage = seed % 2 == 0;
+  disk.is_memory = crashed.is_memory;
   TestMachine machine(seed, disk, crashed.data_disk_count);
   SimDisk& stopping = *machine.all_disks()[crashed.index];
   ASSERT_TRUE(machine.format().is_ok());
@@ -70,6 +72,7 @@ void fault_at_operation(uint64_t seed, SimDisk::Script fault, uint64_t operation
   const ByteCount memory_budget = seed % 2 == 0 ? 0 : kHardlyAnyMemory;
   SimDiskOptions disk;
   disk.capacity = 8 * kMiB;
+  disk.is_memory = seed % 3 == 0;
   TestMachine machine(seed, disk);
   ASSERT_TRUE(machine.format().is_ok());
   const Result<KeyBlockStore*> opened = machine.open(small_pages(memory_budget));
@@ -142,6 +145,21 @@ TEST(StoreCrash, AtEveryWriteOfEachOfThreeDevicesKeepsWhatWasAcknowledged) {
         }
       },
       1);
+}
+
+// Frames are written where somebody waits for them, and nothing completes later.
+TEST(StoreCrash, AtEveryWriteInMemoryKeepsWhatWasAcknowledged) {
+  for_each_seed(
+      [](uint64_t seed) {
+        for (const size_t data_disk_count : {0, 2}) {
+          bool reached_end = false;
+          for (uint64_t write = 1; !reached_end && !::testing::Test::HasFailure(); write += kCaseStep) {
+            SCOPED_TRACE("write " + std::to_string(write) + ", data disks " + std::to_string(data_disk_count));
+            crash_at_write(seed, write, 0, {write % (data_disk_count + 1), data_disk_count, true}, reached_end);
+          }
+        }
+      },
+      2);
 }
 
 // Every page goes as soon as it can, and every few batches a checkpoint runs.

@@ -334,5 +334,94 @@ TEST(KeyBlockStore, BlocksOfADiskThatGrewAreReadAndSurviveACrash) {
   }
 }
 
+SimDiskOptions memory_disk() {
+  SimDiskOptions options;
+  options.is_memory = true;
+  return options;
+}
+
+TEST(StoreInMemory, ABatchIsDurableAtOnce) {
+  TestMachine machine(1, memory_disk());
+  ASSERT_TRUE(machine.format().is_ok());
+  KeyBlockStore* store = *machine.open();
+  for (int i = 0; i < 300; ++i) {  // More than the log takes: a checkpoint or two, which take their time.
+    Task<Status> put = put_durable(store, "key " + std::to_string(i), std::string(100, 'v'));
+    put.start();
+    if (!put.done()) machine.scheduler.run_for(std::chrono::seconds(1));
+    ASSERT_TRUE(put.done());
+    ASSERT_TRUE(put.take().is_ok());
+  }
+  EXPECT_EQ(store->counters().log_frames, 300u);
+  machine.crash();
+  const Result<KeyBlockStore*> opened = machine.open();
+  ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+  EXPECT_EQ((*machine.run(read_all(*opened))).size(), 300u);
+}
+
+Task<void> put_one(KeyBlockStore* store, int number, int* done) {
+  const Status put = co_await put_durable(store, "key " + std::to_string(number), "value");
+  if (put.is_ok()) ++*done;
+}
+Task<void> put_together(KeyBlockStore* store, Executor* executor, int* done) {
+  for (int i = 0; i < 16; ++i) executor->spawn(put_one(store, i, done));
+  while (*done < 16) co_await yield(*executor);
+}
+
+TEST(StoreInMemory, WritersThatAreReadyTogetherShareAFrame) {
+  TestMachine machine(2, memory_disk());
+  ASSERT_TRUE(machine.format().is_ok());
+  KeyBlockStore* store = *machine.open();
+  int done = 0;
+  machine.scheduler.run(*machine.process, put_together(store, machine.process, &done));
+  EXPECT_EQ(done, 16);
+  EXPECT_LE(store->counters().log_frames, 4u);
+}
+
+Task<Status> write_and_adopt(KeyBlockStore* store, BlockRange range, uint64_t tag) {
+  CO_TRY(co_await write_tagged(store, range, tag));
+  Batch batch;
+  batch.adopt(range);
+  CO_TRY_ASSIGN(const LogPosition position, co_await store->apply(std::move(batch)));
+  co_return co_await store->wait_durable(position);
+}
+
+TEST(StoreInMemory, BlocksAreSeenWhereTheyLie) {
+  for (const size_t data_disk_count : {0, 2}) {
+    TestMachine machine(3, memory_disk(), data_disk_count);
+    ASSERT_TRUE(machine.format().is_ok());
+    KeyBlockStore* store = *machine.open();
+    EXPECT_EQ(store->carried_size_max(), 0u);
+    const std::vector<BlockRange> ranges = *store->reserve(4);
+    const BlockRange range = ranges.front();
+    ASSERT_EQ(range.count, 4u);
+    ASSERT_TRUE(machine.run(write_and_adopt(store, range, 70)).is_ok());
+    const ByteView seen = store->view_blocks({range.first + 1, 2});
+    ASSERT_EQ(seen.size(), 2 * kBlockSize);
+    EXPECT_EQ(as_text(seen.first(block_text(71).size())), block_text(71));
+    EXPECT_EQ(as_text(seen.subspan(kBlockSize, block_text(72).size())), block_text(72));
+    EXPECT_TRUE(store->view_blocks({0, 1}).empty());  // The superblock.
+    EXPECT_TRUE(store->view_blocks({range.first, uint64_t{1} << 60}).empty());
+    if (data_disk_count == 0) {
+      machine.disk.script(SimDisk::Script::kReadError);
+      EXPECT_TRUE(store->view_blocks({range.first, 1}).empty());
+    }
+
+    // What only the log has isn't in the blocks yet.
+    const BlockRange other = store->reserve(1)->front();
+    Batch batch;
+    batch.adopt(other, tagged_content(other, 80));
+    ASSERT_TRUE(machine.run(store->apply(std::move(batch))).is_ok());
+    EXPECT_TRUE(store->view_blocks(other).empty());
+    ASSERT_TRUE(machine.run(store->checkpoint()).is_ok());
+    EXPECT_EQ(as_text(store->view_blocks(other).first(block_text(80).size())), block_text(80));
+  }
+  TestMachine machine(4);
+  ASSERT_TRUE(machine.format().is_ok());
+  KeyBlockStore* store = *machine.open();
+  const BlockRange range = store->reserve(1)->front();
+  ASSERT_TRUE(machine.run(write_and_adopt(store, range, 90)).is_ok());
+  EXPECT_TRUE(store->view_blocks(range).empty());  // A device.
+}
+
 }  // namespace
 }  // namespace aeon::media

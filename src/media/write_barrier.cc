@@ -23,4 +23,20 @@ Task<Status> WriteBarrier::cover([[maybe_unused]] std::shared_ptr<void> keep, ui
   co_return ok();
 }
 
+std::optional<Status> WriteBarrier::cover_now(uint64_t written) {
+  if (is_covered(written)) return ok();
+  if (!failure_.is_ok()) return failure_;
+  if (is_running_) return std::nullopt;
+  const uint64_t covers = written_;
+  ++flush_count_;
+  DiskOp flush = disk_.flush();
+  std::optional<Status> status = flush.run_now();
+  if (!status.has_value()) return std::nullopt;
+  if (status->is_ok())
+    flushed_ = covers;
+  else
+    failure_ = *status;
+  return status;
+}
+
 }  // namespace aeon::media

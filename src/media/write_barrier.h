@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "runtime/disk.h"
 #include "runtime/sync.h"
@@ -20,6 +21,8 @@ class WriteBarrier {
   bool is_covered(uint64_t written) const { return flushed_ >= written; }
   // After a failed flush nobody knows what is on the media, so every later one fails too. `keep` owns this object.
   Task<Status> cover(std::shared_ptr<void> keep, uint64_t written);
+  // The same on a disk that is memory. Nothing if that isn't possible now.
+  std::optional<Status> cover_now(uint64_t written);
   uint64_t flush_count() const { return flush_count_; }
 
  private:

@@ -107,7 +107,7 @@ Task<bool> Dispatcher::wait_for_turn(ServerCall& call, OperationStats& stats, Fa
   co_return false;
 }
 
-Task<void> Dispatcher::handle(ServerCall& call) {
+Task<void> Dispatcher::handle(ServerCall& call, bool is_within) {
   const Gate::Pass pass = gate_.enter();
   if (Status status = accept(call); !status.is_ok()) {
     // The answer to what can't be read is in our own version.
@@ -122,8 +122,8 @@ Task<void> Dispatcher::handle(ServerCall& call) {
   OperationStats& stats = stats_of(call.header_.opcode);
   Duration waited{};
   const bool is_between_targets = call.header_.opcode >= wire::kTargetOpcodesFrom;
-  FairTurns::Turn turn(is_between_targets ? between_targets_ : turns_);
-  if (!turn) {
+  FairTurns::Turn turn;
+  if (!is_within && !turn.try_take(is_between_targets ? between_targets_ : turns_)) {
     if (is_between_targets) {
       refuse_busy(call, stats);
       co_return;

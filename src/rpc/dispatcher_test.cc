@@ -27,10 +27,10 @@ class SlowService {
   std::vector<uint64_t> begun;
 
  private:
-  Task<Result<wire::EmptyReply>> flush(wire::FlushRequest, ServerCall& call) {
+  Task<Result<wire::FlushReply>> flush(wire::FlushRequest, ServerCall& call) {
     begun.push_back(call.header().client_id);
     co_await sleep_for(executor_, 1s);
-    co_return wire::EmptyReply();
+    co_return wire::FlushReply();
   }
   Task<Result<wire::EmptyReply>> ask_target(TargetRequest, ServerCall&) {
     co_await sleep_for(executor_, 1s);
@@ -57,7 +57,7 @@ Task<void> ask(Dispatcher* dispatcher, uint64_t client, uint64_t deadline_ns, Ta
   co_await dispatcher->handle(call);
   const Result<wire::Message> answer = wire::open_message(reply.view());
   CHECK(answer.is_ok());
-  const auto opened = wire::decode_reply<wire::EmptyReply>(answer->payload, wire::kProtocolVersion);
+  const auto opened = wire::decode_reply<typename Request::Reply>(answer->payload, wire::kProtocolVersion);
   if (opened.is_ok()) ++tally->done[client];
   if (opened.code() == Code::kBusy) ++tally->busy[client];
   if (opened.code() == Code::kTimedOut) ++tally->late[client];

@@ -12,10 +12,14 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/fork.h"
+
 namespace aeon {
 namespace {
 
 constexpr const char* kLockName = "lock";
+constexpr int kAttemptsBesideLookers = 100;
+constexpr useconds_t kPauseBesideLookers_us = 10'000;
 constexpr size_t kFileSizeMax = 16 << 20;
 
 Status failed(const std::string& what, int error) {
@@ -85,33 +89,60 @@ Result<Directory> Directory::open(const std::string& path, bool create) {
 Directory::Directory(Directory&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
-      lock_descriptor_(std::exchange(other.lock_descriptor_, -1)) {}
+      lock_descriptor_(std::exchange(other.lock_descriptor_, -1)),
+      lock_generation_(other.lock_generation_) {}
 
 Directory& Directory::operator=(Directory&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(descriptor_, other.descriptor_);
   std::swap(lock_descriptor_, other.lock_descriptor_);
+  std::swap(lock_generation_, other.lock_generation_);
   return *this;
 }
 
 Directory::~Directory() {
-  if (lock_descriptor_ >= 0) ::close(lock_descriptor_);
+  if (lock_descriptor_ >= 0 && lock_generation_ == fork_generation()) {
+    forget_in_forked_child(lock_descriptor_);
+    ::close(lock_descriptor_);
+  }
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void Directory::keep_lock(int descriptor) {
+  lock_descriptor_ = descriptor;
+  lock_generation_ = fork_generation();
+  close_in_forked_child(descriptor);
+}
+
+// Whoever only looks, such as for who has it, lets go soon in most cases. kBusy.
+Status Directory::hold(int descriptor) const {
+  int error = 0;
+  for (int attempt = 0; attempt < kAttemptsBesideLookers; ++attempt) {
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return ok();
+    error = errno;
+    if (error != EWOULDBLOCK) return failed("can't lock " + path_, error);
+    if (::flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
+      return Status(Code::kBusy,
+                    path_ + " is in use by " + holder_in(descriptor) + "; stop it first, or use another directory");
+    }
+    ::flock(descriptor, LOCK_UN);
+    ::usleep(kPauseBesideLookers_us);
+  }
+  return Status(Code::kBusy, path_ +
+                                 " is in use by a process that looks at it without changing it; stop it first, or "
+                                 "use another directory");
 }
 
 Status Directory::lock(const std::string& holder) {
   const int descriptor = ::openat(descriptor_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return failed("can't lock " + path_ + " (it must be writable)", errno);
   // Bound to the open file and not inherited by exec: gone when the process is, by whatever end.
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    const bool is_shared = error == EWOULDBLOCK && ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
-    const std::string who = is_shared ? "a process that looks at it without changing it" : holder_in(descriptor);
+  Status held = hold(descriptor);
+  if (!held.is_ok()) {
     ::close(descriptor);
-    if (error != EWOULDBLOCK) return failed("can't lock " + path_, error);
-    return Status(Code::kBusy, path_ + " is in use by " + who + "; stop it first, or use another directory");
+    return held;
   }
-  lock_descriptor_ = descriptor;
+  keep_lock(descriptor);
   // Whoever looks meanwhile sees a whole first line.
   const std::string line = holder + "\n";
   TRY(write_all(descriptor, as_bytes(line), "the lock of " + path_));
@@ -119,11 +150,25 @@ Status Directory::lock(const std::string& holder) {
   return failed("can't write the lock of " + path_, errno);
 }
 
+Status Directory::adopt_lock(int descriptor) {
+  struct stat given{}, here{};
+  const bool is_it = ::fstat(descriptor, &given) == 0 && ::fstatat(descriptor_, kLockName, &here, 0) == 0 &&
+                     given.st_dev == here.st_dev && given.st_ino == here.st_ino;
+  // Of one that has it already this changes nothing.
+  if (!is_it || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    return Status(Code::kInvalidArgument,
+                  "descriptor " + std::to_string(descriptor) + " isn't the lock of " + path_ + ", held");
+  }
+  ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  keep_lock(descriptor);
+  return ok();
+}
+
 std::optional<std::string> Directory::share() {
   const int descriptor = ::openat(descriptor_, kLockName, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return std::nullopt;
   if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0) {
-    lock_descriptor_ = descriptor;
+    keep_lock(descriptor);
     return std::nullopt;
   }
   const bool is_held = errno == EWOULDBLOCK;

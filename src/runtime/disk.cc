@@ -6,6 +6,8 @@
 
 namespace aeon {
 
+ByteView Disk::view(uint64_t, ByteCount) { return {}; }
+
 DiskBuffer::DiskBuffer(size_t size) : size_(round_up(size, kDiskBlockSize)) {
   if (size_ == 0) return;
   void* memory = std::aligned_alloc(kDiskBlockSize, size_);

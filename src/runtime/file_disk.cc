@@ -15,6 +15,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "file_mapping.h"
 #include "ring.h"
 
 namespace aeon {
@@ -23,6 +24,7 @@ namespace {
 constexpr ByteCount kCapacityDefault = 16 * 1024 * kGiB;
 constexpr ByteCount kGrowthMin = kMiB;
 constexpr ByteCount kGrowthMax = 64 * kMiB;
+constexpr ByteCount kMappedMin = 64 * kMiB;  // Of addresses, for a file to grow into.
 constexpr size_t kTransferMax = size_t{1} << 30;  // The kernel moves less than 2 GiB a call.
 
 Code code_of(int error) {
@@ -170,7 +172,17 @@ Result<std::unique_ptr<FileDisk>> FileDisk::open(Reactor& reactor, const std::st
   disk->capacity_ = options.capacity != 0 ? round_down(options.capacity, kDiskBlockSize)
                     : options.create      ? kCapacityDefault
                                           : round_up(disk->size_, kDiskBlockSize);
+  if (disk->is_memory_) disk->map_memory();
   return disk;
+}
+
+void FileDisk::map_memory() {
+  const ByteCount size = std::min(std::max(kMappedMin, 2 * round_up(size_, kDiskBlockSize)), capacity_);
+  if (mapping_ != nullptr) {
+    mapping_->grow(size);
+  } else if (size != 0) {
+    mapping_ = FileMapping::create(descriptor_, size, is_read_only_);
+  }
 }
 
 Status FileDisk::look_at_device() {
@@ -244,6 +256,7 @@ Status FileDisk::grow_to(uint64_t end) {
     } while (error == EINTR);
     if (error == 0) {
       size_ = wanted;
+      if (mapping_ != nullptr && mapping_->size() < size_) map_memory();
       return ok();
     }
     if (error != ENOSPC && error != EDQUOT) {
@@ -277,12 +290,53 @@ void FileDisk::submit(DiskOp& op) {
     return;
   }
   // The ring would hand a copy within memory to a thread of the kernel, which takes far longer than the copy.
-  if (reactor_.ring() == nullptr || is_memory_) {
+  if (is_memory_) {
+    run_in_memory(op);
+    return;
+  }
+  if (reactor_.ring() == nullptr) {
     run_blocking(op);
     return;
   }
   ++in_flight_;
   take_transfer()->begin(op);
+}
+
+ByteView FileDisk::view(uint64_t offset, ByteCount size) {
+  const uint64_t end = round_down(size_, kDiskBlockSize);
+  const bool is_in_blocks = offset % kDiskBlockSize == 0 && size % kDiskBlockSize == 0;
+  if (mapping_ == nullptr || !is_in_blocks || offset > end || size > end - offset) return {};
+  const std::byte* const memory = mapping_->bring(offset, size);
+  return memory == nullptr ? ByteView() : ByteView(memory, size);
+}
+
+void FileDisk::run_in_memory(DiskOp& op) {
+  if (op.kind() == DiskOp::Kind::kFlush) {  // There is nothing behind this memory.
+    op.complete(ok());
+    return;
+  }
+  if (mapping_ == nullptr) {
+    run_blocking(op);
+    return;
+  }
+  if (op.kind() == DiskOp::Kind::kDiscard) mapping_->note_punched(op.offset(), op.size());
+  if (run_in_mapping(op)) return;
+  run_blocking(op);
+  const bool writes = op.kind() == DiskOp::Kind::kWrite || op.kind() == DiskOp::Kind::kWriteDurable;
+  if (writes && op.has_succeeded()) mapping_->note_written(op.offset(), op.size());
+}
+
+bool FileDisk::run_in_mapping(DiskOp& op) {
+  if (op.kind() == DiskOp::Kind::kDiscard) return false;
+  std::byte* const memory = mapping_->find(op.offset(), op.size());
+  if (memory == nullptr) return false;
+  if (op.kind() == DiskOp::Kind::kRead) {
+    std::memcpy(op.memory(), memory, op.size());
+  } else {
+    std::memcpy(memory, op.memory(), op.size());
+  }
+  op.complete(ok());
+  return true;
 }
 
 // On the runner's thread.

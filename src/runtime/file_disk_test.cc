@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include <thread>
 
 #include "runtime/directory.h"
+#include "runtime/random.h"
 #include "runtime/sync.h"
 
 namespace aeon {
@@ -73,6 +76,149 @@ TEST_P(FileDiskTest, AFileInMemoryIsReadAndWrittenAtOnce) {
   EXPECT_TRUE(work.handle().done());
   EXPECT_EQ(std::memcmp(written.data(), read.data(), read.size()), 0);
   std::filesystem::remove(path);
+}
+
+// In /dev/shm, gone when the test is.
+class MemoryFile {
+ public:
+  explicit MemoryFile(const std::string& folder)
+      : path_("/dev/shm/" + std::filesystem::path(folder).filename().string()) {
+    std::filesystem::remove(path_);
+  }
+  ~MemoryFile() { std::filesystem::remove(path_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+DiskBuffer filled(size_t size, int with) {
+  DiskBuffer buffer(size);
+  std::memset(buffer.data(), with, size);
+  return buffer;
+}
+
+TEST_P(FileDiskTest, AFileInMemoryIsSeenWhereItLies) {
+  const MemoryFile file(folder_);
+  const DiskBuffer old_bytes = filled(64 * kKiB, 7), new_bytes = filled(4096, 8);
+  {
+    Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, file.path(), {.create = true});
+    ASSERT_TRUE(disk.is_ok()) << disk.status().to_string();
+    EXPECT_TRUE((*disk)->is_memory());
+    EXPECT_TRUE((*disk)->view(0, 4096).empty());  // There is nothing of the file yet.
+    ASSERT_TRUE(reactor_.run(write_at(disk->get(), 8192, old_bytes.bytes())).is_ok());
+    EXPECT_TRUE(equal_bytes((*disk)->view(8192, 64 * kKiB), old_bytes.bytes()));
+    ASSERT_TRUE(reactor_.run(write_at(disk->get(), 12288, new_bytes.bytes())).is_ok());
+    EXPECT_TRUE(equal_bytes((*disk)->view(12288, 4096), new_bytes.bytes()));
+    EXPECT_TRUE(equal_bytes((*disk)->view(16384, 4096), old_bytes.bytes().first(4096)));
+    EXPECT_TRUE((*disk)->view(8192, 1000).empty());
+    EXPECT_TRUE((*disk)->view(100, 4096).empty());
+    EXPECT_TRUE((*disk)->view(0, kGiB).empty());
+    EXPECT_TRUE((*disk)->view(~uint64_t{4095}, 8192).empty());
+  }
+  const auto again = FileDisk::open(reactor_, file.path(), {.read_only = true});
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  EXPECT_TRUE(equal_bytes((*again)->view(12288, 4096), new_bytes.bytes()));
+  EXPECT_TRUE(equal_bytes((*again)->view(16384, 8192), old_bytes.bytes().first(8192)));
+}
+
+TEST_P(FileDiskTest, AFileInMemoryIsSeenHoweverFarItGrows) {
+  constexpr uint64_t kStep = 8 * kMiB;
+  constexpr int kSteps = 20;  // More than was mapped at first.
+  const MemoryFile file(folder_);
+  Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, file.path(), {.create = true});
+  ASSERT_TRUE(disk.is_ok());
+  for (int i = 0; i < kSteps; ++i) {
+    ASSERT_TRUE(reactor_.run(write_at(disk->get(), i * kStep, filled(4096, i + 1).bytes())).is_ok());
+    for (int j = 0; j <= i; ++j) {
+      ASSERT_TRUE(equal_bytes((*disk)->view(j * kStep, 4096), filled(4096, j + 1).bytes())) << i << " " << j;
+    }
+  }
+}
+
+// Against the plainest model there is: bytes.
+TEST_P(FileDiskTest, AFileInMemoryHasWhatWasWrittenLast) {
+  constexpr uint64_t kBlocks = 200;
+  constexpr uint64_t kBlocksMax = 90;  // More than the bits of a word.
+  const MemoryFile file(folder_);
+  std::vector<uint8_t> model(kBlocks, 0);  // One for all bytes of a block.
+  Random random(GetParam() ? 1 : 2);
+  Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, file.path(), {.create = true});
+  ASSERT_TRUE(disk.is_ok());
+  for (int step = 0; step < 4000; ++step) {
+    const uint64_t first = random.below(kBlocks);
+    const uint64_t count = std::min(kBlocks - first, 1 + random.below(random.one_in(4) ? kBlocksMax : 3));
+    const auto fill = static_cast<uint8_t>(step);
+    switch (random.below(8)) {
+      case 0:
+        ASSERT_TRUE(reactor_.run(discard_at(disk->get(), first * 4096, count * 4096)).is_ok());
+        std::fill_n(model.begin() + static_cast<ptrdiff_t>(first), count, uint8_t{0});
+        continue;
+      case 1:
+      case 2:
+        ASSERT_TRUE(reactor_.run(write_at(disk->get(), first * 4096, filled(count * 4096, fill).bytes())).is_ok());
+        std::fill_n(model.begin() + static_cast<ptrdiff_t>(first), count, fill);
+        continue;
+      case 3:
+        if (!random.one_in(40)) break;
+        disk->reset();
+        disk = FileDisk::open(reactor_, file.path(), {.capacity = kGiB});
+        ASSERT_TRUE(disk.is_ok());
+        break;
+      default: break;
+    }
+    DiskBuffer read(count * 4096);
+    ByteView seen = (*disk)->view(first * 4096, count * 4096);
+    if (seen.empty() || random.one_in(2)) {
+      ASSERT_TRUE(reactor_.run(read_at(disk->get(), first * 4096, read.bytes())).is_ok());
+      seen = read.bytes();
+    }
+    for (uint64_t i = 0; i < count; ++i) {
+      ASSERT_EQ(seen[i * 4096], std::byte{model[first + i]}) << step;
+      ASSERT_EQ(seen[i * 4096 + 4095], std::byte{model[first + i]}) << step;
+    }
+  }
+}
+
+// To touch a page that memory has no room for would end the process.
+TEST_P(FileDiskTest, AHoleThatMemoryHasNoRoomForIsReadAsZerosAndNotSeen) {
+  const std::string mounted = folder_ + "/mounted";
+  std::filesystem::create_directories(mounted);
+  if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=256k") != 0) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    GTEST_SKIP() << "may not mount";
+  }
+  {
+    const DiskBuffer data = filled(64 * kKiB, 5);
+    std::FILE* const sparse = std::fopen((mounted + "/disk").c_str(), "w");
+    ASSERT_NE(sparse, nullptr);
+    EXPECT_EQ(::ftruncate(::fileno(sparse), 1 << 20), 0);
+    EXPECT_EQ(std::fclose(sparse), 0);
+    Result<std::unique_ptr<FileDisk>> disk = FileDisk::open(reactor_, mounted + "/disk", {});
+    ASSERT_TRUE(disk.is_ok()) << disk.status().to_string();
+    ASSERT_TRUE(reactor_.run(write_at(disk->get(), 0, data.bytes())).is_ok());
+    Result<std::unique_ptr<FileDisk>> rest = FileDisk::open(reactor_, mounted + "/rest", {.create = true});
+    ASSERT_TRUE(rest.is_ok());
+    uint64_t offset = 0;
+    while (reactor_.run(write_at(rest->get(), offset, data.bytes().first(4096))).is_ok()) offset += 4096;
+    EXPECT_GT(offset, 0u);
+
+    EXPECT_TRUE(equal_bytes((*disk)->view(0, 64 * kKiB), data.bytes()));
+    EXPECT_TRUE((*disk)->view(512 * kKiB, 4096).empty());
+    DiskBuffer read = filled(64 * kKiB, 9);
+    ASSERT_TRUE(reactor_.run(read_at(disk->get(), 512 * kKiB, read.bytes())).is_ok());
+    EXPECT_TRUE(equal_bytes(read.bytes(), DiskBuffer(64 * kKiB).bytes()));
+    EXPECT_EQ(reactor_.run(write_at(disk->get(), 512 * kKiB, data.bytes())).code(), Code::kNoSpace);
+    // What is there may be overwritten, and what was discarded isn't there any more.
+    EXPECT_TRUE(reactor_.run(write_at(disk->get(), 0, read.bytes())).is_ok());
+    ASSERT_TRUE(reactor_.run(discard_at(disk->get(), 0, 4096)).is_ok());
+    ASSERT_TRUE(reactor_.run(write_at(rest->get(), offset, data.bytes().first(4096))).is_ok());
+    EXPECT_TRUE((*disk)->view(0, 8192).empty());
+    EXPECT_EQ((*disk)->view(4096, 4096).size(), 4096u);
+  }
+  EXPECT_EQ(::umount(mounted.c_str()), 0);
 }
 
 TEST_P(FileDiskTest, RefusesWhatIsNotAlignedOrBehindTheCapacity) {

@@ -101,7 +101,7 @@ Result<Daemon> Daemon::start(std::vector<std::string> words, const std::string& 
     std::vector<char*> pointers;
     for (std::string& word : words) pointers.push_back(word.data());
     pointers.push_back(nullptr);
-    pid = fork();
+    pid = _Fork();  // No handlers: it becomes something else at once.
     if (pid == 0) become(pointers.data(), log, null, failure[1]);
     if (pid < 0) error = errno;
   }
@@ -140,6 +140,8 @@ Result<std::string> Daemon::read_report(Duration timeout) {
     report.append(piece, static_cast<size_t>(size));
   }
 }
+
+void keep_from_children(int descriptor) { fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
 
 void report_ready(int descriptor, const std::string& report) {
   size_t written = 0;

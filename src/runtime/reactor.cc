@@ -399,6 +399,7 @@ void Reactor::turn_until_quiet(const Call* own) {
 }
 
 void Reactor::run_call(Call& call) {
+  CHECK(!is_from_before_fork());  // The child opens anew what it uses.
   bool running = try_enter();
   if (running) {
     now_ = state_->clock.now();
@@ -515,6 +516,7 @@ void Reactor::background() {
 // ---- Work without a waiting caller ----------------------------------------------------------------------------------
 
 void Reactor::submit(Task<void> work) {
+  if (is_from_before_fork()) return keep_forever(std::make_shared<Task<void>>(std::move(work)));
   const Detached detached = detach(*this, std::move(work));
   Inbound& item = detached.handle.promise();
   item.start = detached.handle;
@@ -526,7 +528,7 @@ void Reactor::submit(Task<void> work) {
 }
 
 bool Reactor::poll() {
-  if (!try_enter()) return false;
+  if (is_from_before_fork() || !try_enter()) return false;
   now_ = state_->clock.now();
   const bool any = turn();
   leave();
@@ -539,5 +541,6 @@ void Reactor::post(std::coroutine_handle<> ready) { state_->ready.push_back(read
 void Reactor::spawn(Task<void> work) { post(detach(*this, std::move(work)).handle); }
 void Reactor::arm(Timer& timer, Instant deadline) { state_->timers.arm(timer, deadline); }
 void Reactor::disarm(Timer& timer) { state_->timers.disarm(timer); }
+bool Reactor::has_ready() const { return !state_->ready.empty() || inbox_.load(std::memory_order_relaxed) != nullptr; }
 
 }  // namespace aeon

@@ -24,6 +24,26 @@ TEST(Reactor, RunsAnUncontendedCallOnTheCallersThread) {
   EXPECT_EQ(reactor.run(running_thread()), std::this_thread::get_id());
 }
 
+Task<void> note_has_ready(Executor* executor, bool* has_ready) {
+  *has_ready = executor->has_ready();
+  co_return;
+}
+Task<void> spawn_two(Executor* executor, bool* first, bool* second) {
+  EXPECT_FALSE(executor->has_ready());
+  executor->spawn(note_has_ready(executor, first));
+  executor->spawn(note_has_ready(executor, second));
+  EXPECT_TRUE(executor->has_ready());
+  while (executor->has_ready()) co_await yield(*executor);
+}
+
+TEST(Reactor, TellsWhetherSomethingElseIsReady) {
+  Reactor reactor;
+  bool first = false, second = false;
+  reactor.run(spawn_two(&reactor, &first, &second));
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(second);  // Who yielded.
+}
+
 Task<int> after(Executor& executor, Duration duration, int value) {
   co_await sleep_for(executor, duration);
   co_return value;

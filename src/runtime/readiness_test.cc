@@ -35,7 +35,8 @@ class ReadinessTest : public testing::TestWithParam<bool>, protected Readiness::
     while (times_ < times && reactor_.now() < deadline) co_await sleep_for(reactor_, std::chrono::milliseconds(1));
   }
   Task<void> make() {
-    readiness_ = std::make_unique<Readiness>(reactor_, descriptor_, *this);
+    Readiness::Listener& listener = *this;
+    readiness_ = std::make_unique<Readiness>(reactor_, descriptor_, listener);
     readiness_->arm();
     readiness_->arm();
     co_return;

@@ -58,6 +58,7 @@ RecordingDisk::~RecordingDisk() {
 
 void RecordingDisk::on_crash(bool) {
   process_ = nullptr;
+  views_.clear();
   in_flight_.clear();
 }
 
@@ -136,10 +137,31 @@ void RecordingDisk::submit(DiskOp& op) {
     op.complete(ok());
     return;
   }
+  if (is_memory_) {
+    if (perform(number)) op.complete(ok());
+    return;
+  }
   scheduler_.at(scheduler_.now() + draw_latency(kind), process_, [this, number] { complete(number); });
 }
 
+ByteView RecordingDisk::view(uint64_t offset, ByteCount size) {
+  if (!is_memory_ || process_ == nullptr || !process_->is_alive()) return {};
+  DiskBuffer buffer(size);
+  const DiskOp op = read(offset, buffer.bytes());
+  if (!check_disk_op(op, capacity()).is_ok()) return {};
+  view_.read(offset, buffer.bytes());
+  if (views_.empty()) scheduler_.at(scheduler_.now(), process_, [this] { views_.clear(); });
+  return views_.emplace_back(std::move(buffer)).bytes();
+}
+
 void RecordingDisk::complete(uint64_t number) {
+  DiskOp& op = *in_flight_.at(number).op;
+  if (!perform(number)) return;
+  op.complete(ok());
+  process_->post(op.waiter());
+}
+
+bool RecordingDisk::perform(uint64_t number) {
   const auto found = in_flight_.find(number);
   const InFlight flight = std::move(found->second);
   in_flight_.erase(found);
@@ -158,9 +180,7 @@ void RecordingDisk::complete(uint64_t number) {
       if (!flight.covers.empty()) note(CrashRecording::Kind::kFlushEnd, {}, flight.covers);
       break;
   }
-  if (process_ == nullptr || !process_->is_alive()) return;
-  flight.op->complete(ok());
-  process_->post(flight.op->waiter());
+  return process_ != nullptr && process_->is_alive();
 }
 
 Duration RecordingDisk::draw_latency(DiskOp::Kind kind) {

@@ -140,11 +140,22 @@ void SimDisk::submit(DiskOp& op) {
 
   const bool is_slow = hits(Script::kSlow, options_.faults.slow, "disk_slow");
   const bool is_inline = random_.fraction() < options_.latency.inline_probability;
-  if (is_inline && !is_slow) return op.complete(perform(flight));
+  if ((is_inline && !is_slow) || options_.is_memory) return op.complete(perform(flight));
   Duration latency = draw_latency(op.kind());
   if (is_slow) latency *= static_cast<int64_t>(random_.between(100, 1000));
   in_flight_.emplace(id, std::move(flight));
   scheduler_.at(scheduler_.now() + latency, process_, [this, id] { finish(id); });
+}
+
+ByteView SimDisk::view(uint64_t offset, ByteCount size) {
+  if (!options_.is_memory || process_ == nullptr || !process_->is_alive()) return {};
+  DiskBuffer buffer(size);
+  DiskOp op = read(offset, buffer.bytes());
+  if (!check_range(op).is_ok()) return {};
+  scheduler_.trace(process_->index(), "disk_view", offset, size);
+  if (!perform_read(op).is_ok()) return {};
+  if (views_.empty()) scheduler_.at(scheduler_.now(), process_, [this] { views_.clear(); });
+  return views_.emplace_back(std::move(buffer)).bytes();
 }
 
 void SimDisk::finish(uint64_t id) {
@@ -494,6 +505,7 @@ size_t SimDisk::unflushed_count() const {
 
 void SimDisk::on_crash(bool power_lost) {
   process_ = nullptr;
+  views_.clear();
   if (power_lost) {
     survive(media_, random_, &scheduler_.fault_counts());
     cache_.clear();

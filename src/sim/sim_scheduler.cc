@@ -37,6 +37,10 @@ void SimExecutor::post(std::coroutine_handle<> ready) {
   scheduler_.ready_.push_back({ready, this, scheduler_.next_sequence_++});
 }
 
+bool SimExecutor::has_ready() const {
+  return std::ranges::any_of(scheduler_.ready_, [this](const auto& ready) { return ready.process == this; });
+}
+
 void SimExecutor::spawn(Task<void> work) {
   if (state_ != State::kRunning) return;
   const uint64_t root = next_root_++;

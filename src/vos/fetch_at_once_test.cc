@@ -158,6 +158,84 @@ TEST(FetchAtOnce, DamagedBytesAreNoData) {
   EXPECT_EQ(target.get(kObject, text("d"), text("a")).code(), Code::kCorrupt);
 }
 
+SimDiskOptions memory_disk() {
+  SimDiskOptions options;
+  options.is_memory = true;
+  return options;
+}
+
+class FetchFromMemory : public ::testing::Test {
+ protected:
+  FetchFromMemory() : target_(1, memory_disk()) { target_.process().faults().set_probability("fetch_in_full", 0); }
+
+  // Parts of an array that lies in blocks, with its checksums; nothing if that isn't what was put.
+  void expect_part(uint64_t record_size, Recx recx, ByteView data) {
+    const auto found = target_.get_extent(kObject, text("d"), text("b"), recx, record_size);
+    ASSERT_TRUE(found.is_ok()) << found.status().to_string();
+    EXPECT_TRUE(equal_bytes(*found, data.subspan(recx.index * record_size, recx.count * record_size)))
+        << recx.index << " " << recx.count;
+  }
+
+  TestStore target_;
+};
+
+Task<Status> fetch_parts(TestStore* target, Bytes* out) {
+  std::vector<AkeyFetch> fetches(2);
+  for (uint64_t i = 0; i < 2; ++i) {
+    fetches[i].akey = text("b");
+    fetches[i].kind = ValueKind::kArray;
+    fetches[i].recxs.push_back({.index = 5000 + i * 4096, .count = 4096});
+    fetches[i].out.push_back(MutableBytes(*out).subspan(i * 4096, 4096));
+  }
+  const auto fetched =
+      co_await target->store().fetch(target->container(), kObject, text("d"), std::move(fetches), 0, kEpochMax);
+  co_return fetched.status();
+}
+
+TEST_F(FetchFromMemory, TakesWhatLiesInBlocksAtOnce) {
+  const Bytes data = random_bytes(7, 100'000);
+  ASSERT_TRUE(target_.put_extent(kObject, text("d"), text("b"), {.index = 0, .count = data.size()}, 1, data).is_ok());
+  Bytes out(8192);
+  Task<Status> fetch = fetch_parts(&target_, &out);
+  fetch.start();
+  ASSERT_TRUE(fetch.done());
+  ASSERT_TRUE(fetch.take().is_ok());
+  EXPECT_TRUE(equal_bytes(out, ByteView(data).subspan(5000, 8192)));
+}
+
+TEST_F(FetchFromMemory, TakesAnyPartWithItsChecksums) {
+  const Bytes data = random_bytes(8, 50'000);
+  ASSERT_TRUE(target_.put_extent(kObject, text("d"), text("b"), {.index = 0, .count = data.size()}, 1, data).is_ok());
+  Random random(9);
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t index = random.one_in(3) ? random.below(12) * 4096 : random.below(data.size());
+    const uint64_t count = random.one_in(3) ? data.size() - index : 1 + random.below(data.size() - index);
+    ASSERT_NO_FATAL_FAILURE(expect_part(1, {.index = index, .count = count}, data));
+  }
+}
+
+TEST_F(FetchFromMemory, TakesLargeRecordsWithTheirCoarserChecksums) {
+  constexpr uint64_t kSize = 3 * kMiB / 2 + 100;
+  const Bytes data = random_bytes(10, 2 * kSize);
+  ASSERT_TRUE(target_.put_extent(kObject, text("d"), text("b"), {.index = 0, .count = 2}, kSize, data).is_ok());
+  for (const Recx recx : {Recx{0, 1}, Recx{1, 1}, Recx{0, 2}}) {
+    ASSERT_NO_FATAL_FAILURE(expect_part(kSize, recx, data));
+  }
+}
+
+TEST_F(FetchFromMemory, FindsDecayedBytesAndPassesOverMomentaryFaults) {
+  const Bytes data = random_bytes(11, 20'000);
+  ASSERT_TRUE(target_.put(kObject, text("d"), text("a"), data).is_ok());
+  target_.disk().script(SimDisk::Script::kTransientFlip);
+  EXPECT_EQ(*target_.get(kObject, text("d"), text("a")), data);
+  target_.disk().script(SimDisk::Script::kReadError);
+  EXPECT_EQ(*target_.get(kObject, text("d"), text("a")), data);
+  target_.disk().script(SimDisk::Script::kBitRot);
+  const auto found = target_.get(kObject, text("d"), text("a"));
+  EXPECT_EQ(found.code(), Code::kCorrupt);
+  EXPECT_NE(found.status().message().find("aren't what was written"), std::string::npos) << found.status().to_string();
+}
+
 // The same fetch at once and in full.
 class BothWays {
  public:
@@ -213,7 +291,10 @@ class BothWays {
 class Interleaving {
  public:
   explicit Interleaving(Random& random)
-      : random_(random), target_(random.next()), both_(target_, random), is_explicit_(random.one_in(3)) {
+      : random_(random),
+        target_(random.next(), {.latency = SimDiskLatency::none(), .is_memory = random.one_in(2)}),
+        both_(target_, random),
+        is_explicit_(random.one_in(3)) {
     if (!is_explicit_) return;
     const Uuid container = Uuid::from_random(random.next(), random.next());
     const Status made = target_.run(target_.store().create_container(container, {.epochs = EpochMode::kExplicit}));

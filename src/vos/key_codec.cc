@@ -207,7 +207,6 @@ Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
 Bytes container_prefix(uint32_t number) {
   Bytes key;
   key.reserve(32);  // Most go on.
-  key.reserve(96);
   append_u32(key, number);
   return key;
 }
@@ -221,11 +220,18 @@ void append_object_prefix(Bytes& out, uint32_t number, ObjectId object) {
 }
 
 void append_key_prefix(Bytes& out, KeyOrder order, ByteView key) {
-  out.push_back(kKeyTag);
+  const size_t at = out.size();
   if (order == KeyOrder::kUint64) {
     CHECK(key.size() == 8);
-    append_u64(out, load_le<uint64_t>(key.data()));
+    out.resize(at + 9);
+    out[at] = kKeyTag;
+    store_be64(out.data() + at + 1, load_le<uint64_t>(key.data()));
+  } else if (!key.empty() && std::memchr(key.data(), 0, key.size()) == nullptr) {  // As most keys.
+    out.resize(at + 1 + key.size() + 2);  // With the two zeros that end it.
+    out[at] = kKeyTag;
+    std::memcpy(out.data() + at + 1, key.data(), key.size());
   } else {
+    out.push_back(kKeyTag);
     append_escaped(out, key);
   }
 }
@@ -273,6 +279,13 @@ Bytes prefix_end(ByteView prefix) {
 }
 
 void append_epoch(Bytes& key, Epoch epoch) { append_u64(key, ~epoch.value); }
+
+void append_tag_and_epoch(Bytes& key, std::byte tag, Epoch epoch) {
+  const size_t at = key.size();
+  key.resize(at + 9);
+  key[at] = tag;
+  store_be64(key.data() + at + 1, ~epoch.value);
+}
 
 void append_version(Bytes& key, Version version) {
   append_epoch(key, version.epoch);

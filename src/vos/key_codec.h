@@ -83,6 +83,7 @@ void set_container(Bytes& key, uint32_t number);
 // Appends to a key being built.
 void append_version(Bytes& key, Version version);
 void append_epoch(Bytes& key, Epoch epoch);  // Sorts before all versions at or before it, behind all newer ones.
+void append_tag_and_epoch(Bytes& key, std::byte tag, Epoch epoch);
 void append_part(Bytes& key, uint16_t part);
 void append_extent_start(Bytes& key, uint8_t level, uint64_t start);  // With its tag.
 

@@ -211,14 +211,15 @@ enum class GoOn : uint8_t { kOlder, kNextStart, kStop };
 // Sans I/O: when a move isn't possible within memory, go() returns, and the caller makes it.
 class ExtentWalk {
  public:
-  ExtentWalk(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch)
-      : akey_(akey), begin_(begin), end_(end), epoch_(epoch) {
+  // `memory` is for the keys it looks for, and stays as long as the walk.
+  ExtentWalk(Bytes& memory, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch)
+      : akey_(akey), begin_(begin), end_(end), epoch_(epoch), key_(memory) {
     make_key();
     seek_level();
   }
   // With extents at these levels only.
-  ExtentWalk(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, const LevelSet& levels)
-      : akey_(akey), begin_(begin), end_(end), epoch_(epoch), levels_(levels), levels_are_known_(true) {
+  ExtentWalk(Bytes& memory, ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, const LevelSet& levels)
+      : akey_(akey), begin_(begin), end_(end), epoch_(epoch), levels_(levels), levels_are_known_(true), key_(memory) {
     make_key();
     seek_next_level(0);
   }
@@ -267,7 +268,7 @@ class ExtentWalk {
   Epoch epoch_;
   LevelSet levels_;
   bool levels_are_known_ = false;
-  Bytes key_;
+  Bytes& key_;
   unsigned level_ = 0;
   bool is_within_level_ = false;  // Else it comes to the first extent of a level from `level_` on.
   uint64_t start_ = 0;
@@ -347,7 +348,8 @@ Result<bool> ExtentWalk::go(media::Cursor& cursor, Visit& visit) {
 
 template <typename Visit>
 Task<Status> Lookup::visit_overlapping(ByteView akey, uint64_t begin, uint64_t end, Epoch epoch, Visit& visit) {
-  ExtentWalk walk(akey, begin, end, epoch);
+  Bytes key;
+  ExtentWalk walk(key, akey, begin, end, epoch);
   while (true) {
     CO_TRY_ASSIGN(const bool is_end, walk.go(probe_, visit));
     if (is_end) co_return ok();
@@ -445,8 +447,8 @@ bool Lookup::overlapping_now(media::Cursor& cursor, ByteView akey, uint64_t begi
                              Version floor, LevelSet& levels, bool levels_are_known, ExtentSet& set) {
   Collector collector(begin, end, floor, Values::kInPage, set);
   collector.start_layer(load_be32(akey.data()));
-  ExtentWalk walk =
-      levels_are_known ? ExtentWalk(akey, begin, end, epoch, levels) : ExtentWalk(akey, begin, end, epoch);
+  ExtentWalk walk = levels_are_known ? ExtentWalk(set.walk_key, akey, begin, end, epoch, levels)
+                                     : ExtentWalk(set.walk_key, akey, begin, end, epoch);
   const Result<bool> is_end = walk.go(cursor, collector);
   if (!is_end.is_ok() || !*is_end) return false;
   levels = walk.levels();

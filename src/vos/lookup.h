@@ -32,6 +32,7 @@ struct ExtentSet {
   };
   std::vector<ExtentCandidate> candidates;
   std::vector<Found> found;  // By ExtentCandidate::source.
+  Bytes walk_key;  // Memory of overlapping_now().
   void clear() {
     candidates.clear();
     found.clear();
@@ -40,8 +41,7 @@ struct ExtentSet {
 
 // Where to look for the newest punch up to `epoch` of what `key` is the prefix of.
 inline void append_punch_target(Bytes& key, Epoch epoch) {
-  key.push_back(kPunchTag);
-  append_epoch(key, MUTATION("punch_at_the_epoch_is_missed", epoch, Epoch{epoch.value - 1}));
+  append_tag_and_epoch(key, kPunchTag, MUTATION("punch_at_the_epoch_is_missed", epoch, Epoch{epoch.value - 1}));
 }
 
 class Lookup {

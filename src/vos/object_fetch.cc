@@ -209,7 +209,7 @@ std::vector<TransactionRead> reads_of_fetch(ObjectId object, const Bytes& dkey, 
 class Looks {
  public:
   // `last`: some memory.
-  Looks(media::KeyBlockStore& media, Bytes& last) : cursor_(media), last_(last) { last_.clear(); }
+  Looks(media::Cursor& cursor, Bytes& last) : cursor_(cursor), last_(last) { last_.clear(); }
   // False if a page must be read for that.
   bool seek(ByteView key) {
     if (!last_.empty() && compare_bytes(key, last_) >= 0) {
@@ -219,6 +219,10 @@ class Looks {
     return cursor_.seek_now(key);
   }
   const media::Cursor& cursor() const { return cursor_; }
+  // Whether what was looked for last is of a key, and of that kind.
+  bool stands_at(ByteView prefix, std::byte tag) const {
+    return cursor_.valid() && starts_with(cursor_.key(), prefix, tag);
+  }
   // For other moves.
   media::Cursor& moved_cursor() {
     last_.clear();
@@ -226,14 +230,15 @@ class Looks {
   }
 
  private:
-  media::Cursor cursor_;
+  media::Cursor& cursor_;
   Bytes& last_;
 };
 
-// What a fetch at once found, in index pages and in blocks. None of it is in the caller's memory yet: whatever a fetch
-// in full finds to be a hole must stay as it was there.
+// What a fetch at once found: what lies in memory, in index pages or in blocks, and what must be read. None of it is in
+// the caller's memory yet: whatever a fetch in full finds to be a hole must stay as it was there.
 struct ValueReads {
-  std::vector<InlineRead>& at_once;
+  media::KeyBlockStore& media;
+  std::vector<ReadAtOnce>& at_once;
   std::vector<BlockRead>& later;
 };
 
@@ -257,6 +262,14 @@ ByteCount size_of(const std::vector<MutableBytes>& pieces) {
   return size;
 }
 
+// Nothing if its blocks must be read, or something is wrong.
+std::optional<ByteView> view_part(media::KeyBlockStore& media, ByteView encoded, uint64_t from, uint64_t to,
+                                  std::vector<uint32_t>& checksums) {
+  const std::optional<BlockValue> value = decode_block_value(encoded);
+  if (!value.has_value() || to > value->bytes) return std::nullopt;
+  return view_value(media, *value, from, to, checksums);
+}
+
 // Part of an encoded value, for the memory given for it at `offset`. False if it is damaged, or no part of a value.
 bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uint64_t from, uint64_t to,
                 uint64_t offset, size_t akey, FetchedAkey& fetched, FetchedSegment segment, ValueReads& reads) {
@@ -265,6 +278,8 @@ bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uin
     const ByteView wanted = at_once->bytes.subspan(from, to - from);
     segment.checksums.push_back(wanted.size() == at_once->bytes.size() ? at_once->checksum : crc32c(wanted));
     reads.at_once.push_back({.akey = akey, .bytes = wanted, .offset = offset});
+  } else if (const std::optional<ByteView> seen = view_part(reads.media, encoded, from, to, segment.checksums)) {
+    reads.at_once.push_back({.akey = akey, .bytes = *seen, .offset = offset});
   } else {
     Result<ValueRecord> record = decode_value(encoded);
     if (!record || record->blocks.empty()) return false;
@@ -280,19 +295,27 @@ bool take_value(ByteView encoded, const std::optional<InlineValue>& at_once, uin
   return true;
 }
 
-// `key`: the akey's prefix; it comes back so. False if that isn't possible at once. `akey`: the fetch's index.
-bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
-                          FetchedAkey& fetched, ValueReads& reads) {
+// Looks for the newest single value up to `epoch`. `key`: the akey's prefix; it comes back so. False if that isn't
+// possible at once.
+bool seek_single(Looks& looks, Bytes& key, Epoch epoch) {
   const size_t akey_size = key.size();
-  key.push_back(kSingleTag);
-  append_epoch(key, epoch);
+  append_tag_and_epoch(key, kSingleTag, epoch);
   const bool is_known = looks.seek(key);
   key.resize(akey_size);
-  if (!is_known) return false;
+  return is_known;
+}
+
+// False if that isn't possible at once. `akey`: the fetch's index. `stands_at_first`: at the akey's first value.
+bool fetch_single_at_once(Looks& looks, Bytes& key, const AkeyFetch& fetch, size_t akey, Epoch epoch, Version floor,
+                          bool stands_at_first, FetchedAkey& fetched, ValueReads& reads) {
+  if (!stands_at_first && !seek_single(looks, key, epoch)) return false;
+  if (!looks.stands_at(key, kSingleTag)) return true;
   const media::Cursor& cursor = looks.cursor();
-  if (!cursor.valid() || !starts_with(cursor.key(), key, kSingleTag)) return true;
-  const Result<SingleKey> newest = decode_single_key(cursor.key(), akey_size);
+  const Result<SingleKey> newest = decode_single_key(cursor.key(), key.size());
   if (!newest) return false;
+  if (stands_at_first && newest->version.epoch > epoch) {
+    return fetch_single_at_once(looks, key, fetch, akey, epoch, floor, false, fetched, reads);
+  }
   if (newest->version < floor) return true;
   const std::optional<InlineValue> value = decode_inline_value(cursor.value());
   const Result<ValueShape> shape =
@@ -373,9 +396,8 @@ std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Vers
   const bool is_known = looks.seek(key);
   key.resize(prefix_size);
   if (!is_known) return std::nullopt;
-  const media::Cursor& cursor = looks.cursor();
-  if (!cursor.valid() || !starts_with(cursor.key(), key, kPunchTag)) return floor;
-  const Result<Version> punch = decode_punch_key(cursor.key(), prefix_size);
+  if (!looks.stands_at(key, kPunchTag)) return floor;
+  const Result<Version> punch = decode_punch_key(looks.cursor().key(), prefix_size);
   if (!punch) return std::nullopt;
   return std::max(floor, *punch);
 }
@@ -383,8 +405,7 @@ std::optional<Version> floor_at_once(Looks& looks, Bytes& key, Epoch epoch, Vers
 // The newest stamp up to `epoch` of the object that `key` is the prefix of; zero without one, nothing if that isn't
 // known at once.
 std::optional<Epoch> change_at_once(Looks& looks, Bytes& key, Epoch epoch) {
-  key.push_back(kStampTag);
-  append_epoch(key, epoch);
+  append_tag_and_epoch(key, kStampTag, epoch);
   const bool is_known = looks.seek(key);
   key.resize(kObjectPrefixSize);
   if (!is_known) return std::nullopt;
@@ -402,9 +423,9 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
                                 std::vector<BlockRead>& later) {
   const bool is_plain = container.layers.size() == 1 && !container.is_destroyed;
   if (!is_plain || world_.faults.sometimes("fetch_in_full")) return false;
-  inline_reads_.clear();
-  ValueReads reads{inline_reads_, later};
-  Looks looks(*media_, last_key_);
+  reads_at_once_.clear();
+  ValueReads reads{*media_, reads_at_once_, later};
+  Looks looks(cursor_, last_key_);
   key_.clear();
   append_object_prefix(key_, container.number, object);
   std::optional<Version> newest = object_punches_.find(container.number, object, media_->erase_count());
@@ -426,11 +447,20 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     const size_t akey = all.size();
     FetchedAkey& fetched = all.emplace_back();
     if (fetch.kind == ValueKind::kSingle) {
-      if (!dkey_floor.has_value()) dkey_floor = floor_at_once(looks, dkey_key_, epoch, *newest);
-      if (!dkey_floor.has_value()) return false;
-      const std::optional<Version> floor = floor_at_once(looks, key_, epoch, *dkey_floor);
+      // What comes behind the punches of the dkey, were there any, mostly is the akey's first value already: then it
+      // has no punches either.
+      bool stands_at_first = false;
+      if (!dkey_floor.has_value()) {
+        dkey_floor = floor_at_once(looks, dkey_key_, epoch, *newest);
+        if (!dkey_floor.has_value()) return false;
+        stands_at_first = looks.stands_at(key_, kSingleTag);
+      }
+      const std::optional<Version> floor =
+          stands_at_first ? dkey_floor : floor_at_once(looks, key_, epoch, *dkey_floor);
       if (!floor.has_value()) return false;
-      if (!fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, fetched, reads)) return false;
+      const bool is_done =
+          fetch_single_at_once(looks, key_, fetch, akey, epoch, *floor, stands_at_first, fetched, reads);
+      if (!is_done) return false;
       continue;
     }
     const KnownArrays::Known* const found = known_arrays_.find(key_, generation);
@@ -457,7 +487,7 @@ bool TargetStore::fetch_at_once(const ContainerState& container, ObjectId object
     if (!changed.has_value()) return false;
     for (FetchedAkey& fetched : all) fetched.object_changed = *changed;
   }
-  for (const InlineRead& read : inline_reads_) copy_to(fetches[read.akey].out, read.offset, read.bytes);
+  for (const ReadAtOnce& read : reads_at_once_) copy_to(fetches[read.akey].out, read.offset, read.bytes);
   return true;
 }
 

@@ -81,8 +81,8 @@ int state_of(TestStore& target, int call) {
 }
 
 // Answers whether the workload ended before the crash.
-bool crash_at(uint64_t write, uint64_t seed) {
-  TestStore target(seed, SimDiskOptions{});
+bool crash_at(uint64_t write, uint64_t seed, bool is_in_memory) {
+  TestStore target(seed, SimDiskOptions{.is_memory = is_in_memory});
   const Uuid other = Uuid::from_random(5, 6);
   EXPECT_TRUE(target.run(target.store().create_container(other)).is_ok());
   Progress progress;
@@ -117,7 +117,11 @@ bool crash_at(uint64_t write, uint64_t seed) {
 }
 
 TEST(StoreCrash, WhatWasAcknowledgedIsThereAndNothingIsHalfThere) {
-  crash_at_each_write(50, [](uint64_t write) { return crash_at(write, 1000 + write); });
+  crash_at_each_write(50, [](uint64_t write) { return crash_at(write, 1000 + write, false); });
+}
+
+TEST(StoreCrash, InMemoryWhatWasAcknowledgedIsThereAndNothingIsHalfThere) {
+  crash_at_each_write(50, [](uint64_t write) { return crash_at(write, 2000 + write, true); });
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> med
       turn_(world.executor, 1),
       background_(world.executor),
       closing_(world.executor),
+      cursor_(*media_),
       options_(options) {}
 
 TargetStore::~TargetStore() = default;

@@ -268,11 +268,13 @@ class TargetStore final : public Store {
   ObjectPunches object_punches_;
   KnownArrays known_arrays_;
   uint64_t key_change_count_ = 0;  // Of what known_arrays_ can't keep up with: dkeys and akeys punched.
-  Bytes key_;  // Of what doesn't suspend while it uses them, for their memory.
+  // Of what doesn't suspend while it uses them: for their memory, and because the next one often is close by.
+  media::Cursor cursor_;
+  Bytes key_;
   Bytes dkey_key_;
   Bytes last_key_;
   ExtentSet extents_;
-  std::vector<InlineRead> inline_reads_;
+  std::vector<ReadAtOnce> reads_at_once_;
   const StoreOptions options_;
   std::unique_ptr<Scrubber> scrubber_;  // If it is on.
 };

@@ -74,7 +74,38 @@ Status verify(const ValueRecord& record, uint64_t begin, ByteView data) {
   return ok();
 }
 
+// One for each checksum_chunk() of `wanted`, the value's bytes from `from` on. Those that are stored were verified.
+template <typename Value>
+void add_checksums(const Value& value, ByteCount value_bytes, uint64_t record_size, uint64_t from, ByteView wanted,
+                   std::vector<uint32_t>& checksums) {
+  const ByteCount told = checksum_chunk(record_size);
+  const bool is_stored_so = value.chunk == told && from % told == 0;
+  checksums.reserve(checksums.size() + chunk_count(wanted.size(), told));
+  for (uint64_t at = 0; at < wanted.size(); at += told) {
+    const uint64_t size = std::min<uint64_t>(told, wanted.size() - at);
+    const bool is_stored_chunk = is_stored_so && at + size == std::min(value_bytes - from, at + told);
+    checksums.push_back(is_stored_chunk ? value.checksum((from + at) / told) : crc32c(wanted.subspan(at, size)));
+  }
+}
+
 }  // namespace
+
+std::optional<ByteView> view_value(media::KeyBlockStore& media, const BlockValue& value, uint64_t from, uint64_t to,
+                                   std::vector<uint32_t>& checksums) {
+  const uint64_t begin = round_down(from, value.chunk);
+  const uint64_t end = std::min(value.bytes, round_up(to, value.chunk));
+  const media::BlockRange blocks{.first = value.blocks.first + begin / media::kBlockSize,
+                                 .count = round_up(end - begin, media::kBlockSize) / media::kBlockSize};
+  const ByteView stored = media.view_blocks(blocks);
+  if (stored.empty()) return std::nullopt;
+  for (uint64_t at = begin; at < end; at += value.chunk) {
+    const uint64_t size = std::min<uint64_t>(value.chunk, end - at);
+    if (crc32c(stored.subspan(at - begin, size)) != value.checksum(at / value.chunk)) return std::nullopt;
+  }
+  const ByteView wanted = stored.subspan(from - begin, to - from);
+  add_checksums(value, value.bytes, value.shape.record_size, from, wanted, checksums);
+  return wanted;
+}
 
 Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, uint64_t from, uint64_t to,
                         const Destination& destination, uint64_t offset, std::vector<uint32_t>& checksums) {
@@ -105,14 +136,7 @@ Task<Status> read_value(media::KeyBlockStore& media, const ValueRecord& record, 
   const ByteView wanted = data.subspan(from - begin, to - from);
   const MutableBytes in_place = destination.contiguous(offset, wanted.size());
   if (in_place.data() != wanted.data()) destination.fill(offset, wanted);
-  const ByteCount told = checksum_chunk(record.record_size);
-  for (uint64_t at = 0; at < wanted.size(); at += told) {
-    const uint64_t size = std::min<uint64_t>(told, wanted.size() - at);
-    const uint64_t chunk = (from + at) / told;
-    const bool is_stored_chunk =
-        record.chunk == told && begin == from && at + size == std::min(record.bytes() - begin, at + told);
-    checksums.push_back(is_stored_chunk ? record.checksums[chunk] : crc32c(wanted.subspan(at, size)));
-  }
+  add_checksums(record, record.bytes(), record.record_size, from, wanted, checksums);
   co_return ok();
 }
 

@@ -1,6 +1,7 @@
 // Brings the bytes of a value record to the caller, and checks them on the way.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "media/key_block_store.h"
@@ -24,12 +25,19 @@ class Destination {
   uint64_t size_ = 0;
 };
 
-// Bytes of a value in an index page that stay there until something suspends, and where they go in an akey's memory.
-struct InlineRead {
+// Bytes of a value, in an index page or in blocks, that stay there until something suspends, and where they go in an
+// akey's memory.
+struct ReadAtOnce {
   size_t akey = 0;
   ByteView bytes;
   uint64_t offset = 0;
 };
+
+// Bytes [from, to) of a value where its blocks lie in memory (KeyBlockStore::view_blocks), if that is so, and their
+// checksums as read_value() gives them. Every stored chunk that is touched is verified. Nothing if the blocks must be
+// read, or aren't what was written: read_value() tells which.
+std::optional<ByteView> view_value(media::KeyBlockStore& media, const BlockValue& value, uint64_t from, uint64_t to,
+                                   std::vector<uint32_t>& checksums);
 
 // A read_value() to be made, of an akey's fetch and one of its segments, by index.
 struct BlockRead {

@@ -46,6 +46,12 @@ class Reader {
     left_ = left_.subspan(4);
     return true;
   }
+  bool bytes(size_t size, ByteView& taken) {
+    if (left_.size() < size) return false;
+    taken = left_.first(size);
+    left_ = left_.subspan(size);
+    return true;
+  }
   ByteView left() const { return left_; }
 
  private:
@@ -150,6 +156,28 @@ std::optional<InlineValue> decode_inline_value(ByteView encoded) {
                         reader.left().size() == size;
   if (!is_right) return std::nullopt;
   value.bytes = reader.left();
+  return value;
+}
+
+std::optional<BlockValue> decode_block_value(ByteView encoded) {
+  Reader reader(encoded);
+  const Result<ValueShape> shape = read_shape(reader);
+  if (!shape || shape->is_punch()) return std::nullopt;
+  BlockValue value;
+  value.shape = *shape;
+  value.bytes = shape->kind == ValueRecord::Kind::kSingle ? shape->count : shape->record_size * shape->count;
+  value.chunk = encoded[0] == kFormatVersionCoarse ? kCoarseChecksumChunk : checksum_chunk(shape->record_size);
+  std::byte place{};
+  uint64_t range_count = 0;
+  const bool is_right = reader.byte(place) && place == static_cast<std::byte>(Place::kBlocks) &&
+                        reader.bytes(chunk_count(value.bytes, value.chunk) * sizeof(uint32_t), value.checksums) &&
+                        reader.varint(range_count) && range_count == 1 && reader.varint(value.blocks.first) &&
+                        reader.varint(value.blocks.count) && reader.left().empty();
+  const uint64_t blocks_wanted = (value.bytes + media::kBlockSize - 1) / media::kBlockSize;
+  if (!is_right || value.blocks.count != blocks_wanted ||
+      value.blocks.first > ~uint64_t{0} / media::kBlockSize - value.blocks.count) {
+    return std::nullopt;
+  }
   return value;
 }
 

@@ -29,6 +29,7 @@ struct ValueRecord {
 
   bool is_punch() const { return kind == Kind::kSinglePunch || kind == Kind::kExtentPunch; }
   ByteCount bytes() const { return is_punch() ? 0 : (kind == Kind::kSingle ? count : record_size * count); }
+  uint32_t checksum(uint64_t index) const { return checksums[index]; }
 };
 
 inline constexpr ByteCount kPieceSizeMax = 1 * kMiB;         // Larger values and extents become several records.
@@ -57,6 +58,18 @@ struct InlineValue {
 };
 std::optional<InlineValue> decode_inline_value(ByteView encoded);
 Bytes encode_inline_value(const InlineValue& value);
+
+// The usual large value: its bytes in one range of blocks. As for InlineValue, nothing for any other.
+struct BlockValue {
+  ValueShape shape;
+  ByteCount bytes = 0;
+  ByteCount chunk = kChecksumChunk;
+  ByteView checksums;  // As encoded, in the record.
+  media::BlockRange blocks;
+
+  uint32_t checksum(uint64_t index) const { return load_le<uint32_t>(checksums.data() + index * sizeof(uint32_t)); }
+};
+std::optional<BlockValue> decode_block_value(ByteView encoded);
 
 inline uint64_t chunk_count(ByteCount bytes, ByteCount chunk) { return (bytes + chunk - 1) / chunk; }
 

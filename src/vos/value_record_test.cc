@@ -70,7 +70,17 @@ TEST(ValueRecordProperty, ComesBackWholeAndIsNothingWhenCut) {
           ASSERT_TRUE(equal_bytes(encode_inline_value(*at_once), encoded));
         }
 
+        const std::optional<BlockValue> in_blocks = decode_block_value(encoded);
+        ASSERT_EQ(in_blocks.has_value(), record.blocks.size() == 1);
+        if (in_blocks.has_value()) {
+          ASSERT_EQ(in_blocks->bytes, record.bytes());
+          ASSERT_EQ(in_blocks->chunk, record.chunk);
+          ASSERT_EQ(in_blocks->blocks, record.blocks.front());
+          for (size_t i = 0; i < record.checksums.size(); ++i) ASSERT_EQ(in_blocks->checksum(i), record.checksums[i]);
+        }
+
         for (size_t size = 0; size < encoded.size(); ++size) {
+          ASSERT_FALSE(decode_block_value(ByteView(encoded).first(size)).has_value());
           ASSERT_EQ(decode_value(ByteView(encoded).first(size)).code(), Code::kCorrupt);
         }
         Bytes longer = encoded;

@@ -241,6 +241,7 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
 
   const Source source(update.data);
   std::vector<Run> runs;
+  runs.reserve(std::max<size_t>(update.recxs.size(), 1));
   if (is_extent) {
     uint64_t offset = 0;
     for (const Recx& recx : update.recxs) {
@@ -300,12 +301,16 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
         value.start = update.recxs[i].index + at / update.record_size;
         value.count = record.count = bytes / update.record_size;
       }
-      record.checksums.resize(chunk_count(bytes, record.chunk));
-      for (size_t chunk = 0; chunk < record.checksums.size(); ++chunk) {
-        const uint64_t begin = chunk * record.chunk;
-        record.checksums[chunk] = run.pieces_keep_chunks
-                                      ? checksums[at / record.chunk + chunk]
-                                      : source.checksum(run.offset + at + begin, std::min(record.chunk, bytes - begin));
+      if (bytes == run.bytes) {  // All of it, as it mostly is.
+        record.checksums = std::move(checksums);
+      } else {
+        record.checksums.resize(chunk_count(bytes, record.chunk));
+        for (size_t chunk = 0; chunk < record.checksums.size(); ++chunk) {
+          const uint64_t begin = chunk * record.chunk;
+          record.checksums[chunk] =
+              run.pieces_keep_chunks ? checksums[at / record.chunk + chunk]
+                                     : source.checksum(run.offset + at + begin, std::min(record.chunk, bytes - begin));
+        }
       }
       if (bytes <= kInlineSizeMax) {
         record.blocks.clear();
@@ -317,7 +322,7 @@ Task<Result<std::vector<PreparedValue>>> prepare_values(media::KeyBlockStore& me
         }
       } else {
         record.inline_bytes = {};
-        record.blocks = take_blocks(blocks, blocks_for(bytes));
+        record.blocks = blocks_wanted == blocks_for(bytes) ? std::move(blocks) : take_blocks(blocks, blocks_for(bytes));
         if (reservation.carries(bytes)) {
           carry_piece(reservation, record.blocks, source, run.offset + at, bytes);
         } else {

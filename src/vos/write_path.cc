@@ -185,14 +185,13 @@ bool TargetStore::keeps_shape(const ContainerState& container, const Change& cha
   const bool is_single = change.value_kind == ValueKind::kSingle;
   key_.assign(change.akey.begin(), change.akey.end());
   key_.push_back(kPunchTag);  // The mark, or the first of all its records.
-  media::Cursor cursor(*media_);
-  if (!cursor.seek_now(key_)) return false;
-  if (!cursor.valid() || !starts_with(cursor.key(), change.akey)) return true;
-  const std::byte tag = cursor.key()[change.akey.size()];
+  if (!cursor_.seek_now(key_)) return false;
+  if (!cursor_.valid() || !starts_with(cursor_.key(), change.akey)) return true;
+  const std::byte tag = cursor_.key()[change.akey.size()];
   if (is_single) return tag == kSingleTag;
   if (tag != kExtentTag) return false;
   if (change.record_size == 0) return true;
-  const Result<ValueShape> shape = decode_value_shape(cursor.value());
+  const Result<ValueShape> shape = decode_value_shape(cursor_.value());
   return shape.is_ok() && shape->record_size == change.record_size;
 }
 

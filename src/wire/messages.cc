@@ -42,6 +42,7 @@ std::string_view opcode_name(uint16_t opcode) {
     case Opcode::kFlush: return "flush";
     case Opcode::kTransactionBegin: return "transaction_begin";
     case Opcode::kTransactionCommit: return "transaction_commit";
+    case Opcode::kCollective: return "collective";
     case Opcode::kTargetHandle: return "target_handle";
     case Opcode::kTargetForgetHandles: return "target_forget_handles";
     case Opcode::kTargetClock: return "target_clock";
@@ -58,6 +59,8 @@ std::string_view opcode_name(uint16_t opcode) {
     case Opcode::kTargetPrepare: return "target_prepare";
     case Opcode::kTargetDecide: return "target_decide";
     case Opcode::kTargetOutcome: return "target_outcome";
+    case Opcode::kTargetCollective: return "target_collective";
+    case Opcode::kTargetStatus: return "target_status";
   }
   return "unknown";
 }

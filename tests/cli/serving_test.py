@@ -215,6 +215,22 @@ class Serving(ServedDirectory):
         time.sleep(3)
         self.assertLessEqual(ticks() - before, 0.02 * 3 * os.sysconf("SC_CLK_TCK"))
 
+    def test_those_who_ask_who_serves_it_dont_keep_it_from_being_served(self):
+        self.ok("system", "create", self.store)
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            is_over = False
+
+            def ask():
+                while not is_over:
+                    self.aeon("status", self.store, check=False)
+            asking = [pool.submit(ask) for _ in range(4)]
+            for _ in range(5):
+                self.up()
+                self.aeon("down", self.store)
+            is_over = True
+            for each in asking:
+                each.result()
+
     def test_in_the_foreground_it_stops_when_interrupted(self):
         engine = subprocess.Popen([AEON, "up", self.store, "--foreground"], stderr=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, env=self.plain_environment())

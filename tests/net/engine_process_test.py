@@ -79,7 +79,8 @@ class VerifyingClient:
     def end(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
 
     def line(self):
@@ -95,8 +96,9 @@ class VerifyingClient:
 
     def verify(self):
         """Everything acknowledged is there; how much that was, and what became of the rest."""
-        self.process.stdin.write("verify\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # It has ended: its last line says why.
+            self.process.stdin.write("verify\n")
+            self.process.stdin.flush()
         return self.answer()
 
     def finish(self):
@@ -199,6 +201,15 @@ class EngineProcess(DaosTest):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.005)
 
+    def kill_one_of(self, engines):
+        """Any of several; it is started again by itself."""
+        # It fails while rank 0 isn't there, and shows the others.
+        status = json.loads(self.aeon("status", self.store, "--json", check=False).stdout)["response"]["engines"]
+        self.assertLessEqual(len(status), engines)
+        if status:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.random.choice(status)["process"], signal.SIGKILL)
+
     def has_ended(self):
         try:
             with open(f"/proc/{self.engine}/stat", encoding="ascii") as file:
@@ -235,6 +246,22 @@ class Faults(EngineProcess):
 
     def test_killed_with_several_targets(self):
         self.kill_again_and_again(ARGS.kills // 2, "--targets", str(TARGETS))
+
+    def test_one_of_several_engines_killed_again_and_again(self):
+        self.up("--engines", str(TARGETS))
+        client = VerifyingClient(self, self.address)
+        before = client.wait_for("acknowledged", 0)
+        for kill in range(ARGS.kills // 2):
+            time.sleep(self.random.choice([0.01, 0.05, 0.1, 0.3]))
+            self.kill_one_of(TARGETS)
+            if kill % 10 == 4:
+                before = client.wait_for("acknowledged", before["acknowledged"])
+                if kill % 50 == 4:
+                    print(f"kill {kill + 1}: {before}", flush=True)
+        client.wait_for("acknowledged", before["acknowledged"])
+        self.assertEqual(client.finish()["refused"], 0)
+        self.ok("container", "list", "default", "-q")
+        self.assertIn("engine_serves_again", self.engine_log())
 
     def kill_again_and_again(self, kills, *options):
         self.up(*options)
@@ -419,6 +446,18 @@ class Namespaces(EngineProcess):
 
     def set_link(self, state):
         subprocess.run(["ip", "-n", self.near, "link", "set", self.link, state], check=True)
+
+    def test_the_link_to_several_engines_goes_down_and_comes_up(self):
+        self.up("--engines", str(TARGETS))
+        client = VerifyingClient(self, self.address, ["ip", "netns", "exec", self.near])
+        before = client.wait_for("acknowledged", 0)
+        for down_s in [0.5, SILENCE_S]:
+            self.set_link("down")
+            self.kill_one_of(TARGETS)
+            time.sleep(down_s)
+            self.set_link("up")
+            before = client.wait_for("acknowledged", before["acknowledged"])
+        self.assertEqual(client.finish()["refused"], 0)
 
     def test_the_link_goes_down_and_comes_up(self):
         self.up()

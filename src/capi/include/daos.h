@@ -32,6 +32,14 @@ int daos_init(void);
 // daos_init() before it, -DER_BUSY while operations are in flight or a file system is mounted.
 int daos_fini(void);
 
+// In a process that was forked from one that had called daos_init(): starts the library there, as often as it
+// was started in the parent. Until then calls return -DER_UNINIT. Nothing that the parent has open is open in
+// the child: its handles are -DER_NO_HDL, its mounts EINVAL. Connect and open again. A system that the parent
+// has open embedded (local:DIR that nobody serves) is -DER_BUSY as long as it does. 0 also where there was no
+// fork; -DER_UNINIT if the parent hadn't started it.
+// May be called from a handler of pthread_atfork().
+int daos_reinit(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -122,24 +122,19 @@ Task<Result<Epoch>> AllTargets::newest_readable(Uuid container, bool has_explici
     CO_TRY_ASSIGN(const Whole whole, co_await query(container, false));
     co_return whole.sum.highest_committed;
   }
-  const auto clocks = co_await targets_.ask_all(wire::TargetClockRequest());
-  CO_TRY(target::first_error(clocks));
-  Epoch newest;
-  for (const Result<wire::EpochReply>& clock : clocks) newest = std::max(newest, clock->epoch);
-  co_return newest;
+  const target::Combined<wire::EpochReply> clocks = co_await targets_.ask_combined(wire::TargetClockRequest());
+  CO_TRY(clocks.first_error);
+  co_return clocks.reply->epoch;
 }
 
 // ---- Snapshots ------------------------------------------------------------------------------------------------------
 
 // This target last: what it has, all have.
 Task<Status> AllTargets::snapshot_once(wire::TargetCreateSnapshotRequest request) {
-  std::vector<target::Question<wire::TargetCreateSnapshotRequest>> questions;
-  for (uint32_t target = 0; target < count(); ++target) {
-    if (target != targets_.index()) questions.push_back({.target = target, .request = request, .data = {}});
+  if (MUTATION("only_one_target_has_the_snapshot", true, false)) {
+    const std::vector<Result<wire::EmptyReply>> created = co_await targets_.ask_others(request);
+    CO_TRY(target::first_error(created));
   }
-  if (MUTATION("only_one_target_has_the_snapshot", false, true)) questions.clear();
-  const std::vector<Result<wire::EmptyReply>> created = co_await targets_.ask_each(std::move(questions));
-  CO_TRY(target::first_error(created));
   const Result<wire::EmptyReply> own = co_await targets_.ask(targets_.index(), request);
   co_return own.status();
 }

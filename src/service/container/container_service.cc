@@ -366,19 +366,16 @@ void ContainerService::drop_handles(const Container& container) {
 }
 
 void ContainerService::tell_gone(std::vector<uint64_t> handles) {
-  if (handles.empty()) return;
-  for (uint32_t target = 0; target < targets_.count(); ++target) {
-    if (target != targets_.index()) background_.spawn(tell_gone_to(target, handles));
-  }
+  if (!handles.empty() && targets_.count() > 1) background_.spawn(tell_others_gone(std::move(handles)));
 }
 
 // One that can't be told asks again after a while.
-Task<void> ContainerService::tell_gone_to(uint32_t target, std::vector<uint64_t> handles) {
+Task<void> ContainerService::tell_others_gone(std::vector<uint64_t> handles) {
   wire::TargetForgetHandlesRequest request;
   request.handles = std::move(handles);
-  const Result<wire::EmptyReply> told =
-      co_await rpc::call(targets_.channel(target), std::move(request), rpc::Bulk(), kTellTimeout);
-  if (!told.is_ok()) log::info("handles_not_forgotten", {{"target", target}, {"status", told.status()}});
+  const std::vector<Result<wire::EmptyReply>> told = co_await targets_.ask_others(std::move(request), kTellTimeout);
+  const Status failed = target::first_error(told);
+  if (!failed.is_ok()) log::info("handles_not_forgotten", {{"status", failed}});
 }
 
 void ContainerService::on_pool_handle_closed(uint64_t handle) {

@@ -183,12 +183,14 @@ Task<Result<wire::EpochReply>> ObjectService::query_max_epoch(wire::QueryMaxEpoc
   co_return reply;
 }
 
-Task<Result<wire::EmptyReply>> ObjectService::flush(wire::FlushRequest request, rpc::ServerCall&) {
+Task<Result<wire::FlushReply>> ObjectService::flush(wire::FlushRequest request, rpc::ServerCall& call) {
   Result<target::OpenContainer> open = handles_.find(request.handle, false);
   if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, false);
   CO_TRY(open);
   CO_TRY(co_await store_.flush());
-  co_return wire::EmptyReply{};
+  wire::FlushReply reply;
+  reply.server_life = call.header().server_life;
+  co_return reply;
 }
 
 Task<Result<wire::EpochReply>> ObjectService::begin_transaction(wire::TransactionBeginRequest request,

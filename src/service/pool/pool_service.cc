@@ -78,12 +78,11 @@ Task<Result<wire::PoolQueryReply>> PoolService::look(bool with_space) {
   reply.pool.container_count = user_ != nullptr ? user_->container_count() : 0;
   wire::TargetSpaceRequest request;
   request.with_space = with_space;
-  const std::vector<Result<wire::TargetSpaceReply>> answers = co_await targets_.ask_all(request);
-  for (const Result<wire::TargetSpaceReply>& answer : answers) {
-    if (!answer.is_ok()) continue;
-    reply.pool.capacity += answer->capacity;
-    reply.pool.free += answer->free;
-    reply.space += answer->space;
+  const target::Combined<wire::TargetSpaceReply> answer = co_await targets_.ask_combined(request);
+  if (answer.reply.has_value()) {
+    reply.pool.capacity = answer.reply->capacity;
+    reply.pool.free = answer.reply->free;
+    reply.space = answer.reply->space;
   }
   if (free_outside_ != nullptr) {
     const ByteCount used = reply.pool.capacity - std::min(reply.pool.free, reply.pool.capacity);
@@ -91,7 +90,7 @@ Task<Result<wire::PoolQueryReply>> PoolService::look(bool with_space) {
     reply.pool.capacity = std::min(reply.pool.capacity, used + reply.pool.free);
   }
   // Numbers that leave out a target would be taken for the whole.
-  if (with_space) CO_TRY(target::first_error(answers));
+  if (with_space) CO_TRY(answer.first_error);
   co_return reply;
 }
 

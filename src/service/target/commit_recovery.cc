@@ -60,7 +60,7 @@ Task<void> CommitService::decide_what_is_left() {
       continue;
     }
     // This target began it and didn't decide: an earlier life, or the store failed.
-    const Status aborted = co_await abort_parts(one.container, one.id, others());
+    const Status aborted = co_await abort_parts(one.container, one.id, targets_.others());
     if (aborted.code() == Code::kNotFound || aborted.code() == Code::kConflict) on_decided(one.id.uuid);
   }
   std::vector<Kept> kept;
@@ -69,7 +69,7 @@ Task<void> CommitService::decide_what_is_left() {
   }
   for (const Kept& one : kept) {
     if (gate_.is_closing()) co_return;
-    if (kept_.contains(one.id.uuid)) co_await tell_commit(one.container, one.id, others());
+    if (kept_.contains(one.id.uuid)) co_await tell_commit(one.container, one.id, targets_.others());
   }
 }
 

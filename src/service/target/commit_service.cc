@@ -79,14 +79,6 @@ Epoch CommitService::choose_epoch() {
   return std::max(store_.next_epoch(), ahead);
 }
 
-std::vector<uint32_t> CommitService::others() const {
-  std::vector<uint32_t> all;
-  for (uint32_t target = 0; target < targets_.count(); ++target) {
-    if (target != targets_.index()) all.push_back(target);
-  }
-  return all;
-}
-
 Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction transaction, vos::Durability durability) {
   if (targets_.count() == 1) {
     co_return co_await store_.commit_transaction(container, std::move(transaction), durability);
@@ -147,7 +139,8 @@ Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::Transaction
   if (MUTATION("only_the_coordinator_prepares", false, true)) {
     std::erase_if(preparing, [this](const auto& question) { return question.target != targets_.index(); });
   }
-  const std::vector<Result<wire::EmptyReply>> prepared = co_await targets_.ask_each(std::move(preparing));
+  const std::vector<Result<wire::EmptyReply>> prepared =
+      co_await targets_.ask_each(std::move(preparing), kTargetTimeout, kTargetTimeout / 2);
   if (Status failed = first_error(prepared); !failed.is_ok()) {
     const Status aborted = co_await abort_parts(container, id, std::move(writers));
     if (!aborted.is_ok()) co_return aborted;

@@ -74,10 +74,12 @@ class CrashRun {
   CrashRecording record() {
     CrashRecording recording(media_, std::move(cached_), next_moment_);
     cached_.clear();
-    Machine machine(random_.next());
+    const uint64_t seed = random_.next();
+    Machine machine(seed);
     constexpr uint64_t kEventCounts[] = {30, 120, 120, 300};
     RecordingDisk disk(machine.process, recording, arena_, kEventCounts[random_.below(4)]);
     disk.set_space(subject_->space_blocks());
+    disk.set_is_memory(seed % 4 == 0);
     machine.process.spawn(subject_->live(&machine.world, &machine.process, &disk, &recording, random_.fork()));
     machine.scheduler.run_for(std::chrono::milliseconds(random_.one_in(3) ? 20 : 400));
     machine.scheduler.crash(machine.process);

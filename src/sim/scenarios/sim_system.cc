@@ -93,6 +93,7 @@ Task<Status> SimSystem::start_host(World* world, Process* process, Host* host) {
   engine::Target::Options options;
   options.index = process->targets.front();
   options.count = options_.target_count;
+  options.collectives = options_.collectives;
   options.system_name = "simulated";
   const uint32_t own = options.index;
   host->target = std::make_unique<engine::Target>(*world, std::move(stores.front()), std::move(options));

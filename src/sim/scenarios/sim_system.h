@@ -22,8 +22,9 @@ namespace aeon {
 
 struct SimSystemOptions {
   size_t client_count = 2;
-  uint32_t target_count = 1;  // At most 8.
+  uint32_t target_count = 1;  // At most 9.
   bool has_process_each = false;  // For each target; else one engine has them all.
+  rpc::CollectiveOptions collectives;  // With a process each.
   ByteCount log_size = kMiB;
   ByteCount checkpoint_log_bytes = 0;
 };

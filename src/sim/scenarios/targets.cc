@@ -3,7 +3,8 @@
 // Transfers between accounts keep their sum: in every transaction that reads all of them, and in every snapshot. Pairs
 // of values at different targets are written together by one writer: who reads both at once sees one version of both,
 // and none before the last that was acknowledged. Spread objects are punched as a whole. When the faults stop every
-// commit is decided everywhere, and everybody gets done.
+// commit is decided everywhere, and everybody gets done. What goes to all goes over trees of two or three, mostly, so
+// that those in the middle are struck too; in the end one target is gone for good, and all others are still heard of.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -166,8 +167,12 @@ class TargetsSession {
       co_await read_pair(*known_.pairs[random_.below(known_.pairs.size())]);
     else if (kind < 85)
       co_await audit();
-    else if (kind < 92)
+    else if (kind < 91)
       co_await use_spread();
+    else if (kind < 94)
+      co_await query_newest();
+    else if (kind < 96)
+      co_await use_container();
     else
       co_await audit_snapshot();
   }
@@ -200,6 +205,43 @@ class TargetsSession {
     if (!put.is_ok()) co_return;
     const Result<Epoch> committed = co_await transaction->commit();
     handle(committed.status(), "commit");
+    if (committed.is_ok()) newest_ = std::max(newest_, *committed);
+  }
+
+  // Of all targets; the newest change can't be older than one of ours.
+  Task<void> query_newest() {
+    const Epoch known = newest_;
+    const Result<Epoch> newest = co_await place_->query_max_epoch(accounts_object());
+    handle(newest.status(), "query of the newest epoch");
+    if (newest.is_ok() && *newest < known)
+      known_.blame("the newest epoch of the accounts is before a commit of theirs");
+    if (place_ == nullptr) co_return;
+    const Status flushed = co_await place_->flush();
+    handle(flushed, "flush");
+  }
+
+  // On all targets or on none.
+  Task<void> use_container() {
+    const std::shared_ptr<Pool> pool = pool_;
+    client::ContainerSpec spec;
+    spec.label = "own " + std::to_string(spread_) + "-" + std::to_string(container_count_++);
+    const std::string label = spec.label;
+    const Result<Uuid> created = co_await pool->create_container(std::move(spec));
+    handle(created.status(), "create_container");
+    if (!created.is_ok()) co_return;
+    {
+      const Result<std::shared_ptr<Container>> opened = co_await pool->open_container(label, Access::kReadWrite);
+      handle(opened.status(), "open_container");
+      if (!opened.is_ok()) co_return;
+      client::KeyValue keys(*opened, accounts_object());
+      for (uint64_t i = 0; i < kSpreadKeys; ++i) {
+        const Bytes value = bytes_of(i);
+        const Status put = co_await keys.put("key " + std::to_string(i), value);
+        handle(put, "put into a new container");
+      }
+    }
+    const Status destroyed = co_await pool->destroy_container(label, true);
+    handle(destroyed, "destroy_container");
   }
 
   void check_sum(const std::vector<uint64_t>& amounts, const std::string& where) {
@@ -311,6 +353,7 @@ class TargetsSession {
     if (before.is_ok() && *before != kSpreadKeys) {
       known_.blame("a spread object lists " + std::to_string(*before) + " keys");
     }
+    co_await query_ends(object, "key 0", "key " + std::to_string(kSpreadKeys - 1));
     std::vector<ObjectWrite> punch(1);
     punch[0].kind = ObjectWrite::Kind::kPunchObject;
     punch[0].object = object;
@@ -321,6 +364,20 @@ class TargetsSession {
     const Result<size_t> after = co_await count_dkeys(object);
     if (after.is_ok() && *after != 0) {
       known_.blame("a punched object lists " + std::to_string(*after) + " keys");
+    }
+    co_await query_ends(object, "", "");
+  }
+
+  // The smallest and the largest key; none if they are empty.
+  Task<void> query_ends(ObjectId object, std::string smallest, std::string largest) {
+    for (const uint32_t flag : {kGetMin, kGetMax}) {
+      if (place_ == nullptr) co_return;
+      const Result<QueriedKey> found = co_await place_->query_key(object, flag | kGetDkey, Bytes(), Bytes());
+      const std::string& expected = flag == kGetMin ? smallest : largest;
+      if (found.code() != Code::kNotFound) handle(found.status(), "query of a key");
+      if (!found.is_ok() && found.code() != Code::kNotFound) co_return;
+      const std::string key = found.is_ok() ? std::string(as_text(found->dkey)) : std::string();
+      if (key != expected) known_.blame("a query finds the key '" + key + "', and not '" + expected + "'");
     }
   }
 
@@ -353,7 +410,15 @@ class TargetsSession {
   std::shared_ptr<Container> place_;
   Pair* pair_ = nullptr;
   uint64_t spread_ = 0;
+  uint64_t container_count_ = 0;
+  Epoch newest_;  // Of its own commits.
 };
+
+Task<Result<ByteCount>> find_capacity(std::shared_ptr<client::Connection> connection) {
+  CO_TRY(co_await connection->hello());
+  CO_TRY_ASSIGN(const std::vector<client::PoolInfo> pools, co_await connection->list_pools());
+  co_return pools.front().capacity;
+}
 
 class TargetsRun {
  public:
@@ -406,6 +471,7 @@ class TargetsRun {
     must(system_.stop_engine(), "stop");
     system_.start_processes();
     check_everything();
+    check_without_one();
     return outcome_of(scheduler_);
   }
 
@@ -413,8 +479,11 @@ class TargetsRun {
   static SimSystemOptions draw_options(Random& random) {
     SimSystemOptions options;
     options.client_count = 3 + random.below(3);
-    options.target_count = 2 + static_cast<uint32_t>(random.below(3));
+    const bool are_many = random.one_in(3);
+    options.target_count = static_cast<uint32_t>(are_many ? 5 + random.below(5) : 2 + random.below(3));
     options.has_process_each = true;
+    options.collectives.arity = 2 + static_cast<uint32_t>(random.below(2));
+    options.collectives.flat_max = random.one_in(4) ? 16 : 1;
     options.log_size = (256 + 256 * random.below(8)) * kKiB;
     options.checkpoint_log_bytes = random.one_in(2) ? 0 : 64 * kKiB;
     return options;
@@ -448,6 +517,35 @@ class TargetsRun {
     look();
     process.kill();
     process.start();
+  }
+
+  ByteCount capacity() {
+    SimSystem::Client& last = system_.client(system_.client_count() - 1);
+    Result<ByteCount> found(Status(Code::kUnavailable));
+    {
+      const std::shared_ptr<client::Connection> connection = system_.connect(last);
+      found = scheduler_.run(last.process.executor(), find_capacity(connection));
+      must(found.status(), "list_pools");
+      last.process.kill();
+    }
+    last.process.start();
+    return found.is_ok() ? *found : 0;
+  }
+
+  // Each target tells of its share of the pool, also those that are behind the one that is gone in a tree.
+  void check_without_one() {
+    const ByteCount whole = capacity();
+    const size_t count = system_.process_count();
+    const size_t gone = 1 + random_.below(count - 1);
+    switch (random_.below(3)) {
+      case 0: system_.process(gone).kill(); break;
+      case 1: system_.process(gone).crash(); break;
+      default: system_.network().isolate({SimSystem::node_of_process(gone)});
+    }
+    const ByteCount left = capacity();
+    if (left == whole / count * (count - 1)) return;
+    scheduler_.fail("without target " + std::to_string(gone) + " of " + std::to_string(count) + " there are " +
+                    std::to_string(left) + " bytes of " + std::to_string(whole));
   }
 
   KnownTargets known_;  // Outlives the processes.

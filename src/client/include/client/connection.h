@@ -47,6 +47,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // For the handles of this connection. After hello().
   rpc::Channel& channel(uint32_t target = 0) { return target == 0 ? *link_->channel : *others_[target - 1]; }
   uint32_t target_count() const { return router_.target_count(); }
+  // Whether so many targets are better asked by one request to one of them.
+  bool asks_collectively(size_t target_count) const {
+    return collectives_from_ != 0 && target_count >= collectives_from_;
+  }
   const placement::Router& router() const { return router_; }
   void close_pool(uint64_t handle);
   void close_container(uint64_t handle);
@@ -70,6 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   OpenTarget open_target_;
   std::vector<std::shared_ptr<rpc::Channel>> others_;  // To targets 1 and on.
   placement::Router router_{1};
+  uint32_t collectives_from_ = 0;
   std::string system_name_;
 };
 

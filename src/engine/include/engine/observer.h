@@ -14,7 +14,6 @@
 #include "metrics/http_server.h"
 #include "metrics/registry.h"
 #include "pool/pool_service.h"
-#include "rpc/channel.h"
 #include "rpc/dispatcher.h"
 #include "rpc/network_server.h"
 
@@ -38,13 +37,13 @@ class Observer final : public metrics::Source {
   // `pool` is that of all targets, and outlives it; null where target 0 isn't.
   Observer(World& world, pool::PoolService* pool, std::vector<Target> targets, Options options);
 
-  // Serves StatusRequests.
+  // Serves StatusRequests, of clients and of other targets.
   void add_to(rpc::Dispatcher& dispatcher);
   // Servers whose clients and connections are told of, until they are removed.
   void add(const rpc::NetworkServer& server) { servers_.push_back(&server); }
   void remove(const rpc::NetworkServer& server) { std::erase(servers_, &server); }
-  // A target with an observer of its own, whose status is added to this one's. Outlives the use.
-  void add_elsewhere(rpc::Channel& channel) { elsewhere_.push_back(&channel); }
+  // Other targets, each with an observer of its own, whose status is added to this one's. Outlive the use.
+  void add_others(target::Targets& targets) { others_ = &targets; }
   // For more sources on the same pages.
   metrics::Registry& registry() { return registry_; }
   // /metrics and /healthz. Outlives the use of `pages`.
@@ -57,9 +56,15 @@ class Observer final : public metrics::Source {
 
   Task<void> collect(metrics::Collection& into) override;
   Task<Result<wire::StatusReply>> status(wire::StatusRequest request, rpc::ServerCall&);
+  // Without the others.
+  Task<Result<wire::StatusReply>> target_status(wire::TargetStatusRequest request, rpc::ServerCall&);
 
  private:
-  Task<void> add_status_of(rpc::Channel& channel, wire::StatusRequest request, wire::StatusReply& reply);
+  // What this one knows by itself, and what those elsewhere do.
+  Task<wire::StatusReply> own_status();
+  Task<void> add_status_of_others(uint32_t clients_max, wire::StatusReply* reply);
+  static void take_in(Result<wire::StatusReply> other, wire::StatusReply& reply);
+  static void limit_clients(uint32_t clients_max, wire::StatusReply& reply);
   Task<metrics::HttpPage> metrics_page();
   Task<metrics::HttpPage> health_page();
   void collect_pool(const wire::PoolInfo& pool, metrics::Collection& into) const;
@@ -73,7 +78,7 @@ class Observer final : public metrics::Source {
   const Instant started_;
   Status serving_;
   std::vector<const rpc::NetworkServer*> servers_;
-  std::vector<rpc::Channel*> elsewhere_;
+  target::Targets* others_ = nullptr;
   metrics::Registry registry_;
 };
 

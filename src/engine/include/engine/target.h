@@ -29,6 +29,7 @@ class Target {
     std::string system_name = "local";
     std::string release = "0.1.0";
     rpc::Dispatcher::Options requests;
+    rpc::CollectiveOptions collectives;
     // Bytes that stores may still grow by, where something outside of them limits it (a file system). Target 0's.
     std::function<ByteCount()> free_outside;
   };
@@ -59,6 +60,8 @@ class Target {
   pool::PoolService& pool() { return *pool_; }
   // Of the commits over several targets that it has part in.
   const target::CommitService& commits() const { return commits_; }
+  // All of the system, and this one.
+  target::Targets& targets() { return targets_; }
 
  private:
   // The store's clock, as messages carry it.
@@ -83,6 +86,7 @@ class Target {
   target::Targets targets_;
   target::CommitService commits_;
   rpc::Dispatcher dispatcher_;
+  rpc::Collectives collectives_;
   std::unique_ptr<pool::PoolService> pool_;
   std::unique_ptr<container::ContainerService> containers_;
   std::unique_ptr<target::AskedHandles> asked_handles_;  // Instead of the two, elsewhere than at target 0.

@@ -245,7 +245,8 @@ class KeyBlockStore {
   virtual Task<Status> flush() = 0;
   // The newest position given out by apply().
   virtual LogPosition applied() const = 0;
-  // How much content of blocks one batch should carry. Nothing while blocks can't be written.
+  // How much content of blocks one batch should carry. Nothing while blocks can't be written, and on a disk that is
+  // memory.
   virtual ByteCount carried_size_max() const = 0;
 
   // Counts applies; a reader that saw the same number before and after didn't miss a change.
@@ -265,6 +266,9 @@ class KeyBlockStore {
   // `data` is at a block boundary in memory and at most the blocks' size, a multiple of kBlockSize.
   virtual Task<Status> write_blocks(BlockRange blocks, ByteView data) = 0;
   virtual Task<Status> read_blocks(BlockRange blocks, MutableBytes out) = 0;
+  // What read_blocks() would give, where it lies, if the disk is memory; empty if it must be read. It may have decayed
+  // as anything that is read. Holds until the caller suspends or changes something.
+  virtual ByteView view_blocks(BlockRange blocks) = 0;
 
   // Why it takes no changes (kReadOnly: opened so, or its log failed since); ok if it does.
   virtual Status health() const = 0;

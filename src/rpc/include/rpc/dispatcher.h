@@ -102,7 +102,9 @@ class Dispatcher {
   void use(EpochClock& clock) { clock_ = &clock; }
 
   // Answers the call, always; suspends while it waits and where the handler does.
-  Task<void> handle(ServerCall& call);
+  Task<void> handle(ServerCall& call) { return handle(call, false); }
+  // The same for one that came within another (collectives.h), which has its turn already.
+  Task<void> handle_within(ServerCall& call) { return handle(call, true); }
   // The same answer for a request that isn't even looked at.
   void refuse(ServerCall& call, const Status& status, uint32_t flags = 0);
 
@@ -130,6 +132,7 @@ class Dispatcher {
   template <typename Request, typename Service, typename Method>
   struct Handler;
 
+  Task<void> handle(ServerCall& call, bool is_within);
   template <typename Reply>
   void answer(ServerCall& call, const Result<Reply>& reply);
   void seal(ServerCall& call, uint32_t flags);

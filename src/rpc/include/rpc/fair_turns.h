@@ -1,8 +1,8 @@
 // Permits that are handed out fairly: those who wait stand in a line each (a client's requests in one), and the lines
 // take turns, however long they are. Within a line, first come, first served. While nobody waits it is a counter.
 //
-//   FairTurns::Turn turn(turns);                        // Tries.
-//   if (!turn && co_await turns.wait(client)) turn.take(turns);
+//   FairTurns::Turn turn;
+//   if (!turn.try_take(turns) && co_await turns.wait(client)) turn.take(turns);
 //
 // Threading: one executor. Waiters are resumed from its loop.
 #pragma once
@@ -62,18 +62,23 @@ class FairTurns {
   // A permit that goes back when it is destroyed.
   class Turn {
    public:
-    explicit Turn(FairTurns& turns) : turns_(turns.try_acquire() ? &turns : nullptr) {}
+    Turn() = default;
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
       if (turns_ != nullptr) turns_->release();
     }
     explicit operator bool() const { return turns_ != nullptr; }
+    bool try_take(FairTurns& turns) {
+      if (!turns.try_acquire()) return false;
+      turns_ = &turns;
+      return true;
+    }
     // After wait() has given a permit.
     void take(FairTurns& turns) { turns_ = &turns; }
 
    private:
-    FairTurns* turns_;
+    FairTurns* turns_ = nullptr;
   };
 
   // At the end of the line with that number.

@@ -21,9 +21,15 @@ class Directory {
   ~Directory();
 
   // Holds the directory for this process until destroyed or the process ends, however it ends. `holder` is what
-  // another one that tries is told: kBusy "… is in use by <holder>". kReadOnly or kPermission if the lock file can't
-  // be written.
+  // another one that tries is told: kBusy "… is in use by <holder>"; those who only look are waited for, a second.
+  // kReadOnly or kPermission if the lock file can't be written.
   Status lock(const std::string& holder);
+
+  // The lock as a descriptor that a process started by this one may have: the directory is held until all are gone that
+  // have it. After lock().
+  int lock_descriptor() const { return lock_descriptor_; }
+  // In such a process. kInvalidArgument: it is none of this directory.
+  Status adopt_lock(int descriptor);
 
   // For those who only look: keeps lock() from succeeding elsewhere while this object lives, without writing anything.
   // If somebody holds the directory already, who that is; nothing is held then. Nor where there is no lock file, or
@@ -46,10 +52,13 @@ class Directory {
   const std::string& path() const { return path_; }
 
  private:
+  Status hold(int descriptor) const;
+  void keep_lock(int descriptor);
   Directory(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
   std::string path_;
   int descriptor_ = -1;
   int lock_descriptor_ = -1;
+  uint64_t lock_generation_ = 0;  // Of the process that locked: a fork has the lock no longer.
 };
 
 }  // namespace aeon

@@ -10,6 +10,7 @@
 //   - Reading what was never written gives zeros or, on raw devices, anything.
 //   - kNoSpace: the file system or device has no room. kIo: the device failed; the message names offset and cause.
 //   - Operations run concurrently and complete in any order. Overlapping ones in flight have undefined order.
+//   - Where is_memory(), each completes within submit(), unless the process ends there. All else holds as well.
 // Ownership: memory belongs to the caller and must stay until the operation has completed.
 // Threading: one executor.
 #pragma once
@@ -17,6 +18,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,6 +46,8 @@ class DiskOp {
   bool await_ready() const { return false; }
   bool await_suspend(std::coroutine_handle<> waiter);
   Status await_resume() { return std::move(status_); }
+  // Instead of awaiting, of a disk that is memory: the Status at once. Nothing if the (simulated) process ends there.
+  std::optional<Status> run_now();
 
   Kind kind() const { return kind_; }
   uint64_t offset() const { return offset_; }
@@ -57,6 +61,7 @@ class DiskOp {
     completed_ = true;
     if (ended_count_ != nullptr) ++*ended_count_;
   }
+  bool has_succeeded() const { return completed_ && status_.is_ok(); }
   std::coroutine_handle<> waiter() const { return waiter_; }
 
   // For a disk that hands the operation on to another one, as the last thing it does with it: where it lies there, and
@@ -115,6 +120,12 @@ class Disk {
   // A name for messages: a path or "sim-disk 3".
   virtual std::string_view name() const = 0;
 
+  // Memory of this machine rather than a device: nothing is gained by waiting for others or by writing less often.
+  virtual bool is_memory() const { return false; }
+  // What read() would give, where it lies; empty if it can't be looked at now. Offset and size as for operations. Holds
+  // until the caller suspends, or anything is written or discarded.
+  virtual ByteView view(uint64_t offset, ByteCount size);
+
   virtual void submit(DiskOp& op) = 0;
 };
 
@@ -122,6 +133,11 @@ inline bool DiskOp::await_suspend(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
   disk_.submit(*this);
   return !completed_;
+}
+
+inline std::optional<Status> DiskOp::run_now() {
+  if (await_suspend(std::noop_coroutine())) return std::nullopt;
+  return await_resume();
 }
 
 // Zeroed memory at a disk block boundary, as disk operations need it. Size is rounded up to whole blocks.

@@ -37,6 +37,9 @@ class Executor {
   virtual void arm(Timer& timer, Instant deadline) = 0;
   virtual void disarm(Timer& timer) = 0;
 
+  // Whether something else is ready to run now, so that what both of them need might be done once.
+  virtual bool has_ready() const = 0;
+
   // True while a simulated process and all its frames go away at once: then those who normally insist on being
   // left in order (no waiters, nobody inside) don't.
   virtual bool is_crashing() const { return false; }

@@ -10,6 +10,8 @@
 
 namespace aeon {
 
+class FileMapping;
+
 class FileDisk final : public Disk {
  public:
   struct Options {
@@ -22,8 +24,8 @@ class FileDisk final : public Disk {
   };
 
   // kNotFound, kExists, kPermission, kBusy, kReadOnly, kNoSpace or kIo, naming the path. Uses buffered I/O where the
-  // file system has no direct one; in tmpfs an operation is a copy, done when submitted. The reactor must outlive the
-  // disk.
+  // file system has no direct one; in tmpfs an operation is a copy, done when submitted, mostly from or to the mapped
+  // file. The reactor must outlive the disk.
   static Result<std::unique_ptr<FileDisk>> open(Reactor& reactor, const std::string& path, Options options);
   // All operations must have completed.
   ~FileDisk() override;
@@ -31,6 +33,8 @@ class FileDisk final : public Disk {
   bool is_block_device() const { return !is_regular_; }
   ByteCount capacity() const override { return capacity_; }
   std::string_view name() const override { return path_; }
+  bool is_memory() const override { return is_memory_; }
+  ByteView view(uint64_t offset, ByteCount size) override;
   void submit(DiskOp& op) override;
 
  private:
@@ -44,6 +48,9 @@ class FileDisk final : public Disk {
   void trim(const DiskOp& op);
   Status failed(const DiskOp& op, int error) const;
   void start(Transfer& transfer);
+  void map_memory();
+  void run_in_memory(DiskOp& op);
+  bool run_in_mapping(DiskOp& op);
   void run_blocking(DiskOp& op);
   Transfer* take_transfer();
 
@@ -56,6 +63,7 @@ class FileDisk final : public Disk {
   bool punches_holes_ = true;
   ByteCount capacity_ = 0;
   uint64_t size_ = 0;  // Allocated length of a regular file.
+  std::unique_ptr<FileMapping> mapping_;  // In tmpfs, if the kernel lets us.
   size_t in_flight_ = 0;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_transfers_;

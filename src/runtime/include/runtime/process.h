@@ -50,6 +50,9 @@ class Daemon {
   int report_;
 };
 
+// Processes that this one starts won't have the descriptor.
+void keep_from_children(int descriptor);
+
 // Writes `report` for whoever started this process with "--ready-fd=N", and closes it.
 void report_ready(int descriptor, const std::string& report);
 

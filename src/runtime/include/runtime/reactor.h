@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "runtime/executor.h"
+#include "runtime/fork.h"
 
 namespace aeon {
 
@@ -54,6 +55,10 @@ class Reactor final : public Executor {
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
 
+  // In a process that was forked from the one that made it: it belongs to that one. poll() finds nothing then, what is
+  // submitted never runs, and run() aborts. It can't be destroyed either; see keep_forever().
+  bool is_from_before_fork() const { return generation_ != fork_generation(); }
+
   // Runs `task` to its end and returns its value. Blocks the calling thread; never call it from inside the reactor.
   template <typename T>
   T run(Task<T> task) {
@@ -75,6 +80,7 @@ class Reactor final : public Executor {
   Instant exact_now() const override;
   void arm(Timer& timer, Instant deadline) override;
   void disarm(Timer& timer) override;
+  bool has_ready() const override;
 
   // For disks and sockets of this reactor; null where io_uring is refused.
   Ring* ring() { return ring_.get(); }
@@ -135,6 +141,7 @@ class Reactor final : public Executor {
   static Detached detach(Reactor& reactor, Task<void> work);
 
   Options options_;
+  const uint64_t generation_ = fork_generation();
   std::atomic<bool> running_{false};
   std::atomic<Inbound*> inbox_{nullptr};
   std::atomic<bool> ring_sleeper_{false};

@@ -86,10 +86,14 @@ class RecordingDisk final : public Disk, private SimCrashListener {
 
   ByteCount capacity() const override { return view_.block_count() * kDiskBlockSize; }
   std::string_view name() const override { return "recording disk"; }
+  bool is_memory() const override { return is_memory_; }
+  ByteView view(uint64_t offset, ByteCount size) override;
   void submit(DiskOp& op) override;
 
   // More blocks than these in use: kNoSpace.
   void set_space(uint64_t block_count) { space_ = block_count; }
+  // Operations complete inside submit.
+  void set_is_memory(bool is_memory) { is_memory_ = is_memory; }
 
  private:
   struct InFlight {
@@ -99,6 +103,8 @@ class RecordingDisk final : public Disk, private SimCrashListener {
   };
 
   void on_crash(bool power_lost) override;
+  // Whether somebody still waits for it.
+  bool perform(uint64_t number);
   void complete(uint64_t number);
   void begin_write(DiskOp& op, InFlight& flight);
   bool overlaps_in_flight(const DiskOp& op) const;
@@ -115,6 +121,8 @@ class RecordingDisk final : public Disk, private SimCrashListener {
   std::set<uint32_t> unflushed_; // Completed plain writes.
   std::set<uint64_t> used_blocks_;
   uint64_t space_ = ~uint64_t{0};
+  bool is_memory_ = false;
+  std::vector<DiskBuffer> views_;  // Until the next event.
   std::map<uint64_t, InFlight> in_flight_;
   uint64_t next_number_ = 0;
   uint32_t next_id_ = 0;

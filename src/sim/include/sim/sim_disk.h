@@ -62,6 +62,8 @@ struct SimDiskOptions {
   SimDiskFaults faults;
   SimDiscard discard = SimDiscard::kAny;
   bool unwritten_is_garbage = false;  // As on raw devices.
+  // Operations complete inside submit, and what is there can be looked at. What a crash may lose is the same.
+  bool is_memory = false;
 };
 
 class SimDisk final : public Disk, private SimCrashListener {
@@ -78,6 +80,9 @@ class SimDisk final : public Disk, private SimCrashListener {
 
   ByteCount capacity() const override { return options_.capacity; }
   std::string_view name() const override { return options_.name; }
+  bool is_memory() const override { return options_.is_memory; }
+  // Subject to all faults of reads.
+  ByteView view(uint64_t offset, ByteCount size) override;
   void submit(DiskOp& op) override;
 
   SimDiskOptions& options() { return options_; }
@@ -200,6 +205,7 @@ class SimDisk final : public Disk, private SimCrashListener {
   std::set<uint64_t> bad_sectors_;
   std::vector<StaleRange> stale_;
   std::vector<ScriptedFault> scripts_;
+  std::vector<DiskBuffer> views_;  // Until the next event, so that whoever looks at one longer is found out.
   std::set<uint64_t> used_blocks_;  // For `space`.
   uint64_t next_id_ = 1;
   uint64_t completed_count_ = 0;

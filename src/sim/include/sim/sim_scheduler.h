@@ -84,6 +84,7 @@ class SimExecutor final : public Executor {
   Instant now() const override;
   void arm(Timer& timer, Instant deadline) override;
   void disarm(Timer& timer) override;
+  bool has_ready() const override;
   bool is_crashing() const override { return state_ != State::kRunning; }
 
   // Keeps an object as long as the process lives. Destroyed after its coroutines, newest first.

@@ -55,6 +55,7 @@ enum class Opcode : uint16_t {
   kFlush = 72,
   kTransactionBegin = 80,
   kTransactionCommit = 81,
+  kCollective = 82,
 
   // Between targets.
   kTargetHandle = 96,
@@ -73,8 +74,10 @@ enum class Opcode : uint16_t {
   kTargetPrepare = 109,
   kTargetDecide = 110,
   kTargetOutcome = 111,
+  kTargetCollective = 112,
+  kTargetStatus = 113,
 };
-inline constexpr uint16_t kOpcodeMax = 111;
+inline constexpr uint16_t kOpcodeMax = 113;
 inline constexpr uint16_t kTargetOpcodesFrom = 96;
 // The request's name as in docs and messages; "unknown" for numbers that aren't requests.
 std::string_view opcode_name(uint16_t opcode);

@@ -5,6 +5,9 @@
 // ask its successor.
 #pragma once
 
+#include <algorithm>
+
+#include "wire/collective_messages.h"
 #include "wire/message_parts.h"
 #include "wire/status_messages.h"
 #include "wire/target_messages.h"
@@ -23,9 +26,10 @@ struct HelloReply {
   std::string release;  // Of the server's program, for people.
   uint32_t target_count = 0;
   std::vector<TargetAddresses> targets;  // Where each is to be found; empty where they aren't on a network.
+  uint32_t collectives_from = 0;  // From so many targets on a CollectiveRequest serves all better; 0: never.
   static void io(auto& archive, auto& self) {
     archive(self.version, self.system, self.release, self.target_count);
-    archive.since(3, self.targets);
+    archive.since(3, self.targets, self.collectives_from);
   }
 };
 struct HelloRequest {
@@ -459,6 +463,7 @@ struct QueryKeyReply {
 struct QueryKeyRequest {
   static constexpr Opcode kOpcode = Opcode::kQueryKey;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = QueryKeyReply;
   uint64_t handle = 0;
   ObjectId object;
@@ -471,11 +476,25 @@ struct QueryKeyRequest {
     archive(self.handle, self.object, self.flags, self.dkey, self.akey, self.epoch);
     archive.since(2, self.in_transaction);
   }
+  // The one with the largest or smallest dkey.
+  static void combine(const QueryKeyRequest& asked, QueryKeyReply& all, const QueryKeyReply& one) {
+    const bool is_max = (asked.flags & kGetMax) != 0;
+    const QueryKeyReply& smaller = is_max ? all : one;
+    const QueryKeyReply& larger = is_max ? one : all;
+    if (is_before(asked.object, smaller.key.dkey, larger.key.dkey)) all = one;
+  }
+  static bool is_before(ObjectId object, const Bytes& a, const Bytes& b) {
+    if (dkey_order(object) == KeyOrder::kUint64 && a.size() == sizeof(uint64_t) && b.size() == sizeof(uint64_t)) {
+      return load_le<uint64_t>(a.data()) < load_le<uint64_t>(b.data());
+    }
+    return a < b;
+  }
 };
 
 struct QueryMaxEpochRequest {
   static constexpr Opcode kOpcode = Opcode::kQueryMaxEpoch;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EpochReply;
   uint64_t handle = 0;
   ObjectId object;
@@ -485,12 +504,20 @@ struct QueryMaxEpochRequest {
     archive(self.handle, self.object, self.epoch);
     archive.since(2, self.in_transaction);
   }
+  static void combine(const QueryMaxEpochRequest&, EpochReply& all, const EpochReply& one) {
+    all.epoch = std::max(all.epoch, one.epoch);
+  }
 };
 
+struct FlushReply {
+  uint64_t server_life = 0;  // Of the server that flushed.
+  static void io(auto& archive, auto& self) { archive.since(3, self.server_life); }
+};
 struct FlushRequest {
   static constexpr Opcode kOpcode = Opcode::kFlush;
   static constexpr bool kMayRepeat = true;
-  using Reply = EmptyReply;
+  static constexpr bool kInCollectives = true;
+  using Reply = FlushReply;
   uint64_t handle = 0;
   static void io(auto& archive, auto& self) { archive(self.handle); }
 };
@@ -565,6 +592,7 @@ void for_each_request(Visit&& visit) {
   visit.template operator()<FlushRequest>();
   visit.template operator()<TransactionBeginRequest>();
   visit.template operator()<TransactionCommitRequest>();
+  visit.template operator()<CollectiveRequest>();
   visit.template operator()<TargetHandleRequest>();
   visit.template operator()<TargetForgetHandlesRequest>();
   visit.template operator()<TargetClockRequest>();
@@ -581,6 +609,8 @@ void for_each_request(Visit&& visit) {
   visit.template operator()<TargetPrepareRequest>();
   visit.template operator()<TargetDecideRequest>();
   visit.template operator()<TargetOutcomeRequest>();
+  visit.template operator()<TargetCollectiveRequest>();
+  visit.template operator()<TargetStatusRequest>();
 }
 
 // The protocol version that brought a kind of request.

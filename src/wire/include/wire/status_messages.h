@@ -92,5 +92,15 @@ struct StatusRequest {
   uint32_t clients_max = 1000;
   static void io(auto& archive, auto& self) { archive(self.clients_max); }
 };
+// Between targets: what those of the one that is asked are and have done, without asking others.
+struct TargetStatusRequest {
+  static constexpr Opcode kOpcode = Opcode::kTargetStatus;
+  static constexpr uint16_t kSince = 3;
+  static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
+  using Reply = StatusReply;
+  uint32_t clients_max = 1000;
+  static void io(auto& archive, auto& self) { archive(self.clients_max); }
+};
 
 }  // namespace aeon::wire

@@ -1,6 +1,8 @@
 // What the targets of a system ask each other. Any of them may be asked twice; see docs/design/targets.md.
 #pragma once
 
+#include <algorithm>
+
 #include "wire/message_parts.h"
 
 namespace aeon::wire {
@@ -29,6 +31,7 @@ struct TargetForgetHandlesRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetForgetHandles;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   std::vector<uint64_t> handles;
   static void io(auto& archive, auto& self) { archive(self.handles); }
@@ -41,8 +44,12 @@ struct TargetClockRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetClock;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EpochReply;
   static void io(auto&, auto&) {}
+  static void combine(const TargetClockRequest&, EpochReply& all, const EpochReply& one) {
+    all.epoch = std::max(all.epoch, one.epoch);
+  }
 };
 
 struct TargetSpaceReply {
@@ -55,9 +62,15 @@ struct TargetSpaceRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetSpace;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = TargetSpaceReply;
   bool with_space = false;  // Looks at all containers.
   static void io(auto& archive, auto& self) { archive(self.with_space); }
+  static void combine(const TargetSpaceRequest&, TargetSpaceReply& all, const TargetSpaceReply& one) {
+    all.capacity += one.capacity;
+    all.free += one.free;
+    all.space += one.space;
+  }
 };
 
 // ---- Containers -----------------------------------------------------------------------------------------------------
@@ -70,6 +83,7 @@ struct TargetContainersRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetContainers;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = TargetContainersReply;
   static void io(auto&, auto&) {}
 };
@@ -78,6 +92,7 @@ struct TargetCreateContainerRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetCreateContainer;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;  // It is there already, then.
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   bool has_explicit_epochs = false;
@@ -91,6 +106,7 @@ struct TargetDestroyContainerRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetDestroyContainer;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   static void io(auto& archive, auto& self) { archive(self.container); }
@@ -117,13 +133,15 @@ struct TargetQueryContainerRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetQueryContainer;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = TargetQueryContainerReply;
   Uuid container;
   bool with_survey = false;
   static void io(auto& archive, auto& self) { archive(self.container, self.with_survey); }
 };
 
-// With explicit epochs.
+// With explicit epochs. These two aren't for collectives: what comes late, from a target that was given up, would be
+// done behind what the client does next, which goes to the targets by itself.
 struct TargetCommitRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetCommit;
   static constexpr uint16_t kSince = 3;
@@ -147,6 +165,7 @@ struct TargetAggregateRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetAggregate;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   Epoch through;  // kEpochMax: all there is now.
@@ -157,6 +176,7 @@ struct TargetCreateSnapshotRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetCreateSnapshot;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   Epoch epoch;
@@ -166,6 +186,7 @@ struct TargetDestroySnapshotRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetDestroySnapshot;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   Epoch epoch;
@@ -180,6 +201,7 @@ struct TargetPrepareRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetPrepare;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   Uuid transaction;
@@ -196,6 +218,7 @@ struct TargetDecideRequest {
   static constexpr Opcode kOpcode = Opcode::kTargetDecide;
   static constexpr uint16_t kSince = 3;
   static constexpr bool kMayRepeat = true;
+  static constexpr bool kInCollectives = true;
   using Reply = EmptyReply;
   Uuid container;
   Uuid transaction;

@@ -82,7 +82,7 @@ class ContainerService final : public pool::PoolUser, public target::OpenHandles
   void drop_handles(const Container& container);
   // Other targets believe them no longer.
   void tell_gone(std::vector<uint64_t> handles);
-  Task<void> tell_gone_to(uint32_t target, std::vector<uint64_t> handles);
+  Task<void> tell_others_gone(std::vector<uint64_t> handles);
   Task<Result<wire::ContainerInfo>> info(ContainerRef container);
   Task<Status> save_numbers(ContainerRef container, uint64_t reserved_below);
 

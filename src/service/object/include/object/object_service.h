@@ -28,7 +28,7 @@ class ObjectService {
   Task<Result<wire::ListRecxsReply>> list_recxs(wire::ListRecxsRequest, rpc::ServerCall&);
   Task<Result<wire::QueryKeyReply>> query_key(wire::QueryKeyRequest, rpc::ServerCall&);
   Task<Result<wire::EpochReply>> query_max_epoch(wire::QueryMaxEpochRequest, rpc::ServerCall&);
-  Task<Result<wire::EmptyReply>> flush(wire::FlushRequest, rpc::ServerCall&);
+  Task<Result<wire::FlushReply>> flush(wire::FlushRequest, rpc::ServerCall&);
   Task<Result<wire::EpochReply>> begin_transaction(wire::TransactionBeginRequest, rpc::ServerCall&);
   Task<Result<wire::EpochReply>> commit_transaction(wire::TransactionCommitRequest, rpc::ServerCall&);
 

@@ -61,7 +61,6 @@ class CommitService final : public PreparedListener {
   Task<void> tell_abort(Uuid container, vos::TransactionId id, std::vector<uint32_t> others);
   std::vector<Question<wire::TargetDecideRequest>> tellings(Uuid container, vos::TransactionId id, bool is_commit,
                                                             const std::vector<uint32_t>& others) const;
-  std::vector<uint32_t> others() const;
   Epoch choose_epoch();
 
   Task<Status> load();
