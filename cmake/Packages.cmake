@@ -39,6 +39,14 @@ _aeon_package(GTest libgtest-dev)
 _aeon_package(rapidcheck librapidcheck-dev)
 _aeon_package(benchmark libbenchmark-dev)
 
+# Without it there are no "ofi+" addresses, and programs say so.
+pkg_check_modules(LIBFABRIC QUIET IMPORTED_TARGET GLOBAL libfabric)
+if(LIBFABRIC_FOUND)
+  add_library(aeon::ext_libfabric ALIAS PkgConfig::LIBFABRIC)
+else()
+  message(STATUS "libfabric was not found (Debian package libfabric-dev): building without the transports of src/ofi")
+endif()
+
 # Only peers to measure against, so only benches may use them, and they must do without.
 find_package(RocksDB QUIET CONFIG)
 if(RocksDB_FOUND)

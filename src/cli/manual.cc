@@ -196,11 +196,11 @@ std::string man_page(const Program& program, std::string_view version) {
       roff(
           "The system to work on, if --local doesn't name one. local:DIR is a local system in the directory DIR, "
           "also while 'aeon up' serves it; unix:PATH, tls:HOST:PORT and, on this host, tcp:HOST:PORT are where one is "
-          "served.") +
+          "served, ofi+tcp:HOST:PORT and the like where one is by libfabric.") +
       "\n.TP\n\\fBAEON_CERTS\\fR\n" +
       roff("The directory with ca.crt, client.crt and client.key, for tls:HOST:PORT; 'aeon certs' makes them.") +
-      "\n.TP\n\\fBAEON_ALLOW_INSECURE\\fR\n" + roff("1 lets tcp:HOST:PORT lead to other hosts, unencrypted.") +
-      "\n.SH EXAMPLES\n";
+      "\n.TP\n\\fBAEON_ALLOW_INSECURE\\fR\n" +
+      roff("1 lets tcp:HOST:PORT and ofi+tcp:HOST:PORT lead to other hosts, unencrypted.") + "\n.SH EXAMPLES\n";
   for (const Example& example : program.examples) {
     text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(example.command), roff(example.says));
   }

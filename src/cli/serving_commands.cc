@@ -335,7 +335,7 @@ std::vector<Verb> serving_verbs() {
        .options = {{.name = "--listen",
                     .value = "ADDRESS",
                     .help = "be reachable there too, not only by the socket in DIR: tls:HOST:PORT with --certs, or "
-                            "on this host tcp:HOST:PORT (port 0: any)",
+                            "on this host tcp:HOST:PORT (port 0: any); by libfabric ofi+tcp:HOST:PORT and others",
                     .is_repeatable = true},
                    {.name = "--metrics",
                     .value = "ADDRESS",

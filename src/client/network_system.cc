@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "client/connection.h"
+#include "ofi/ofi_network.h"
 #include "rpc/network_channel.h"
 #include "runtime/reactor.h"
 #include "runtime/sockets.h"
@@ -21,7 +22,8 @@ struct Core {
   Reactor reactor;
   SystemClock clock;
   Sockets sockets{reactor};
-  tls::TlsNetwork network{reactor, clock, sockets};
+  ofi::OfiNetwork fabrics{reactor, sockets};
+  tls::TlsNetwork network{reactor, clock, fabrics};
   Random random = system_random();
   Faults faults;
   World world{reactor, clock, network, random, faults};
@@ -150,9 +152,10 @@ Result<std::unique_ptr<EngineStatus>> EngineStatus::connect(const std::string& a
   return std::unique_ptr<EngineStatus>(std::move(asking));
 }
 
-Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& address, const ConnectOptions& options) {
-  TRY(tls::check_address(address));
-  TRY(tls::check_is_private(address, options.allow_insecure, "AEON_ALLOW_INSECURE=1"));
+Result<std::shared_ptr<System>> NetworkSystem::connect(const std::string& named, const ConnectOptions& options) {
+  TRY(ofi::check_address(named));
+  const std::string address = ofi::canonical_address(named);
+  TRY(ofi::check_is_private(address, options.allow_insecure, "AEON_ALLOW_INSECURE=1"));
   std::optional<tls::Identity> identity;
   if (tls::is_tls_address(address) && !options.certificates.empty()) {
     TRY_ASSIGN(identity, tls::Identity::load(options.certificates, tls::Role::kClient, SystemClock()));

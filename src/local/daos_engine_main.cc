@@ -75,8 +75,9 @@ int run(int argc, char** argv) {
   ServeOptions options;
   int ready_descriptor = -1;
   app.add_option("DIR", directory, "the system's directory")->required();
-  app.add_option("--listen", options.listen,
-                 "an address beside the socket in DIR: tls:HOST:PORT or tcp:HOST:PORT (port 0: any)");
+  app.add_option(
+      "--listen", options.listen,
+      "an address beside the socket in DIR: tls:HOST:PORT, tcp:HOST:PORT (port 0: any) or ofi+tcp:HOST:PORT");
   app.add_option("--metrics", options.metrics, "serve /metrics and /healthz by HTTP at tcp:HOST:PORT");
   app.add_option("--certs", options.certificates, "the directory with ca.crt, server.crt and server.key, for tls:");
   app.add_flag("--allow-insecure", options.allow_insecure, "let other hosts come by tcp:, unencrypted and unchecked");

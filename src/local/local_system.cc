@@ -118,7 +118,7 @@ Status no_system(const std::string& name) {
 }
 
 bool is_address(std::string_view name) {
-  return name.starts_with("unix:") || name.starts_with("tcp:") || name.starts_with("tls:");
+  return name.starts_with("unix:") || name.starts_with("tcp:") || name.starts_with("tls:") || name.starts_with("ofi+");
 }
 
 client::ConnectOptions connect_options() {

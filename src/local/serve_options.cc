@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "ofi/ofi_network.h"
 #include "runtime/system.h"
 
 namespace aeon::local {
@@ -15,8 +16,8 @@ constexpr int64_t kRenewBefore_s = 30 * kDay_s;
 
 Result<std::optional<tls::Identity>> check_serve_options(const ServeOptions& options) {
   for (const std::string& address : options.listen) {
-    TRY(tls::check_address(address));
-    TRY(tls::check_is_private(address, options.allow_insecure, "--allow-insecure"));
+    TRY(ofi::check_address(address));
+    TRY(ofi::check_is_private(address, options.allow_insecure, "--allow-insecure"));
   }
   std::optional<tls::Identity> identity;
   if (options.certificates.empty()) return identity;
@@ -30,6 +31,7 @@ Result<std::optional<tls::Identity>> check_serve_options(const ServeOptions& opt
 }
 
 std::string following_address(const std::string& address, uint32_t distance) {
+  if (std::string named = ofi::address_of_target(address, distance); named != address) return named;
   const size_t colon = address.rfind(':');
   if (distance == 0 || colon == std::string::npos) return address;
   uint32_t port = 0;

@@ -11,6 +11,7 @@
 #include "engine/observer.h"
 #include "engine/target.h"
 #include "held_system.h"
+#include "ofi/ofi_network.h"
 #include "rpc/network_channel.h"
 #include "rpc/network_server.h"
 #include "runtime/elsewhere.h"
@@ -68,7 +69,8 @@ class TargetHost {
   Reactor reactor_;
   SystemClock clock_;
   Sockets sockets_{reactor_};
-  tls::TlsNetwork network_{reactor_, clock_, sockets_};
+  ofi::OfiNetwork fabrics_{reactor_, sockets_};
+  tls::TlsNetwork network_{reactor_, clock_, fabrics_};
   Random random_ = system_random();
   Faults faults_;
   World world_{reactor_, clock_, network_, random_, faults_};

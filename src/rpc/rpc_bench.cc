@@ -1,5 +1,5 @@
-// rpc_bench: what a call costs in one process, over sockets and in shared memory, beside what a socket and a stream of
-// the same kind cost by themselves. Prints JSON.
+// rpc_bench: what a call costs in one process, to one server and to many, over sockets and in shared memory, beside
+// what a socket and a stream of the same kind cost by themselves. Prints JSON.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,10 +8,13 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string_view>
 #include <thread>
 
 #include "echo_service.h"
+#include "rpc/at_once.h"
+#include "rpc/collectives.h"
 #include "rpc/inproc_channel.h"
 #include "rpc/network_channel.h"
 #include "rpc/network_server.h"
@@ -228,9 +231,76 @@ void raw_sockets(int family, double* round_trip_ns, double* per_second) {
   close(ends[1]);
 }
 
+// Many targets on one reactor, so that what they all compute for one question is what it takes.
+class ManyTargets {
+ public:
+  ManyTargets(Reactor& reactor, uint32_t count) : reactor_(reactor) {
+    for (uint32_t i = 0; i < count; ++i) {
+      dispatchers_.push_back(std::make_unique<rpc::Dispatcher>(reactor, i + 1, rpc::Dispatcher::Options()));
+      dispatchers_.back()->serve<wire::TargetClockRequest>(*this, [](ManyTargets&, wire::TargetClockRequest, auto&) {
+        return Result<wire::EpochReply>(wire::EpochReply{.epoch = Epoch{7}});
+      });
+      collectives_.push_back(
+          std::make_unique<rpc::Collectives>(reactor, *dispatchers_.back(), rpc::CollectiveOptions()));
+    }
+    for (uint32_t from = 0; from < count; ++from) {
+      std::vector<std::shared_ptr<rpc::Channel>> channels(count);
+      for (uint32_t to = 0; to < count; ++to) {
+        if (to != from) channels[to] = std::make_shared<rpc::InprocChannel>(reactor, *dispatchers_[to]);
+      }
+      if (from == 0) channels_ = channels;
+      collectives_[from]->join(from, std::move(channels), [this] { return Epoch{++number_}; });
+      if (from != 0) others_.push_back(from);
+    }
+  }
+
+  // Nanoseconds for each target, by one of them or over a tree of them.
+  Task<double> ask(bool over_tree, int count) {
+    double best_ns = 1e18;
+    for (int repeat = 0; repeat < 7; ++repeat) {
+      const auto start = SteadyClock::now();
+      for (int i = 0; i < count; ++i) {
+        if (over_tree) {
+          wire::InnerRequest inner = rpc::inner_of(wire::TargetClockRequest(), wire::kProtocolVersion, true);
+          const wire::CollectiveReply reply =
+              co_await collectives_[0]->ask(std::move(inner), others_, std::chrono::seconds(20));
+          CHECK(reply.answers.size() == 1 && reply.answers[0].code == Code::kOk);
+        } else {
+          std::vector<Task<Result<wire::EpochReply>>> asking;
+          for (const uint32_t other : others_) {
+            asking.push_back(rpc::call(*channels_[other], wire::TargetClockRequest()));
+          }
+          const std::vector<Result<wire::EpochReply>> replies = co_await rpc::at_once(reactor_, std::move(asking));
+          for (const Result<wire::EpochReply>& reply : replies) CHECK(reply.is_ok());
+        }
+      }
+      best_ns = std::min(best_ns, ns_since(start) / count / static_cast<double>(others_.size()));
+    }
+    co_return best_ns;
+  }
+
+ private:
+  Reactor& reactor_;
+  std::vector<std::unique_ptr<rpc::Dispatcher>> dispatchers_;
+  std::vector<std::unique_ptr<rpc::Collectives>> collectives_;
+  std::vector<std::shared_ptr<rpc::Channel>> channels_;  // Of the first.
+  std::vector<uint32_t> others_;
+  uint64_t number_ = 0;
+};
+
 }  // namespace
 
 int main() {
+  {
+    Reactor reactor;
+    ManyTargets targets(reactor, 64);
+    const double apart_ns = reactor.run(targets.ask(false, 2000));
+    const double over_tree_ns = reactor.run(targets.ask(true, 2000));
+    std::printf(
+        "{\"bench\":\"rpc\",\"transport\":\"inproc\",\"asked_apart_ns_per_target\":%.0f,"
+        "\"asked_over_tree_ns_per_target\":%.0f}\n",
+        apart_ns, over_tree_ns);
+  }
   {
     Reactor reactor;
     rpc::EchoService service(reactor);

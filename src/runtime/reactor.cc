@@ -15,9 +15,9 @@
 
 #include "poller.h"
 #include "ring.h"
+#include "runtime/spin_source.h"
 #include "runtime/timer_queue.h"
 #include "spin_policy.h"
-#include "spin_source.h"
 #include "tick_clock.h"
 
 #if defined(__x86_64__)

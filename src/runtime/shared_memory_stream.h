@@ -10,9 +10,9 @@
 #include <string>
 
 #include "runtime/network.h"
+#include "runtime/spin_source.h"
 #include "shared_memory.h"
 #include "socket.h"
-#include "spin_source.h"
 
 namespace aeon {
 

@@ -40,6 +40,8 @@ ByteCount machine_memory() {
 
 uint64_t process_id() { return static_cast<uint64_t>(getpid()); }
 
+uint64_t user_id() { return static_cast<uint64_t>(getuid()); }
+
 std::string host_name() {
   char name[256] = {};
   if (gethostname(name, sizeof name - 1) != 0) return "unknown";

@@ -390,5 +390,93 @@ class Tls(ServedDirectory):
         return own
 
 
+class Libfabric(ServedDirectory):
+    """Skipped only where the build has no libfabric, or libfabric no such provider."""
+
+    def up_at(self, address, *options):
+        up = self.aeon("up", self.store, "--json", "--listen", address, *options, check=False)
+        for missing in ["needs libfabric", "libfabric has no provider"]:
+            if missing in up.stderr:
+                self.skipTest(up.stderr.strip())
+        self.assertEqual(up.returncode, 0, up.stderr)
+        kind = address.split(":")[0].split(";")[0] + ":"
+        return next(each for each in json.loads(up.stdout)["response"]["addresses"] if each.startswith(kind))
+
+    def name(self):
+        name = "serving-test-" + os.path.basename(self.folder)
+        self.addCleanup(self.remove_regions, name)
+        return "ofi+shm:" + name
+
+    @staticmethod
+    def remove_regions(name):
+        """What libfabric's shared memory leaves behind of processes that were killed."""
+        for region in os.listdir("/dev/shm"):
+            process = region.split(":")[0]
+            if f"-{name}" in region or (process.isdigit() and not os.path.exists(f"/proc/{process}")):
+                os.unlink(os.path.join("/dev/shm", region))
+
+    def copies_both_ways(self, address):
+        tree = self.write_file("tree/large", os.urandom(7_000_000))
+        self.write_file("tree/small", b"few bytes")
+        root, env = os.path.dirname(tree), {"AEON_SYSTEM": address}
+        self.ok("fs", "copy", root, "daos://default/c/tree", env=env)
+        self.ok("fs", "copy", "daos://default/c/tree", os.path.join(self.folder, "one"))
+        self.ok("fs", "copy", "daos://default/c/tree", os.path.join(self.folder, "two"), env=env)
+        for copy in ["one", "two"]:
+            self.assertEqual(listing(os.path.join(self.folder, copy)), listing(root))
+            self.assertEqual(self.read_file(os.path.join(self.folder, copy, "large")), self.read_file(tree))
+
+    def test_what_is_written_by_libfabric_s_tcp_is_read_by_the_socket(self):
+        self.copies_both_ways(self.up_at("ofi+tcp:127.0.0.1:0"))
+
+    def test_what_is_written_by_libfabric_s_shared_memory_is_read_by_the_socket(self):
+        self.copies_both_ways(self.up_at(self.name()))
+
+    def test_several_targets_are_reached_by_it(self):
+        self.copies_both_ways(self.up_at("ofi+tcp;ofi_rxm://127.0.0.1:0", "--targets", "2").replace("ofi+tcp:", "ofi+tcp;ofi_rxm:"))
+
+    def test_several_targets_have_names_of_their_own(self):
+        self.copies_both_ways(self.up_at(self.name(), "--targets", "2"))
+
+    def test_many_processes_use_it_at_once(self):
+        env = {"AEON_SYSTEM": self.up_at("ofi+tcp:127.0.0.1:0")}
+        self.ok("container", "create", "default", "c")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda i: self.daos("kv", "put", "default", "c", "1.0", f"k{i}", f"v{i}", env=env), range(24)))
+        self.assertEqual([each.stderr for each in done if each.returncode != 0], [])
+        self.assertEqual([self.ok("kv", "get", "default", "c", "1.0", f"k{i}") for i in range(24)], [f"v{i}" for i in range(24)])
+
+    def test_a_killed_engine_is_waited_for(self):
+        with socket.create_server(("127.0.0.1", 0)) as chosen:
+            address = f"ofi+tcp:127.0.0.1:{chosen.getsockname()[1]}"
+        self.up_at(address)
+        self.write_file("tree/large", os.urandom(60_000_000))
+        root, back = os.path.join(self.folder, "tree"), os.path.join(self.folder, "back")
+        copy = subprocess.Popen([DAOS, "fs", "copy", root, "daos://default/d/tree"], stderr=subprocess.PIPE, text=True,
+                                stdout=subprocess.DEVNULL, env={**self.plain_environment(), "AEON_SYSTEM": address})
+        time.sleep(0.5)
+        self.kill()
+        self.up("--listen", address)
+        _, complaint = copy.communicate(timeout=100)
+        if copy.returncode != 0:
+            self.assertTrue(re.search("restarted|whether the request was done", complaint), complaint)
+            self.ok("fs", "copy", root, "daos://default/d/tree", "--merge")
+        self.ok("fs", "copy", "daos://default/d/tree", back, env={"AEON_SYSTEM": address})
+        self.assertEqual(listing(back), listing(root))
+
+    def test_it_is_open_to_other_hosts_only_if_said_so(self):
+        self.up_at("ofi+tcp:127.0.0.1:0")
+        self.aeon("down", self.store)
+        self.refuses("up", self.store, "--listen", "ofi+tcp:0.0.0.0:0", saying="--allow-insecure")
+        address = self.up_at("ofi+tcp:0.0.0.0:0", "--allow-insecure")
+        self.fails("pool", "list", saying="AEON_ALLOW_INSECURE=1", env={"AEON_SYSTEM": "ofi+tcp:192.0.2.1:1"})
+        self.ok("pool", "list", env={"AEON_SYSTEM": "ofi+tcp:127.0.0.1:" + address.rsplit(":", 1)[1]})
+
+    def test_what_is_no_address_is_said(self):
+        for wrong in ["ofi+tcp:127.0.0.1", "ofi+carrier-pigeon:h:1", "ofi+shm:a/b"]:
+            self.refuses("up", self.store, "--listen", wrong, saying="is no address")
+            self.fails("pool", "list", saying="is no address", env={"AEON_SYSTEM": wrong})
+
+
 if __name__ == "__main__":
     main()

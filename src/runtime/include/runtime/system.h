@@ -46,6 +46,7 @@ ByteCount machine_memory();
 
 // What a process is, for messages about who holds what.
 uint64_t process_id();
+uint64_t user_id();
 std::string host_name();
 
 }  // namespace aeon
