@@ -17,9 +17,13 @@
 
 #include "file_mapping.h"
 #include "ring.h"
+#include "runtime/fork.h"
 
 namespace aeon {
 namespace {
+
+constexpr int kAttemptsToHold = 50;
+constexpr useconds_t kPauseToHold_us = 10'000;
 
 constexpr ByteCount kCapacityDefault = 16 * 1024 * kGiB;
 constexpr ByteCount kGrowthMin = kMiB;
@@ -202,9 +206,17 @@ Status FileDisk::look_at_device() {
   return ok();
 }
 
+// Whoever held it just before may have ended, or let go, with requests that the kernel is about to take off its ring.
 Status FileDisk::hold() {
-  if (::flock(descriptor_, (is_read_only_ ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return ok();
-  if (errno != EWOULDBLOCK) return ok();  // A file system without locks.
+  for (int attempt = 0; attempt < kAttemptsToHold; ++attempt) {
+    if (::flock(descriptor_, (is_read_only_ ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) {
+      is_held_ = true;
+      close_in_forked_child(descriptor_);
+      return ok();
+    }
+    if (errno != EWOULDBLOCK) return ok();  // A file system without locks.
+    ::usleep(kPauseToHold_us);
+  }
   return Status(Code::kBusy, path_ + " is in use by another process");
 }
 
@@ -220,6 +232,10 @@ FileDisk::FileDisk(Reactor& reactor, std::string path, int descriptor)
 
 FileDisk::~FileDisk() {
   CHECK(in_flight_ == 0);
+  if (is_held_) {
+    forget_in_forked_child(descriptor_);
+    ::flock(descriptor_, LOCK_UN);  // Closing wouldn't, as long as the kernel has a request's share of it.
+  }
   ::close(descriptor_);
 }
 

@@ -60,6 +60,7 @@ class FileDisk final : public Disk {
   bool is_regular_ = true;
   bool is_memory_ = false;  // In tmpfs: nothing to wait for.
   bool is_read_only_ = false;
+  bool is_held_ = false;  // By this one alone.
   bool punches_holes_ = true;
   ByteCount capacity_ = 0;
   uint64_t size_ = 0;  // Allocated length of a regular file.
