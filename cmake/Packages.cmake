@@ -39,10 +39,13 @@ _aeon_package(GTest libgtest-dev)
 _aeon_package(rapidcheck librapidcheck-dev)
 _aeon_package(benchmark libbenchmark-dev)
 
-# Without it there are no "ofi+" addresses, and programs say so.
+# Without it there are no "ofi+" addresses, and programs say so. Only its headers: src/ofi loads it when it is wanted.
 pkg_check_modules(LIBFABRIC QUIET IMPORTED_TARGET GLOBAL libfabric)
 if(LIBFABRIC_FOUND)
-  add_library(aeon::ext_libfabric ALIAS PkgConfig::LIBFABRIC)
+  add_library(aeon_ext_libfabric INTERFACE)
+  target_include_directories(aeon_ext_libfabric SYSTEM INTERFACE ${LIBFABRIC_INCLUDE_DIRS})
+  target_link_libraries(aeon_ext_libfabric INTERFACE ${CMAKE_DL_LIBS})
+  add_library(aeon::ext_libfabric ALIAS aeon_ext_libfabric)
 else()
   message(STATUS "libfabric was not found (Debian package libfabric-dev): building without the transports of src/ofi")
 endif()

@@ -53,7 +53,7 @@ Status Endpoint::open_parts(const fi_info& info, bool at_source) {
     const Code code = error == -FI_EADDRINUSE || error == -FI_EBUSY ? Code::kExists : Code::kUnavailable;
     return fabric_error(code, what, error);
   };
-  const Info own(fi_dupinfo(&info));
+  const Info own(fabric_library().dupinfo(&info));
   if (own == nullptr) return failed("no endpoint of libfabric", -FI_ENOMEM);
   if (!at_source) leave_place_open(*own);
   TRY(open_queue());

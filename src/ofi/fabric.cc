@@ -30,7 +30,7 @@ void make_layer_lighter() {
 }
 
 Info make_hints(const Provider& provider) {
-  Info hints(fi_allocinfo());
+  Info hints(fabric_library().dupinfo(nullptr));
   CHECK(hints != nullptr);
   hints->caps = FI_MSG | FI_RMA | FI_SEND | FI_RECV | FI_READ | FI_REMOTE_READ;
   hints->mode = FI_CONTEXT | FI_CONTEXT2;
@@ -57,17 +57,18 @@ void replace(void*& address, size_t& size, const std::string& name) {
 std::string region_of(const std::string& name) { return "aeon-" + std::to_string(user_id()) + "-" + name; }
 
 Status fabric_error(Code code, const std::string& what, int64_t error) {
-  return Status(code, what + ": " + fi_strerror(static_cast<int>(-error)));
+  return Status(code, what + ": " + fabric_library().strerror(static_cast<int>(-error)));
 }
 
 Result<Info> find_info(const Address& address, bool listens) {
   if (address.provider->libfabric == "tcp;ofi_rxm") make_layer_lighter();
+  TRY_ASSIGN(const FabricLibrary* const library, load_fabric_library());
   const Info hints = make_hints(*address.provider);
   fi_info* found = nullptr;
   const bool has_hosts = address.provider->has_hosts;
   const int error =
-      fi_getinfo(kVersion, has_hosts ? address.host.c_str() : nullptr, has_hosts ? address.port.c_str() : nullptr,
-                 listens && has_hosts ? FI_SOURCE : 0, hints.get(), &found);
+      library->getinfo(kVersion, has_hosts ? address.host.c_str() : nullptr, has_hosts ? address.port.c_str() : nullptr,
+                       listens && has_hosts ? FI_SOURCE : 0, hints.get(), &found);
   if (error != 0) {
     return fabric_error(Code::kUnavailable,
                         "libfabric has no provider '" + std::string(address.provider->libfabric) + "' for " +
@@ -105,10 +106,10 @@ Status Fabric::open_parts(const fi_info& info) {
     return fabric_error(Code::kIo, "libfabric's provider '" + std::string(provider_.libfabric) + "' has no " + what,
                         error);
   };
-  info_.reset(fi_dupinfo(&info));
+  info_.reset(fabric_library().dupinfo(&info));
   if (info_ == nullptr) return failed("memory", -FI_ENOMEM);
   fid_fabric* fabric = nullptr;
-  int error = fi_fabric(info_->fabric_attr, &fabric, nullptr);
+  int error = fabric_library().fabric(info_->fabric_attr, &fabric, nullptr);
   if (error != 0) return failed("fabric", error);
   fabric_.reset(fabric);
   fid_domain* domain = nullptr;

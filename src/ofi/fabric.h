@@ -16,6 +16,7 @@
 #include "address.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "fabric_library.h"
 #include "runtime/gate.h"
 #include "runtime/reactor.h"
 
@@ -34,7 +35,7 @@ template <typename T>
 using Fid = std::unique_ptr<T, FidCloser>;
 
 struct InfoFreer {
-  void operator()(fi_info* info) const { fi_freeinfo(info); }
+  void operator()(fi_info* info) const { fabric_library().freeinfo(info); }
 };
 using Info = std::unique_ptr<fi_info, InfoFreer>;
 
