@@ -207,12 +207,12 @@ void Endpoint::give_back(uint32_t buffer) {
 Status Endpoint::read(MutableBytes into, const std::shared_ptr<Peer>& from, uint64_t address, uint64_t key) {
   DCHECK(!reading_.has_value() && !is_closed_);
   TRY_ASSIGN(Registered registered, fabric_->register_local(into, FI_READ));
-  reading_.emplace();
-  reading_->into = into;
-  reading_->from = from;
-  reading_->address = address;
-  reading_->key = key;
-  reading_->registered = std::move(registered);
+  reading_ = Reading{.into = into,
+                     .from = from,
+                     .address = address,
+                     .key = key,
+                     .registered = std::move(registered),
+                     .is_posted = false};
   touch();
   post_read();
   return ok();

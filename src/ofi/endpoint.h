@@ -94,7 +94,7 @@ class Endpoint final : private SpinSource, private Timer, private Readiness::Lis
     uint64_t address;
     uint64_t key;
     Registered registered;
-    bool is_posted = false;
+    bool is_posted;
   };
 
   Endpoint(std::shared_ptr<Fabric> fabric, Options options, Handler& handler)
