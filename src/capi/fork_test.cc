@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
-#include <thread>
 
-#include "local/directory_server.h"
+#include "local/local_system.h"
 #include "scratch_system.h"
+#include "served_system.h"
 
 namespace aeon::capi {
 namespace {
@@ -92,30 +91,7 @@ TEST_F(Fork, AnEndThatRunsDestructorsIsHarmless) {
 }
 
 // A system that is served can be used by both.
-class ForkServed : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string path = testing::TempDir() + "fork-XXXXXX";
-    ASSERT_NE(::mkdtemp(path.data()), nullptr);
-    directory_ = path;
-    ASSERT_TRUE(local::LocalSystem::create(directory_, {}).is_ok());
-    auto opened = local::DirectoryServer::open(directory_, {});
-    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
-    server_ = std::move(*opened);
-    serving_ = std::thread([this] { EXPECT_TRUE(server_->run().is_ok()); });
-    setenv("AEON_SYSTEM", ("local:" + directory_).c_str(), 1);
-  }
-  void TearDown() override {
-    unsetenv("AEON_SYSTEM");
-    server_->stop();
-    serving_.join();
-    std::filesystem::remove_all(directory_);
-  }
-
-  std::string directory_;
-  std::unique_ptr<local::DirectoryServer> server_;
-  std::thread serving_;
-};
+class ForkServed : public ServedSystem {};
 
 int use(daos_handle_t* pool, daos_handle_t* container) {
   EXPECT_OR_LINE(daos_pool_connect("default", nullptr, DAOS_PC_RW, pool, nullptr, nullptr) == 0);
