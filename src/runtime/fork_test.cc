@@ -61,7 +61,7 @@ TEST(ForkTest, DescriptorsThatAreNamedAreClosedInTheChild) {
 }
 
 TEST(ForkTest, OneForEachProcess) {
-  PerProcess<int> each;
+  static PerProcess<int> each;  // Never destroyed, nor is what it has.
   const auto make = [] { return new int(1); };
   each.get(make) = 2;
   EXPECT_TRUE(holds_in_child([&] { return each.get(make) == 1 && ++each.get(make) == 2; }));
