@@ -51,9 +51,7 @@ namespace aeon::capi {
 inline bool is_mount(const dfs_t* dfs) {
   return dfs != nullptr && dfs->mark == dfs_t::kMark && dfs->inside.is_of_this_process();
 }
-inline bool is_object(const dfs_obj_t* obj) {
-  return obj != nullptr && obj->mark == dfs_obj_t::kMark && is_mount(obj->mount);
-}
+inline bool is_object(const dfs_obj_t* obj) { return obj != nullptr && obj->mark == dfs_obj_t::kMark; }
 inline bool is_object_of(const dfs_obj_t* obj, const dfs_t* dfs) { return is_object(obj) && obj->mount == dfs; }
 
 // The directory that a call means by `parent`: null for the root. False if it is none of this mount.

@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 
+#include "client/network_system.h"
 #include "local/local_system.h"
 #include "scratch_system.h"
-#include "served_system.h"
+#include "served_system_test.h"
 
 namespace aeon::capi {
 namespace {
@@ -77,17 +79,27 @@ TEST_F(Fork, TheLockGoesWithTheParentThoughTheChildLives) {
   EXPECT_EQ(status, 0);
 }
 
-TEST_F(Fork, AnEndThatRunsDestructorsIsHarmless) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    std::quick_exit(daos_reinit() == 0 ? 0 : 1);
-  }
-  int status = -1;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
-  daos_cont_info_t info{};
-  EXPECT_EQ(daos_cont_query(coh_, &info, nullptr, nullptr), 0);
+// What C++ programs have on the stack, and Python collects, goes in the child too.
+TEST(ForkDestructors, ThoseOfWhatTheParentHasOpenDoNothing) {
+  std::string path = testing::TempDir() + "fork-XXXXXX";
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  ASSERT_TRUE(local::LocalSystem::create(path, {}).is_ok());
+  auto system = local::LocalSystem::open(path, {});
+  ASSERT_TRUE(system.is_ok()) << system.status().to_string();
+  auto pool = (*system)->run((*system)->connect_pool("default", client::Access::kReadWrite));
+  ASSERT_TRUE(pool.is_ok()) << pool.status().to_string();
+  EXPECT_EQ(in_child([&] {
+              EXPECT_OR_LINE((*system)->close().code() == Code::kInvalidArgument);
+              EXPECT_OR_LINE(!(*system)->poll());
+              pool->reset();
+              system->reset();
+              return 0;
+            }),
+            0);
+  EXPECT_TRUE((*system)->run((*pool)->query()).is_ok());
+  pool->reset();
+  EXPECT_TRUE((*system)->close().is_ok());
+  std::filesystem::remove_all(path);
 }
 
 // A system that is served can be used by both.
@@ -99,6 +111,20 @@ int use(daos_handle_t* pool, daos_handle_t* container) {
   EXPECT_OR_LINE(made == 0 || made == -DER_EXIST);
   EXPECT_OR_LINE(daos_cont_open(*pool, "shared", DAOS_COO_RW, container, nullptr, nullptr) == 0);
   return 0;
+}
+
+TEST_F(ForkServed, DestructorsOfWhatTheParentHasOpenDoNothing) {
+  auto system = client::NetworkSystem::connect(server_->addresses().front(), {});
+  ASSERT_TRUE(system.is_ok()) << system.status().to_string();
+  auto pool = (*system)->run((*system)->connect_pool("default", client::Access::kReadWrite));
+  ASSERT_TRUE(pool.is_ok()) << pool.status().to_string();
+  EXPECT_EQ(in_child([&] {
+              pool->reset();
+              system->reset();
+              return 0;
+            }),
+            0);
+  EXPECT_TRUE((*system)->run((*pool)->query()).is_ok());
 }
 
 TEST_F(ForkServed, ParentAndChildrenWorkSideBySide) {

@@ -31,8 +31,6 @@ std::atomic<uint32_t> started_count{0};
 
 }  // namespace
 
-Library::Library() = default;
-
 Library& Library::instance() {
   static PerProcess<Library> library;
   return library.get([] { return new Library(); });

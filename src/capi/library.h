@@ -42,7 +42,7 @@ class Library {
   HandleTable& handles() { return handles_; }
 
  private:
-  Library();
+  Library() = default;
 
   void note_started() const;
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "served_system.h"
+#include "served_system_test.h"
 
 namespace aeon::capi {
 namespace {
