@@ -25,7 +25,7 @@ constexpr Duration kReadyTimeout = std::chrono::minutes(5);  // A long log to re
 constexpr Duration kStopTimeout = std::chrono::minutes(1);
 constexpr const char* kLogFile = "engine.log";
 constexpr uint32_t kClientsAsked = 1000;
-constexpr std::string_view kErrorWord = "error ";
+constexpr std::string_view kErrorWord = local::rank_line::kError;
 
 // DIR, --local, or AEON_SYSTEM.
 Result<std::string> named_directory(Invocation& invocation) {
@@ -83,7 +83,7 @@ void show_server(Invocation& invocation, const std::string& directory, const loc
   for (const local::ServingEngine& engine : server.engines) {
     Json& object = response["engines"].emplace_back();
     object["rank"] = engine.rank;
-    object["process"] = engine.process;
+    object["process"] = engine.process != 0 ? Json(engine.process) : Json();
     object["targets"] = Json::array();
     for (uint32_t target = engine.targets_begin; target < engine.targets_end; ++target) {
       object["targets"].push_back(target);
@@ -121,7 +121,8 @@ void show_engines(Output& output, const local::ServerInfo& server) {
   if (server.engines.size() <= 1) return;
   for (const local::ServingEngine& engine : server.engines) {
     const uint32_t last = engine.targets_end - 1;
-    output.line("Engine {:<4} process {}, {}{}", engine.rank, engine.process,
+    output.line("Engine {:<4} {}, {}{}", engine.rank,
+                engine.process != 0 ? fmt::format("process {}", engine.process) : "has ended and is started again",
                 last == engine.targets_begin ? fmt::format("target {}", last)
                                              : fmt::format("targets {} to {}", engine.targets_begin, last),
                 engine.metrics.empty() ? std::string() : ", metrics at " + metrics_url(engine.metrics));
@@ -259,7 +260,7 @@ Status down(Invocation& invocation) {
   Status ended = wait_for_end(server->process, kStopTimeout);
   if (by_force) {
     for (const local::ServingEngine& engine : server->engines) {
-      if (engine.process == server->process) continue;
+      if (engine.process == 0 || engine.process == server->process) continue;
       ignore(signal_process(engine.process, true), "it may have ended by itself meanwhile");
       if (ended.is_ok()) ended = wait_for_end(engine.process, kStopTimeout);
     }

@@ -23,7 +23,7 @@ void report(int descriptor, const std::string& text) {
 int serve(const std::string& directory, ServeOptions options, int ready_descriptor) {
   Result<std::unique_ptr<DirectoryServer>> server = DirectoryServer::open(directory, std::move(options));
   if (!server.is_ok()) {
-    report(ready_descriptor, "error " + status_line(server.status()));
+    report(ready_descriptor, rank_line::kError + status_line(server.status()));
     log::error("engine_failed", {{"directory", directory}, {"status", server.status()}});
     return kExitFailed;
   }

@@ -91,7 +91,7 @@ class OneProcess final : public DirectoryServer {
 }  // namespace
 
 Result<std::unique_ptr<DirectoryServer>> DirectoryServer::open(const std::string& directory, ServeOptions options) {
-  if (options.engines > 1) return EngineKeeper::open(directory, options);
+  if (options.engines != 0) return EngineKeeper::open(directory, options);
   auto server = std::make_unique<OneProcess>();
   TRY(server->start(directory, options));
   return std::unique_ptr<DirectoryServer>(std::move(server));

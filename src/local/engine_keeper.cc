@@ -56,11 +56,12 @@ class Keeper final : public DirectoryServer {
   const std::string& system_name() const override { return system_->superblock().system_name; }
   std::vector<std::string> addresses() const override { return all_.front().addresses; }
   std::vector<ServingEngine> engines() const override {
-    std::vector<ServingEngine> ready;
+    std::vector<ServingEngine> all;
     for (const Engine& engine : engines_) {
-      if (engine.is_ready) ready.push_back(engine.info);
+      all.push_back(engine.info);
+      if (!engine.is_ready) all.back().process = 0;
     }
-    return ready;
+    return all;
   }
 
   Status run() override {

@@ -35,7 +35,7 @@ std::string engine_line(const ServingEngine& engine) {
 std::optional<ServingEngine> parse_engine(std::string_view text) {
   const int64_t rank = take_number(text), process = take_number(text), begin = take_number(text),
                 end = take_number(text);
-  if (rank < 0 || rank >= kTargetCountMax || process <= 0 || begin < 0 || end <= begin || end > kTargetCountMax) {
+  if (rank < 0 || rank >= kTargetCountMax || process < 0 || begin < 0 || end <= begin || end > kTargetCountMax) {
     return std::nullopt;
   }
   return ServingEngine{.rank = static_cast<uint32_t>(rank),

@@ -5,8 +5,8 @@
 //   address tcp:127.0.0.1:10001
 //   engine 0 4711 0 2 tcp:127.0.0.1:9464
 //
-// An engine's line has its rank, process, first target and the one behind its last, and where its pages are, if
-// anywhere.
+// An engine's line has its rank, process (0: it has ended, and is started again), first target and the one behind its
+// last, and where its pages are, if anywhere.
 //
 // It counts only while the directory is held by somebody: a server that was killed leaves it behind.
 #pragma once

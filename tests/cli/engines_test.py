@@ -31,6 +31,10 @@ class EnginesTest(DaosTest):
         # It fails while rank 0 isn't there, and shows the others.
         return json.loads(self.aeon("status", self.store, "--json", check=False).stdout)["response"]
 
+    def log(self):
+        with open(os.path.join(self.store, "engine.log"), encoding="utf-8") as log:
+            return log.read()
+
     def wait_until(self, what):
         deadline = time.monotonic() + WAIT_S
         while not what():
@@ -58,8 +62,7 @@ class EnginesTest(DaosTest):
         os.kill(before["process"], signal.SIGKILL)
 
         def is_back():
-            engines = {engine["rank"]: engine for engine in self.status()["engines"]}
-            return rank in engines and engines[rank]["process"] != before["process"]
+            return self.status()["engines"][rank]["process"] not in (None, before["process"])
         self.wait_until(is_back)
 
 
@@ -111,8 +114,29 @@ class Serving(EnginesTest):
         status = self.status()
         self.assertEqual(status["addresses"][1], address)
         self.assertEqual(len({engine["metrics"] for engine in status["engines"]}), 3)
-        with open(os.path.join(self.store, "engine.log"), encoding="utf-8") as log:
-            self.assertEqual(log.read().count("engine_serves_again"), 3)
+        self.assertEqual(self.log().count("engine_serves_again"), 3)
+
+    def test_one_alone_is_started_again_too(self):
+        up = self.up("--engines", "1")
+        self.assertNotEqual(up["engines"][0]["process"], up["process"])
+        self.fill()
+        self.kill(0)
+        self.check()
+
+    def test_one_that_cant_be_started_again_is_tried_until_it_can(self):
+        self.up("--engines", "3")
+        self.fill()
+        engine = self.status()["engines"][1]
+        os.rename(os.path.join(self.store, "target-1"), os.path.join(self.folder, "away"))
+        os.kill(engine["process"], signal.SIGKILL)
+        self.wait_until(lambda: self.status()["engines"][1]["process"] is None)
+        self.assertIn("has ended", self.aeon("status", self.store).stdout)
+        self.refuses("up", self.store, "--engines", "2", saying="3 engines already")
+        self.up("--engines", "3")  # As it is.
+        self.wait_until(lambda: "rank=1" in self.log() and "target-1" in self.log())
+        os.rename(os.path.join(self.folder, "away"), os.path.join(self.store, "target-1"))
+        self.wait_until(lambda: self.status()["engines"][1]["process"] is not None)
+        self.check()
 
     def test_all_engines_are_killed_at_once(self):
         self.up("--engines", "3")
@@ -157,10 +181,8 @@ class Signals(EnginesTest):
         for process in [engine["process"] for engine in up["engines"]] + [up["process"]]:
             os.kill(process, signal.SIGTERM)
         self.wait_until(lambda: not is_alive(up["process"]))
-        with open(os.path.join(self.store, "engine.log"), encoding="utf-8") as log:
-            text = log.read()
-        self.assertIn("engine_stopped", text)
-        self.assertNotIn("engine_ended", text)
+        self.assertIn("engine_stopped", self.log())
+        self.assertNotIn("engine_ended", self.log())
         self.check()
 
 

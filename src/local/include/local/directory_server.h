@@ -5,8 +5,8 @@
 //   …                       // Clients with AEON_SYSTEM=local:/data/store find it by the socket in the directory.
 //   return server->run(…);  // Until stop().
 //
-// With `engines` above one the targets are shared out to so many processes (ranks), which this one starts, watches
-// over, and starts again when they end. They run the program `daos_engine` beside this one's.
+// With `engines` the targets are shared out to so many processes (ranks), which this one starts, watches over, and
+// starts again when they end. They run the program `daos_engine` beside this one's.
 //
 // The directory is held meanwhile, as in embedded mode; nothing in it changes its form, so it goes back and forth.
 #pragma once
@@ -24,14 +24,14 @@ struct ServeOptions {
   std::string certificates;         // A directory as `aeon certs` makes it; "tls:" needs it.
   bool allow_insecure = false;      // "tcp:" that other hosts may reach, unencrypted.
   std::string metrics;              // Where /metrics and /healthz are, by HTTP; nowhere if empty.
-  uint32_t engines = 1;             // No more than there are targets.
+  uint32_t engines = 0;             // 0: this process serves by itself. No more than there are targets.
   OpenOptions open;
 };
 
 // A process with some of a served system's targets.
 struct ServingEngine {
   uint32_t rank = 0;
-  int64_t process = 0;
+  int64_t process = 0;  // 0: it has ended, and is started again.
   uint32_t targets_begin = 0, targets_end = 1;
   std::string metrics;  // Where its pages are; empty if there are none.
 };
@@ -59,7 +59,7 @@ struct ServerInfo {
   int64_t process = 0;  // The engine's, or that of the one that watches over the engines.
   std::string socket;                  // Its address in the directory.
   std::vector<std::string> addresses;  // Others.
-  std::vector<ServingEngine> engines;  // By rank; one that has ended isn't there until it is started again.
+  std::vector<ServingEngine> engines;  // By rank.
 };
 // kNotFound if nobody serves it; kBusy, naming who, if somebody uses it otherwise.
 Result<ServerInfo> find_server(const std::string& directory);
