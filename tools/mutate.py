@@ -36,6 +36,8 @@ def planted():
 def steps(module, jobs):
     """What looks for the bug, the quickest first."""
     simulator = os.path.join(BUILD, "bin", "aeon_sim")
+    if module == "service/object":
+        return [("system scenario", [simulator, "--scenario", "system", "--seeds", "300"])]
     if module.startswith("service") or module == "rpc":
         return [("targets scenario", [simulator, "--scenario", "targets", "--seeds", "200"]),
                 ("more of it", [simulator, "--scenario", "targets", "--seeds", "2000", "--seed", "1000"])]
@@ -81,7 +83,7 @@ def main():
     if traces:
         print(f"mutate: the release build has traces of planted bugs: {' '.join(traces)}", file=sys.stderr)
         return 1
-    for module in ("media", "vos", "service/target"):
+    for module in ("media", "vos", "service/target", "service/object"):
         for what, command in steps(module, options.jobs)[:2]:
             if fails(command, "none"):
                 print(f"mutate: {what} fails without a planted bug", file=sys.stderr)

@@ -588,6 +588,11 @@ Status show_containers(Invocation& invocation, DebugTarget& target) {
     show_transactions(output, stored);
   }
   response["others"] = space_json(named.overview.others);
+  response["remembered_writes"] = named.overview.remembered_writes;
+  if (named.overview.remembered_writes != 0) {
+    output.line("Remembers {} of clients that may ask again",
+                count_text(named.overview.remembered_writes, "write", "writes"));
+  }
   show_damage(output, named.overview.damage);
   TRY(named.overview.status);
   return damage_status(named.overview.damage.size());

@@ -161,9 +161,27 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
   std::vector<uint64_t> unflushed_lives_;
 };
 
-inline constexpr Duration kUndecidedPauseFirst = std::chrono::microseconds(50);
-inline constexpr Duration kUndecidedPauseMax = std::chrono::milliseconds(20);
-inline constexpr Duration kUndecidedMax = std::chrono::seconds(20);
+// For as long as something undecided is worth waiting for: one of its targets may be starting again.
+class Patience {
+ public:
+  explicit Patience(Executor& executor) : executor_(executor) {}
+
+  // Waits, longer each time. False, at once, when it has been too long since it was first called.
+  Task<bool> wait() {
+    if (until_ == Instant{}) until_ = executor_.now() + kMax;
+    if (executor_.now() >= until_) co_return false;
+    co_await sleep_for(executor_, pause_);
+    pause_ = std::min(2 * pause_, kPauseMax);
+    co_return true;
+  }
+
+ private:
+  static constexpr Duration kMax = std::chrono::seconds(20);
+  static constexpr Duration kPauseMax = std::chrono::milliseconds(20);
+  Executor& executor_;
+  Duration pause_ = std::chrono::microseconds(50);
+  Instant until_{};
+};
 
 // Sends a request of a handle, which stays open until its end, to a target; with the handle's number put in. An engine
 // that restarted knows no handles: then it is opened anew, and the request sent again, which wasn't done; once for each
@@ -173,8 +191,7 @@ template <typename Handle, typename Request>
 Task<Result<typename Request::Reply>> ask_at(std::shared_ptr<Handle> self, uint32_t target, Request request,
                                              rpc::Bulk bulk = rpc::Bulk()) {
   rpc::Channel& channel = self->channel(target);
-  Duration pause = kUndecidedPauseFirst;
-  Instant undecided_until{};
+  Patience patience(channel.executor());
   while (true) {
     if constexpr (requires { request.writes; }) CO_TRY(self->check_nothing_lost());
     const uint64_t number = self->handle().number();
@@ -189,11 +206,8 @@ Task<Result<typename Request::Reply>> ask_at(std::shared_ptr<Handle> self, uint3
     channel.note_answer(exchange);
     auto reply = rpc::open_reply<typename Request::Reply>(exchange);
     if (reply.code() == Code::kInProgress) {
-      const Instant now = channel.executor().now();
-      if (undecided_until == Instant{}) undecided_until = now + kUndecidedMax;
-      if (now >= undecided_until) co_return reply;
-      co_await sleep_for(channel.executor(), pause);
-      pause = std::min(2 * pause, kUndecidedPauseMax);
+      const bool goes_on = co_await patience.wait();
+      if (!goes_on) co_return reply;
       continue;
     }
     if (reply.code() != Code::kStaleHandle) co_return reply;

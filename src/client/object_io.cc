@@ -8,9 +8,6 @@
 namespace aeon::client {
 namespace {
 
-// How often a write over several targets begins again because somebody else's was in the way.
-constexpr int kAttemptsMax = 20;
-
 Task<Result<Epoch>> write_to(std::shared_ptr<ContainerHandle> self, uint32_t target, std::vector<ObjectWrite> writes,
                              Epoch epoch) {
   const std::vector<ByteView> pieces = rpc::data_of(writes);
@@ -59,24 +56,26 @@ Task<Result<Epoch>> write_together(std::shared_ptr<ContainerHandle> self, std::v
   const std::vector<ByteView> pieces = rpc::data_of(writes);
   wire::TransactionCommitRequest request;
   request.writes = std::move(writes);
-  Duration pause = kUndecidedPauseFirst;
-  for (int attempt = 1;; ++attempt) {
+  Patience patience(self->executor());
+  while (true) {
     const rpc::Bulk bulk{.send = pieces, .receive = {}};
+    request.transaction = self->channel(targets.front()).new_name();
     const Result<wire::EpochReply> reply = co_await ask_at(self, targets.front(), request, bulk);
     if (reply.is_ok()) {
       for (const uint32_t target : targets) self->note_written(target);
       co_return reply->epoch;
     }
     // It has read nothing, so somebody else's is only in the way of this attempt.
-    if (reply.code() != Code::kConflict || attempt == kAttemptsMax) co_return reply.status();
-    co_await sleep_for(self->executor(), pause);
-    pause = std::min(2 * pause, kUndecidedPauseMax);
+    if (reply.code() != Code::kConflict) co_return reply.status();
+    const bool goes_on = co_await patience.wait();
+    if (!goes_on) co_return reply.status();
   }
 }
 
 // Whether an object that is spread exists is seen by a transaction; a target by itself doesn't know.
 Task<Result<Epoch>> punch_existing(std::shared_ptr<ContainerHandle> self, std::vector<ObjectWrite> writes) {
-  for (int attempt = 1;; ++attempt) {
+  Patience patience(self->executor());
+  while (true) {
     CO_TRY_ASSIGN(const std::shared_ptr<Transaction> transaction, co_await self->begin_transaction());
     const std::shared_ptr<Container> view = transaction->view();
     std::vector<ObjectWrite> unconditional = writes;
@@ -92,7 +91,9 @@ Task<Result<Epoch>> punch_existing(std::shared_ptr<ContainerHandle> self, std::v
     }
     CO_TRY(co_await view->write(std::move(unconditional)));
     Result<Epoch> committed = co_await transaction->commit();
-    if (committed.code() != Code::kConflict || attempt == kAttemptsMax) co_return committed;
+    if (committed.code() != Code::kConflict) co_return committed;
+    const bool goes_on = co_await patience.wait();
+    if (!goes_on) co_return committed;
   }
 }
 

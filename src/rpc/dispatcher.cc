@@ -43,7 +43,8 @@ Status Dispatcher::accept(ServerCall& call) {
   call.header_ = message.header;
   call.payload_ = message.payload;
   TRY(wire::check_version(call.header_.version, "client"));
-  if ((call.header_.flags & ~uint32_t{wire::kFlagBulkFollows | wire::kFlagMayRepeat}) != 0) {
+  constexpr uint32_t kFlags = wire::kFlagBulkFollows | wire::kFlagMayRepeat | wire::kFlagSentBefore;
+  if ((call.header_.flags & ~kFlags) != 0) {
     return Status(Code::kInvalidArgument, "this isn't a request (flags " + std::to_string(call.header_.flags) + ")");
   }
   if (call.header_.opcode >= handlers_.size() || handlers_[call.header_.opcode] == nullptr) {

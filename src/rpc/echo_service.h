@@ -40,6 +40,9 @@ class EchoService {
   }
 
   Result<wire::EpochReply> write(wire::ObjectWriteRequest, ServerCall& call) {
+    ++write_count_;
+    if ((call.header().flags & wire::kFlagSentBefore) != 0) sent_before_.push_back(call.header().request_id);
+    last_write_ = call.header().request_id;
     written_.clear();
     for (const ByteView& piece : call.sent()) {
       if (!piece.empty()) first_written_ = piece.data();
@@ -63,6 +66,10 @@ class EchoService {
   uint64_t running_max() const { return running_max_; }
   const Bytes& written() const { return written_; }
   const std::byte* first_written() const { return first_written_; }
+  uint64_t write_count() const { return write_count_; }
+  uint64_t last_write() const { return last_write_; }  // Its request id.
+  // Request ids of writes that say that an earlier life may have done them.
+  const std::vector<uint64_t>& sent_before() const { return sent_before_; }
 
  private:
   Executor& executor_;
@@ -71,6 +78,9 @@ class EchoService {
   uint64_t running_max_ = 0;
   Bytes written_;
   const std::byte* first_written_ = nullptr;
+  uint64_t write_count_ = 0;
+  uint64_t last_write_ = 0;
+  std::vector<uint64_t> sent_before_;
 };
 
 }  // namespace aeon::rpc

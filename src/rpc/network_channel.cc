@@ -10,6 +10,8 @@ namespace aeon::rpc {
 namespace {
 
 constexpr size_t kRequestsAtOnce = 16;
+// Servers remember for twice as long (vos::kWritesKeptFor) what they know again.
+constexpr Duration kKnownAgainFor = std::chrono::minutes(5);
 
 }  // namespace
 
@@ -74,8 +76,10 @@ class NetworkChannel::Pending final : private Timer {
   }
   bool is_held() const { return holders_ != 0; }
 
+  Instant begun{};
   Instant deadline{};
   uint32_t sends = 0;
+  bool was_sent_before = false;  // To an earlier life of the server, which may have done it.
 
  private:
   void on_fire() override {
@@ -157,7 +161,8 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
     exchange.header.trace_id = make_trace_id(client_id_, exchange.header.request_id);
   }
   Pending pending(*this, exchange);
-  pending.deadline = executor().now() + Duration(static_cast<int64_t>(exchange.header.deadline_ns));
+  pending.begun = executor().now();
+  pending.deadline = pending.begun + Duration(static_cast<int64_t>(exchange.header.deadline_ns));
   queue(pending);
   while (true) {
     co_await pending.wait(pending.deadline);
@@ -174,7 +179,10 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
       server_life_ = pending.answered_life();
       // Sent only once, and refused over that connection: no other engine has seen it.
       if (pending.sends > 1 && exchange.header.server_life != 0 && !exchange.may_repeat) {
-        co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
+        if (!exchange.is_known_again || executor().now() - pending.begun > kKnownAgainFor) {
+          co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
+        }
+        pending.was_sent_before = true;
       }
       exchange.header.server_life = 0;
       queue(pending);  // Anew, to the engine as it is now.
@@ -290,6 +298,7 @@ void NetworkChannel::seal(Pending& pending) {
   header.acknowledged_below = pending_.begin()->first;
   header.flags = pending.exchange().may_repeat ? uint32_t{wire::kFlagMayRepeat} : 0;
   if (header.bulk_size != 0) header.flags |= wire::kFlagBulkFollows;
+  if (pending.was_sent_before) header.flags |= wire::kFlagSentBefore;
   header.deadline_ns = static_cast<uint64_t>(std::max(Duration(1), pending.deadline - executor().now()).count());
   wire::seal_message(header, pending.exchange().request);
   ++(pending.sends++ == 0 ? counters_.sent : counters_.resent);

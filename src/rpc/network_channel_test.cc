@@ -384,5 +384,148 @@ TEST(NetworkChannel, ARequestIsntDoneAgainByANewLifeThatAnotherRequestHeardOf) {
   scheduler.kill(second.process);
 }
 
+// A network on which whoever connects has shown to be a client.
+class ClientStream final : public Stream {
+ public:
+  explicit ClientStream(std::unique_ptr<Stream> below) : below_(std::move(below)) {}
+  Task<Result<size_t>> read(MutableBytes into) override { return below_->read(into); }
+  Task<Status> write(std::span<const ByteView> pieces) override { return below_->write(pieces); }
+  void shut() override { below_->shut(); }
+  bool may_be_server() const override { return false; }
+  const std::string& peer() const override { return below_->peer(); }
+
+ private:
+  const std::unique_ptr<Stream> below_;
+};
+class ClientListener final : public Listener {
+ public:
+  explicit ClientListener(std::unique_ptr<Listener> below) : below_(std::move(below)) {}
+  Task<Result<std::unique_ptr<Stream>>> accept() override {
+    CO_TRY_ASSIGN(std::unique_ptr<Stream> stream, co_await below_->accept());
+    co_return std::unique_ptr<Stream>(std::make_unique<ClientStream>(std::move(stream)));
+  }
+  void shut() override { below_->shut(); }
+  const std::string& address() const override { return below_->address(); }
+
+ private:
+  const std::unique_ptr<Listener> below_;
+};
+class ClientNetwork final : public Network {
+ public:
+  explicit ClientNetwork(Network& below) : below_(below) {}
+  Task<Result<std::unique_ptr<Stream>>> connect(std::string address, Duration timeout) override {
+    return below_.connect(std::move(address), timeout);
+  }
+  Result<std::unique_ptr<Listener>> listen(const std::string& address) override {
+    TRY_ASSIGN(std::unique_ptr<Listener> listener, below_.listen(address));
+    return std::unique_ptr<Listener>(std::make_unique<ClientListener>(std::move(listener)));
+  }
+
+ private:
+  Network& below_;
+};
+
+Task<Status> ask_as_a_target(Channel* channel) {
+  const auto reply = co_await call(*channel, wire::TargetClockRequest());
+  co_return reply.status();
+}
+
+TEST(NetworkChannel, AClientCantAskWhatOnlyTargetsMay) {
+  SimScheduler scheduler(10);
+  SimNetwork network(scheduler);
+  SimExecutor& process = scheduler.new_process("server");
+  Surroundings around(scheduler, network, process, kServerNode);
+  ClientNetwork clients(around.world.network);
+  World world{process, around.clock, clients, around.random, around.faults};
+  EchoService service(process);
+  Dispatcher dispatcher(process, 1, {});
+  service.add_to(dispatcher);
+  auto server = NetworkServer::listen(world, kServerAddress, dispatcher, {});
+  ASSERT_TRUE(server.is_ok());
+  ClientProcess client(scheduler, network);
+  EXPECT_TRUE(scheduler.run(client.process, hello(client.channel.get())).is_ok());
+  EXPECT_EQ(scheduler.run(client.process, ask_as_a_target(client.channel.get())).code(), Code::kPermission);
+  EXPECT_TRUE(scheduler.run(client.process, ask(client.channel.get(), "else")).is_ok());
+  scheduler.kill(client.process);
+  scheduler.kill(process);
+
+  ServerProcess open(scheduler, network);  // Where nobody shows what it is, it is looked at, and not known here.
+  ClientProcess other(scheduler, network);
+  EXPECT_TRUE(scheduler.run(other.process, hello(other.channel.get())).is_ok());
+  EXPECT_EQ(scheduler.run(other.process, ask_as_a_target(other.channel.get())).code(), Code::kProtocolMismatch);
+  scheduler.kill(other.process);
+  scheduler.kill(open.process);
+}
+
+Task<void> write_and_keep(Channel* channel, Duration timeout, Status* answer) {
+  wire::ObjectWriteRequest request;
+  request.writes.emplace_back();
+  const auto reply = co_await call(*channel, std::move(request), Bulk(), timeout);
+  *answer = reply.status();
+}
+
+// A write whose answer was lost with the server that made it.
+struct LostAnswer {
+  explicit LostAnswer(uint64_t seed, Duration timeout = kDefaultTimeout) : scheduler(seed), network(scheduler) {
+    first = std::make_unique<ServerProcess>(scheduler, network);
+    client = std::make_unique<ClientProcess>(scheduler, network);
+    EXPECT_EQ(scheduler.run(client->process, ask_many(&client->process, client->channel.get(), 1)), 0);
+    network.cut(kServerNode, kClientNode);
+    client->process.spawn(write_and_keep(client->channel.get(), timeout, &answer));
+    scheduler.run_for(20ms);
+    EXPECT_EQ(first->service.write_count(), 1u);
+    scheduler.kill(first->process);
+  }
+  ~LostAnswer() {
+    scheduler.kill(client->process);
+    if (second != nullptr) scheduler.kill(second->process);
+  }
+  void start_again() {
+    second = std::make_unique<ServerProcess>(scheduler, network);
+    network.heal_all();
+  }
+
+  SimScheduler scheduler;
+  SimNetwork network;
+  std::unique_ptr<ServerProcess> first, second;
+  std::unique_ptr<ClientProcess> client;
+  Status answer{Code::kInProgress};
+};
+
+TEST(NetworkChannel, WhatIsKnownAgainIsAskedOfTheNewLifeByTheSameNumber) {
+  LostAnswer lost(7);
+  lost.start_again();
+  lost.scheduler.run_for(10s);
+  EXPECT_TRUE(lost.answer.is_ok()) << lost.answer.to_string();
+  EXPECT_EQ(lost.second->service.sent_before(), std::vector<uint64_t>{lost.first->service.last_write()});
+  EXPECT_TRUE(lost.first->service.sent_before().empty());
+}
+
+TEST(NetworkChannel, WhatWasSentTooLongAgoToBeKnownIsntAsked) {
+  LostAnswer lost(8, 1h);
+  lost.scheduler.run_for(6min);
+  lost.start_again();
+  lost.scheduler.run_for(10s);
+  EXPECT_EQ(lost.answer.code(), Code::kTimedOut) << lost.answer.to_string();
+  EXPECT_EQ(lost.second->service.write_count(), 0u);
+}
+
+TEST(NetworkChannel, AnOlderProtocolKnowsNothingAgain) {
+  SimScheduler scheduler(9);
+  SimNetwork network(scheduler);
+  ServerProcess server(scheduler, network);
+  ClientProcess client(scheduler, network);
+  client.channel->set_version(wire::kProtocolVersionOldest);
+  Exchange exchange;
+  ASSERT_TRUE(prepare(exchange, *client.channel, wire::ObjectWriteRequest()).is_ok());
+  EXPECT_FALSE(exchange.is_known_again);
+  client.channel->set_version(wire::kProtocolVersion);
+  Exchange newer;
+  ASSERT_TRUE(prepare(newer, *client.channel, wire::ObjectWriteRequest()).is_ok());
+  EXPECT_TRUE(newer.is_known_again);
+  scheduler.kill(client.process);
+  scheduler.kill(server.process);
+}
+
 }  // namespace
 }  // namespace aeon::rpc

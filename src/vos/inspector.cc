@@ -4,6 +4,7 @@
 #include <map>
 
 #include "container_state.h"
+#include "done_writes.h"
 #include "intent_record.h"
 #include "key_codec.h"
 #include "space_accounting.h"
@@ -89,6 +90,12 @@ class OverviewBuilder {
       case StoreRecord::kMetadata: overview_.metadata.emplace_back(std::string(as_text(rest)), to_bytes(value)); break;
       case StoreRecord::kIntent: add_piece(key, rest, value); break;
       case StoreRecord::kDecision: add_decision(key, rest, value); break;
+      case StoreRecord::kDoneWrite: {
+        const Result<DoneWrite> done = decode_done_write(value);
+        if (rest.size() != 9 || !done.is_ok()) return note(key, done.is_ok() ? foreign() : done.status());
+        ++overview_.remembered_writes;
+        break;
+      }
       case StoreRecord::kSpace: {
         const Result<SpaceUse> use = decode_space(value);
         if (rest.size() != 4 || !use.is_ok()) return note(key, use.is_ok() ? foreign() : use.status());

@@ -190,6 +190,18 @@ Bytes decision_key(uint32_t number, uint64_t sequence) {
   return key;
 }
 
+Bytes done_writes_prefix(uint64_t client) {
+  Bytes key = store_prefix(StoreRecord::kDoneWrite);
+  append_u64(key, client);
+  return key;
+}
+
+Bytes done_write_key(uint64_t client, uint8_t place) {
+  Bytes key = done_writes_prefix(client);
+  key.push_back(static_cast<std::byte>(place));
+  return key;
+}
+
 Status check_user_key(std::string_view what, KeyOrder order, ByteView key) {
   if (order == KeyOrder::kUint64) {
     if (key.size() == 8) return ok();

@@ -1,5 +1,6 @@
 #include "stored_record.h"
 
+#include "done_writes.h"
 #include "intent_record.h"
 #include "key_codec.h"
 #include "space_accounting.h"
@@ -46,6 +47,7 @@ void take_value_apart(ByteView value, bool is_extent, uint64_t start, StoredReco
 
 constexpr size_t kIntentKeyRest = 4 + 16 + 4;  // Container, transaction, piece.
 constexpr size_t kDecisionKeyRest = 4 + 8;  // Container, sequence.
+constexpr size_t kDoneWriteKeyRest = 8 + 1;  // Client, place.
 
 std::string store_record_text(ByteView key) {
   if (key.size() <= kContainerPrefixSize) return "index key " + printable_key(key);
@@ -84,6 +86,12 @@ std::string store_record_text(ByteView key) {
         const uint64_t sequence = load_be64(rest.data() + 4);
         return (sequence == 0 ? "epoch of forgotten decisions" : "decision " + std::to_string(sequence)) +
                " of container number " + std::to_string(load_be32(rest.data()));
+      }
+      break;
+    case StoreRecord::kDoneWrite:
+      if (rest.size() == kDoneWriteKeyRest) {
+        return "remembered write " + std::to_string(std::to_integer<unsigned>(rest[8])) + " of client " +
+               std::to_string(load_be64(rest.data()));
       }
       break;
     case StoreRecord::kSpace:
@@ -133,6 +141,11 @@ std::string describe_index_value(ByteView key, ByteView value) {
       return "transaction " + decision->transaction.to_string() + (decision->is_commit() ? " committed" : " aborted") +
              " at epoch " + std::to_string(decision->epoch.value) +
              (decision->is_kept() ? ", kept until released" : "");
+    }
+    case StoreRecord::kDoneWrite: {
+      const Result<DoneWrite> done = decode_done_write(value);
+      if (!done.is_ok()) return "";
+      return "number " + std::to_string(done->number) + " at epoch " + std::to_string(done->epoch.value);
     }
     case StoreRecord::kSpace: {
       const Result<SpaceUse> use = decode_space(value);

@@ -45,6 +45,7 @@ TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> med
       turn_(world.executor, 1),
       background_(world.executor),
       closing_(world.executor),
+      done_writes_(world, *media_, turn_, background_, closing_),
       cursor_(*media_),
       options_(options) {}
 
@@ -78,6 +79,7 @@ Task<Status> TargetStore::load() {
   }
   if (media_->is_read_only()) co_return ok();
   CO_TRY(co_await load_space());
+  co_await done_writes_.load();
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
   start_scrubber();
   co_return ok();

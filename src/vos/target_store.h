@@ -11,6 +11,7 @@
 
 #include "base/mutation.h"
 #include "container_state.h"
+#include "done_writes.h"
 #include "key_codec.h"
 #include "lookup.h"
 #include "object_punches.h"
@@ -47,8 +48,9 @@ class TargetStore final : public Store {
   Task<Result<Epoch>> create_snapshot(Uuid container, Epoch epoch) override;
   Task<Status> destroy_snapshot(Uuid container, Epoch epoch) override;
 
-  Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
-                            Durability durability) override;
+  Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
+                            WriteId id) override;
+  Task<Result<std::optional<Epoch>>> find_write(WriteId id) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
                                                std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
                                                ReadIntent intent) override;
@@ -139,7 +141,7 @@ class TargetStore final : public Store {
                             Reservation& reservation);
   // `transaction` if it's one's commit; stays until the task ends.
   Task<Result<Epoch>> apply_writes(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
-                                   const Transaction* transaction);
+                                   WriteId id, const Transaction* transaction);
   template <typename Visit>
   static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
@@ -257,6 +259,7 @@ class TargetStore final : public Store {
   Semaphore turn_;  // The writer turn.
   Gate background_;
   Cancellation closing_;  // Ends the pauses of background work.
+  DoneWrites done_writes_;
   std::map<Uuid, ContainerRef> containers_;
   StoreInfoRecord info_;  // As stored.
   uint64_t next_minor_ = 0;  // Of late writes.

@@ -9,6 +9,8 @@ namespace {
 
 // An epoch above all that are in use with explicit epochs: what is there, committed or not.
 constexpr Epoch kAllExplicit{1ull << 40};
+// Of the last ones, as they take time.
+constexpr uint64_t kCallsAskedFor = 3;
 
 // Which readers' view of which calls is compared.
 struct View {
@@ -171,6 +173,26 @@ Task<void> check_number(vos::Store* store, const OwnedContainer* mine, Moment mo
     if (call.epoch != kEpochZero && call.epoch != held->epoch) *wrong = "a call is at another epoch than it said";
   }
   if (!is_known) *wrong = "the last call there is " + std::to_string(held->number) + ", which wasn't made by then";
+}
+
+// Plain writes are known again, if they are there, and only then.
+Task<void> check_known_again(vos::Store* store, const OwnedContainer* mine, const HeldCalls* held, Moment moment,
+                             std::string* wrong) {
+  for (size_t i = 0; i < mine->calls.size() && wrong->empty(); ++i) {
+    const TimedCall* const call = &mine->calls[i];
+    if (call->begun > moment) break;
+    const bool is_plain = !call->phases && call->transaction.is_nil();
+    if (!is_plain || call->discard_begun <= moment || call->number + kCallsAskedFor < held->number) continue;
+    const bool is_there = call->number <= held->number;
+    const Result<std::optional<Epoch>> found = co_await store->find_write(call->id(*mine));
+    const std::string name = "call " + std::to_string(call->number);
+    if (!found.is_ok())
+      *wrong = "find_write: " + found.status().to_string();
+    else if (found->has_value() != is_there)
+      *wrong = name + (is_there ? " is there and isn't known again" : " isn't there and is known again");
+    else if (is_there && call->epoch != kEpochZero && **found != call->epoch)
+      *wrong = name + " is known again at another epoch";
+  }
 }
 
 // --- Transactions ---
@@ -386,6 +408,7 @@ Task<void> check_store(vos::Store* store, const History* history, Moment moment,
     co_await finish_discards(store, mine, moment, wrong);
     if (wrong->empty()) co_await check_container(store, mine, moment, held, wrong);
     if (wrong->empty()) co_await check_number(store, mine, moment, held, wrong);
+    if (wrong->empty()) co_await check_known_again(store, mine, held, moment, wrong);
     if (wrong->empty()) co_await check_transactions(store, mine, moment, held, wrong);
     if (!wrong->empty()) co_return;
     prefix.note(*mine, *held, moment);

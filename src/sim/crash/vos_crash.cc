@@ -239,7 +239,7 @@ class VosSubject final : public CrashSubject {
       else
         written = co_await store_->commit_transaction(mine->container, std::move(transaction), durability);
     } else {
-      written = co_await store_->write(mine->container, std::move(writes), call.epoch, durability);
+      written = co_await store_->write(mine->container, std::move(writes), call.epoch, durability, call.id(*mine));
     }
     if (!note("write", written.status(), *mine)) co_return false;
     if (!written.is_ok()) {

@@ -33,6 +33,8 @@ struct TwoPhases {
   Moment release_begun = kNever;  // Of a decision that is kept.
 };
 
+struct OwnedContainer;
+
 struct TimedCall {
   uint64_t number = 0;
   Epoch epoch;  // Zero: it never returned.
@@ -50,6 +52,8 @@ struct TimedCall {
   // Of two phases: a commit is remembered until it is released, for every other call; and half of these are released.
   vos::Remember remember() const { return number % 2 == 0 ? vos::Remember::kUntilReleased : vos::Remember::kAWhile; }
   bool is_released() const { return number % 4 == 0; }
+  // Of a plain write.
+  vos::WriteId id(const OwnedContainer& of) const;
 };
 
 struct TimedSnapshot {

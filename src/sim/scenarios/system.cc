@@ -31,6 +31,7 @@ using client::Container;
 using client::Pool;
 
 const ObjectId kKeysObject = placement::make_object_id({.hi = 1, .lo = 1}, 0, placement::kSX);
+const ObjectId kInsertedObject = placement::make_object_id({.hi = 1, .lo = 2}, 0, placement::kSX);
 constexpr uint64_t kArraysObjects = 1000;  // An array's object is this plus its number.
 constexpr uint64_t kChunkCells = 300;
 constexpr uint64_t kCellCount = 1000;
@@ -222,7 +223,9 @@ class Session {
 
   Task<void> act() {
     const uint64_t kind = random_.below(100);
-    if (kind < 35)
+    if (kind < 5)
+      co_await insert_once();
+    else if (kind < 35)
       co_await write_key(*my_keys_[random_.below(my_keys_.size())]);
     else if (kind < 60)
       co_await read_key(*known_.keys[random_.below(known_.keys.size())]);
@@ -262,6 +265,8 @@ class Session {
     else
       status = co_await keys.remove(key.name);
     if (status.is_ok()) ++known_.acknowledged_count;
+    if (status.code() == Code::kTimedOut)
+      known_.blame(name_ + "write, though the engine came back: " + status.to_string());
     if (key.place == kFlushPlace && status.code() == Code::kIo) {  // Refused, because something before may be lost.
       key.value.end_write(version, WriteOutcome::kNotDone);
       may_be_lost(status);
@@ -278,6 +283,23 @@ class Session {
       if (!unflushed_life_) unflushed_life_ = life;
     }
     handle(status, "write");
+  }
+
+  // A key that nobody else inserts, so it isn't there: a write that is asked for again is known, or wasn't done.
+  Task<void> insert_once() {
+    const Bytes value(1 + random_.below(100));
+    std::vector<ObjectWrite> writes(1);
+    writes[0].object = kInsertedObject;
+    writes[0].dkey = to_bytes(name_ + std::to_string(++insert_count_));
+    writes[0].conditions = kDkeyInsert;
+    AkeyUpdate& update = writes[0].akeys.emplace_back();
+    update.akey = to_bytes("value");
+    update.record_size = value.size();
+    update.data.emplace_back(value);
+    const Result<Epoch> inserted = co_await places_[kSyncPlace]->write(std::move(writes), kEpochZero);
+    if (inserted.is_ok()) ++known_.acknowledged_count;
+    if (inserted.code() == Code::kTimedOut) known_.blame(name_ + "insert, though the engine came back");
+    handle(inserted.status(), "insert");
   }
 
   // The oldest version that a read that begins now may find, given that the engine doesn't restart meanwhile or does.
@@ -542,6 +564,7 @@ class Session {
   std::vector<Key*> my_keys_;
   ArrayOf* my_array_ = nullptr;
   uint64_t snapshot_number_ = 0;
+  uint64_t insert_count_ = 0;
 };
 
 class SystemRun {

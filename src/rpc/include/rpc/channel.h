@@ -37,7 +37,8 @@ struct Exchange {
   wire::Buffer request;       // Room for the header, then the payload.
   Bulk bulk;
   bool may_repeat = false;
-  wire::Buffer reply;         // After success: a whole message, checked.
+  bool is_known_again = false;  // A server that restarted knows whether it was done: the client asks with the same id.
+  wire::Buffer reply;  // After success: a whole message, checked.
 };
 
 class Channel {
@@ -51,6 +52,9 @@ class Channel {
   virtual Task<Status> exchange(Exchange& exchange) = 0;
   // Another number after each restart of the server, as last heard of; 0 before anything was.
   virtual uint64_t server_life() const = 0;
+
+  // A name for what is to be known again if the server restarts, never given before; nil if the server goes with us.
+  virtual Uuid new_name() { return {}; }
 
   // Goes along with requests from now on, and hears of answers. Where there is one server there needn't be any.
   void use(std::shared_ptr<EpochClock> clock) { clock_ = std::move(clock); }
@@ -82,6 +86,9 @@ Status prepare(Exchange& exchange, const Channel& channel, const Request& reques
   if (channel.clock() != nullptr) exchange.header.clock = channel.clock()->last().value;
   exchange.bulk = bulk;
   exchange.may_repeat = Request::kMayRepeat;
+  if constexpr (requires { request.is_known_again(); }) {
+    exchange.is_known_again = request.is_known_again() && channel.version() >= wire::kSentBeforeSince;
+  }
   wire::begin_message(exchange.request);
   wire::encode(request, channel.version(), exchange.request);
   if (exchange.request.size() - wire::kHeaderSize > wire::kPayloadSizeMax) {

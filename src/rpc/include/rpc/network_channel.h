@@ -3,8 +3,9 @@
 // Requests are numbered, and sent in order over one connection. If that breaks, or the server is silent for too long
 // while answers are due, the channel connects again, with growing pauses, and sends again what isn't answered; the
 // server recognises it and answers without doing it twice (network_server.h). A server that restarted has forgotten
-// what it did: requests that may be repeated, and those that no other has seen, are sent to it anew; others end with
-// kTimedOut saying that it isn't known whether they were done.
+// what it answered: requests that may be repeated, and those that no other has seen, are sent to it anew, and those
+// that its store knows again too, saying that they were sent before. Others end with kTimedOut saying that it isn't
+// known whether they were done.
 //
 // The caller's data isn't copied: it is written to and from its own memory.
 #pragma once
@@ -47,6 +48,7 @@ class NetworkChannel final : public Channel {
   Executor& executor() override { return world_.executor; }
   Task<Status> exchange(Exchange& exchange) override;
   uint64_t server_life() const override { return server_life_; }
+  Uuid new_name() override { return Uuid::from_random(client_id_, ++name_count_); }
   // Ends the connection. No call may be in progress; later ones are kUnavailable.
   Task<void> close();
   const Counters& counters() const { return counters_; }
@@ -70,6 +72,7 @@ class NetworkChannel final : public Channel {
   const Options options_;
   const uint64_t client_id_;
   uint64_t next_request_id_ = 1;
+  uint64_t name_count_ = 0;
   uint64_t server_life_ = 0;               // As last heard of.
   std::map<uint64_t, Pending*> pending_;   // By request id; the first is the oldest unanswered.
   std::deque<Pending*> outgoing_;

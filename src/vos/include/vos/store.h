@@ -115,9 +115,11 @@ class Store {
   // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch. Conditions look at the
   // state before the call; its operations apply in order. Checksums may be left out, else they are verified (kCorrupt).
   // A single value of size 0 punches the one there. kInvalidArgument also for an epoch that was aggregated or is not
-  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched.
-  virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
-                                    Durability durability) = 0;
+  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched. find_write() tells of one
+  // with an id, as long as types.h says, whether it was done, at which epoch; durable before it is told.
+  virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
+                                    WriteId id = {}) = 0;
+  virtual Task<Result<std::optional<Epoch>>> find_write(WriteId id) = 0;
   virtual Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
                                                        std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
                                                        ReadIntent intent = ReadIntent::kPlain) = 0;

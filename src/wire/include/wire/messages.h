@@ -2,7 +2,7 @@
 // archive.since(version, …). See docs/design/requests.md, and archive.h for the encoding.
 //
 // kMayRepeat: doing it twice is as good as once, so that a client that can't know whether a lost server did it may
-// ask its successor.
+// ask its successor. is_known_again(): the successor knows whether it was done.
 #pragma once
 
 #include <algorithm>
@@ -345,6 +345,8 @@ struct ObjectWriteRequest {
   uint64_t handle = 0;
   Epoch epoch;
   std::vector<ObjectWrite> writes;
+  // The store remembers client id and request id with what was written.
+  bool is_known_again() const { return true; }
   static void io(auto& archive, auto& self) { archive(self.handle, self.epoch, self.writes); }
 };
 
@@ -544,6 +546,7 @@ struct TransactionCommitRequest {
   Epoch read_epoch;
   std::vector<TransactionRead> reads;
   std::vector<ObjectWrite> writes;
+  bool is_known_again() const { return !transaction.is_nil(); }  // By that.
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.transaction, self.read_epoch, self.reads, self.writes);
   }

@@ -1,0 +1,135 @@
+// Writes that are asked for again.
+#include "done_writes.h"
+
+#include "key_codec.h"
+#include "store_under_test.h"
+
+namespace aeon::vos {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr ObjectId kObject{.hi = 1, .lo = 2};
+
+std::vector<ObjectWrite> write_of(std::string_view dkey, ByteView value) {
+  std::vector<ObjectWrite> writes(1);
+  writes[0].object = kObject;
+  writes[0].dkey = text(dkey);
+  writes[0].akeys.push_back(TestStore::single(text("a"), value));
+  return writes;
+}
+
+Task<Result<uint64_t>> count_records(media::KeyBlockStore* media) {
+  uint64_t count = 0;
+  media::Cursor cursor(*media);
+  const Bytes all = store_prefix(StoreRecord::kDoneWrite);
+  CO_TRY(co_await cursor.seek(all));
+  while (cursor.valid() && starts_with(cursor.key(), all)) {
+    ++count;
+    CO_TRY(co_await cursor.next());
+  }
+  co_return count;
+}
+
+class DoneWritesTest : public testing::Test {
+ protected:
+  Result<Epoch> write(WriteId id, std::string_view dkey = "dkey", uint32_t conditions = 0,
+                      Durability durability = Durability::kSync) {
+    const Bytes value = text("value " + std::to_string(id.number));
+    std::vector<ObjectWrite> writes = write_of(dkey, value);
+    writes[0].conditions = conditions;
+    return target_.run(target_.store().write(target_.container(), std::move(writes), kEpochZero, durability, id));
+  }
+  // Zero if it isn't known.
+  Epoch find(WriteId id) {
+    const Result<std::optional<Epoch>> found = target_.run(target_.store().find_write(id));
+    EXPECT_TRUE(found.is_ok()) << found.status().to_string();
+    return found.is_ok() ? found->value_or(kEpochZero) : kEpochZero;
+  }
+  uint64_t remembered() {
+    const Result<uint64_t> count = target_.run(count_records(&target_.store().media()));
+    EXPECT_TRUE(count.is_ok()) << count.status().to_string();
+    return count.is_ok() ? *count : 0;
+  }
+  void pass(Duration time) { target_.scheduler().run_for(time); }
+
+  TestStore target_;
+};
+
+TEST_F(DoneWritesTest, WhatWasDoneIsKnownBeforeAndAfterACrash) {
+  const Result<Epoch> epoch = write({.client = 7, .number = 5});
+  ASSERT_TRUE(epoch.is_ok());
+  EXPECT_EQ(find({.client = 7, .number = 5}), *epoch);
+  target_.crash();
+  target_.open();
+  EXPECT_EQ(find({.client = 7, .number = 5}), *epoch);
+  EXPECT_EQ(find({.client = 7, .number = 4}), kEpochZero);
+  EXPECT_EQ(find({.client = 7, .number = 5 + kWritesKept}), kEpochZero);
+  EXPECT_EQ(find({.client = 8, .number = 5}), kEpochZero);
+}
+
+TEST_F(DoneWritesTest, WhatWasRefusedIsntKnown) {
+  ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
+  EXPECT_EQ(write({.client = 7, .number = 2}, "dkey", kDkeyInsert).code(), Code::kExists);
+  EXPECT_EQ(find({.client = 7, .number = 2}), kEpochZero);
+}
+
+TEST_F(DoneWritesTest, WhatTheCrashTookIsntKnown) {
+  ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
+  ASSERT_TRUE(write({.client = 7, .number = 2}, "lost", 0, Durability::kFlush).is_ok());
+  target_.crash();
+  target_.open();
+  const bool is_there = target_.get(kObject, text("lost"), text("a"))->size() != 0;
+  EXPECT_EQ(find({.client = 7, .number = 2}) != kEpochZero, is_there);
+  EXPECT_NE(find({.client = 7, .number = 1}), kEpochZero);
+}
+
+TEST_F(DoneWritesTest, OfAClientTheNewestAreKept) {
+  for (uint64_t number = 1; number <= kWritesKept + 10; ++number) {
+    ASSERT_TRUE(write({.client = 7, .number = number}).is_ok());
+  }
+  EXPECT_EQ(remembered(), kWritesKept);
+  EXPECT_EQ(find({.client = 7, .number = 10}), kEpochZero);
+  EXPECT_NE(find({.client = 7, .number = 11}), kEpochZero);
+  EXPECT_NE(find({.client = 7, .number = kWritesKept + 10}), kEpochZero);
+}
+
+TEST_F(DoneWritesTest, WritesWithoutAnIdLeaveNothing) {
+  ASSERT_TRUE(write({}).is_ok());
+  EXPECT_EQ(remembered(), 0u);
+}
+
+TEST_F(DoneWritesTest, ThoseOfClientsThatAreSilentGo) {
+  ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
+  pass(kWritesKeptFor / 2);
+  ASSERT_TRUE(write({.client = 8, .number = 1}).is_ok());
+  ASSERT_TRUE(write({.client = 9, .number = 1}).is_ok());
+  pass(kWritesKeptFor / 4);
+  ASSERT_TRUE(write({.client = 8, .number = 2}).is_ok());
+  EXPECT_NE(find({.client = 7, .number = 1}), kEpochZero);
+  pass(kWritesKeptFor / 2 - 1min);
+  EXPECT_EQ(find({.client = 7, .number = 1}), kEpochZero);
+  EXPECT_EQ(remembered(), 3u);
+  // By now 9 would have gone; but for all the time counts from the opening again.
+  target_.reopen();
+  pass(kWritesKeptFor - 1min);
+  EXPECT_EQ(remembered(), 3u);
+  pass(2min);
+  EXPECT_EQ(remembered(), 0u);
+  ASSERT_TRUE(write({.client = 9, .number = 2}).is_ok());
+  EXPECT_NE(find({.client = 9, .number = 2}), kEpochZero);
+}
+
+TEST_F(DoneWritesTest, ADamagedRecordIsSaidToWhoAsks) {
+  ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
+  media::Batch batch;
+  batch.put(done_write_key(7, 1), text("short"));
+  ASSERT_TRUE(target_.run(target_.store().media().apply(std::move(batch))).is_ok());
+  const auto found = target_.run(target_.store().find_write({.client = 7, .number = 1}));
+  EXPECT_EQ(found.code(), Code::kCorrupt);
+  target_.reopen();
+  EXPECT_TRUE(write({.client = 7, .number = 1}).is_ok());
+}
+
+}  // namespace
+}  // namespace aeon::vos
