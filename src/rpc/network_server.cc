@@ -366,10 +366,14 @@ bool NetworkServer::is_too_big(const wire::FrameSizes& sizes) const {
   return sizes.reply_bulk_room > limit || payload + sizes.bulk + sizes.reply_bulk_room > limit;
 }
 
+bool NetworkServer::is_between_targets(const Peer& peer, uint16_t opcode) {
+  return opcode >= wire::kTargetOpcodesFrom && peer.stream->may_be_server();
+}
+
 Task<void> NetworkServer::admit(std::shared_ptr<Peer> peer, uint16_t opcode, ByteCount memory) {
-  Semaphore& lane = opcode >= wire::kTargetOpcodesFrom ? memory_between_
-                    : memory <= kSmallRequest          ? memory_small_
-                                                       : memory_large_;
+  Semaphore& lane = is_between_targets(*peer, opcode) ? memory_between_
+                    : memory <= kSmallRequest         ? memory_small_
+                                                      : memory_large_;
   peer->waits_for_memory = true;
   const ByteCount share_max = options_.memory_max / kShares;
   while (peer->share->held != 0 && peer->share->held + memory > share_max && !peer->is_over) {
@@ -457,6 +461,10 @@ Task<Status> NetworkServer::take_request(std::shared_ptr<Peer> peer, wire::Heade
   }
   if (requests_.is_closing()) {
     refuse(*peer, header, Status(Code::kUnavailable, "the engine is stopping"), 0);
+    co_return ok();
+  }
+  if (header.opcode >= wire::kTargetOpcodesFrom && !peer->stream->may_be_server()) {
+    refuse(*peer, header, Status(Code::kPermission, "only engines ask that, and this is a client's certificate"), 0);
     co_return ok();
   }
   if (peer->client_id.value_or(header.client_id) != header.client_id) {

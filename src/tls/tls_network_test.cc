@@ -480,6 +480,15 @@ TEST(TlsNetwork, AServersCertificateCallsToo) {
   Pair pair(1, Identities{Identities::good().server, Identities::good().server});
   pair.connect_now();
   EXPECT_TRUE(pair.here.connected.is_ok()) << pair.here.connected.to_string();
+  EXPECT_TRUE(pair.there.stream->may_be_server());
+}
+
+TEST(TlsNetwork, BothKnowWhoIsAServer) {
+  Pair pair(1);
+  pair.connect_now();
+  ASSERT_TRUE(pair.here.connected.is_ok()) << pair.here.connected.to_string();
+  EXPECT_TRUE(pair.here.stream->may_be_server());
+  EXPECT_FALSE(pair.there.stream->may_be_server());
 }
 
 uint64_t hash_of_a_run(uint64_t seed) {

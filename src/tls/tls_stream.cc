@@ -122,6 +122,11 @@ TlsStream::TlsStream(std::unique_ptr<Stream> below, const Identity& identity, Ro
 
 // ---- Shaking hands --------------------------------------------------------------------------------------------------
 
+bool TlsStream::may_be_server() const {
+  X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+  return certificate != nullptr && (X509_get_extended_key_usage(certificate) & XKU_SSL_SERVER) != 0;
+}
+
 Task<Status> TlsStream::shake_hands() {
   CO_TRY(co_await negotiate());
   is_established_ = true;

@@ -30,6 +30,8 @@ class TlsStream final : public Stream {
   Task<Status> write(std::span<const ByteView> pieces) override;
   // Tells the peer that this is the end in order, unless a write is in progress.
   void shut() override;
+  // By its certificate.
+  bool may_be_server() const override;
   const std::string& peer() const override { return peer_; }
 
  private:

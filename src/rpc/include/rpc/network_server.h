@@ -82,6 +82,7 @@ class NetworkServer {
   Task<void> watch();
   ByteCount memory_for(const wire::FrameSizes& sizes) const;
   bool is_too_big(const wire::FrameSizes& sizes) const;
+  static bool is_between_targets(const Peer& peer, uint16_t opcode);
   Task<void> admit(std::shared_ptr<Peer> peer, uint16_t opcode, ByteCount memory);
   Task<void> hurry();
   bool is_overdue(const Peer& peer) const;

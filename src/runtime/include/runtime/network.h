@@ -37,6 +37,8 @@ class Stream {
     static_cast<void>(last);
     shut();
   }
+  // Unless the peer has shown to be a client and no server.
+  virtual bool may_be_server() const { return true; }
   // For messages and logs.
   virtual const std::string& peer() const = 0;
 };
