@@ -36,9 +36,10 @@ def planted():
 def steps(module, jobs):
     """What looks for the bug, the quickest first."""
     simulator = os.path.join(BUILD, "bin", "aeon_sim")
-    if module == "service/object":
-        return [("system scenario", [simulator, "--scenario", "system", "--seeds", "300"])]
-    if module.startswith("service") or module == "rpc":
+    if module == "rpc":
+        return [("system scenario", [simulator, "--scenario", "system", "--seeds", "300"]),
+                ("targets scenario", [simulator, "--scenario", "targets", "--seeds", "2000"])]
+    if module.startswith("service"):
         return [("targets scenario", [simulator, "--scenario", "targets", "--seeds", "200"]),
                 ("more of it", [simulator, "--scenario", "targets", "--seeds", "2000", "--seed", "1000"])]
     store = "media" if module == "media" else "vos"
@@ -83,7 +84,7 @@ def main():
     if traces:
         print(f"mutate: the release build has traces of planted bugs: {' '.join(traces)}", file=sys.stderr)
         return 1
-    for module in ("media", "vos", "service/target", "service/object"):
+    for module in ("media", "vos", "service/target", "rpc"):
         for what, command in steps(module, options.jobs)[:2]:
             if fails(command, "none"):
                 print(f"mutate: {what} fails without a planted bug", file=sys.stderr)

@@ -588,10 +588,10 @@ Status show_containers(Invocation& invocation, DebugTarget& target) {
     show_transactions(output, stored);
   }
   response["others"] = space_json(named.overview.others);
-  response["remembered_writes"] = named.overview.remembered_writes;
-  if (named.overview.remembered_writes != 0) {
+  response["remembered_requests"] = named.overview.remembered_requests;
+  if (named.overview.remembered_requests != 0) {
     output.line("Remembers {} of clients that may ask again",
-                count_text(named.overview.remembered_writes, "write", "writes"));
+                count_text(named.overview.remembered_requests, "request", "requests"));
   }
   show_damage(output, named.overview.damage);
   TRY(named.overview.status);

@@ -27,6 +27,7 @@ Target::Target(World& world, std::unique_ptr<vos::Store> store, Options options)
     : options_(std::move(options)),
       store_(std::move(store)),
       clock_(*store_, world.clock),
+      memory_(*store_),
       service_(*store_),
       targets_(world.executor, service_),
       commits_(world, *store_, service_, targets_),
@@ -37,6 +38,7 @@ Target::Target(World& world, std::unique_ptr<vos::Store> store, Options options)
   service_.add_to(dispatcher_);
   commits_.add_to(dispatcher_);
   if (options_.count > 1) dispatcher_.use(clock_);
+  dispatcher_.use(memory_);
   if (options_.index != 0) return;
   pool_ = std::make_unique<pool::PoolService>(world, *store_, targets_);
   pool_->limit_space(options_.free_outside);

@@ -96,7 +96,7 @@ class Keeper final : public DirectoryServer {
 
   Status start_engine(Engine& engine) {
     std::vector<std::string> words = {program_folder() + "/daos_engine", system_->path()};
-    const int lock = system_->directory().lock_descriptor();
+    const int lock = system_->directory().share_lock();
     words.push_back("--rank=" + std::to_string(engine.info.rank));
     words.push_back("--targets-begin=" + std::to_string(engine.info.targets_begin));
     words.push_back("--targets-end=" + std::to_string(engine.info.targets_end));

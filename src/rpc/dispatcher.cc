@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutation.h"
+
 namespace aeon::rpc {
 namespace {
 
@@ -53,6 +55,11 @@ Status Dispatcher::accept(ServerCall& call) {
                                                std::string(wire::opcode_name(call.header_.opcode)) + ")");
   }
   return ok();
+}
+
+bool Dispatcher::was_sent_before(const ServerCall& call) const {
+  if (MUTATION("whether_it_was_done_isnt_asked", false, true)) return false;
+  return done_ != nullptr && (call.header_.flags & wire::kFlagSentBefore) != 0;
 }
 
 OperationStats& Dispatcher::stats_of(uint16_t opcode) {

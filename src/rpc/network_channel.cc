@@ -10,7 +10,7 @@ namespace aeon::rpc {
 namespace {
 
 constexpr size_t kRequestsAtOnce = 16;
-// Servers remember for twice as long (vos::kWritesKeptFor) what they know again.
+// Servers remember for twice as long (vos::kRequestsKeptFor) what they know again.
 constexpr Duration kKnownAgainFor = std::chrono::minutes(5);
 
 }  // namespace

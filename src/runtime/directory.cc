@@ -90,12 +90,14 @@ Directory::Directory(Directory&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       lock_descriptor_(std::exchange(other.lock_descriptor_, -1)),
+      is_lock_shared_(other.is_lock_shared_),
       lock_generation_(other.lock_generation_) {}
 
 Directory& Directory::operator=(Directory&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(descriptor_, other.descriptor_);
   std::swap(lock_descriptor_, other.lock_descriptor_);
+  std::swap(is_lock_shared_, other.is_lock_shared_);
   std::swap(lock_generation_, other.lock_generation_);
   return *this;
 }
@@ -103,6 +105,8 @@ Directory& Directory::operator=(Directory&& other) noexcept {
 Directory::~Directory() {
   if (lock_descriptor_ >= 0 && lock_generation_ == fork_generation()) {
     forget_in_forked_child(lock_descriptor_);
+    // A child that was forked and hasn't run yet has it too.
+    if (!is_lock_shared_) ::flock(lock_descriptor_, LOCK_UN);
     ::close(lock_descriptor_);
   }
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -161,6 +165,7 @@ Status Directory::adopt_lock(int descriptor) {
   }
   ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   keep_lock(descriptor);
+  is_lock_shared_ = true;
   return ok();
 }
 

@@ -2,9 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+
+#include "runtime/directory.h"
 #include "runtime/reactor.h"
 
 namespace aeon {
@@ -66,6 +70,31 @@ TEST(ForkTest, OneForEachProcess) {
   each.get(make) = 2;
   EXPECT_TRUE(holds_in_child([&] { return each.get(make) == 1 && ++each.get(make) == 2; }));
   EXPECT_EQ(each.get(make), 2);
+}
+
+// As one that was forked and hasn't run yet: it has everything, and closes nothing.
+TEST(ForkTest, ALockIsGivenBackThoughAChildHasntRun) {
+  std::string path = testing::TempDir() + "fork-XXXXXX";
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  std::optional<Directory> directory(std::move(*Directory::open(path, false)));
+  ASSERT_TRUE(directory->lock("the first").is_ok());
+  int go[2];
+  ASSERT_EQ(::pipe(go), 0);
+  const auto child = static_cast<pid_t>(::syscall(SYS_fork));
+  if (child == 0) {
+    char byte = 0;
+    ::close(go[1]);
+    _exit(::read(go[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  directory.reset();
+  Result<Directory> again = Directory::open(path, false);
+  ASSERT_TRUE(again.is_ok());
+  EXPECT_TRUE(again->lock("the second").is_ok());
+  ::close(go[1]);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  std::filesystem::remove_all(path);
 }
 
 }  // namespace

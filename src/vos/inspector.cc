@@ -4,7 +4,7 @@
 #include <map>
 
 #include "container_state.h"
-#include "done_writes.h"
+#include "done_requests.h"
 #include "intent_record.h"
 #include "key_codec.h"
 #include "space_accounting.h"
@@ -90,10 +90,10 @@ class OverviewBuilder {
       case StoreRecord::kMetadata: overview_.metadata.emplace_back(std::string(as_text(rest)), to_bytes(value)); break;
       case StoreRecord::kIntent: add_piece(key, rest, value); break;
       case StoreRecord::kDecision: add_decision(key, rest, value); break;
-      case StoreRecord::kDoneWrite: {
-        const Result<DoneWrite> done = decode_done_write(value);
-        if (rest.size() != 9 || !done.is_ok()) return note(key, done.is_ok() ? foreign() : done.status());
-        ++overview_.remembered_writes;
+      case StoreRecord::kDoneRequest: {
+        const Result<DoneRecord> record = decode_done_record(value);
+        if (rest.size() != 9 || !record.is_ok()) return note(key, record.is_ok() ? foreign() : record.status());
+        ++overview_.remembered_requests;
         break;
       }
       case StoreRecord::kSpace: {

@@ -190,14 +190,14 @@ Bytes decision_key(uint32_t number, uint64_t sequence) {
   return key;
 }
 
-Bytes done_writes_prefix(uint64_t client) {
-  Bytes key = store_prefix(StoreRecord::kDoneWrite);
+Bytes done_requests_prefix(uint64_t client) {
+  Bytes key = store_prefix(StoreRecord::kDoneRequest);
   append_u64(key, client);
   return key;
 }
 
-Bytes done_write_key(uint64_t client, uint8_t place) {
-  Bytes key = done_writes_prefix(client);
+Bytes done_request_key(uint64_t client, uint8_t place) {
+  Bytes key = done_requests_prefix(client);
   key.push_back(static_cast<std::byte>(place));
   return key;
 }

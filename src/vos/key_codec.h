@@ -36,7 +36,7 @@ enum class StoreRecord : uint8_t {
   kMetadata = 6,       // + name.
   kIntent = 7,         // + number, uuid of a prepared transaction, piece.
   kDecision = 8,  // + number, sequence: how a transaction was decided. Sequence 0: the epoch of those forgotten.
-  kDoneWrite = 9,  // + client, place: a write that the client may ask for again.
+  kDoneRequest = 9,  // + client, place: a request that the client may make again.
   kSpace = 16,         // + number: counters of what the container's records take.
 };
 
@@ -51,8 +51,8 @@ Bytes intents_prefix(uint32_t number);  // Of all of a container's.
 Bytes intent_key(uint32_t number, Uuid transaction, uint32_t piece);
 Bytes decisions_prefix(uint32_t number);
 Bytes decision_key(uint32_t number, uint64_t sequence);
-Bytes done_writes_prefix(uint64_t client);  // Of all of a client's.
-Bytes done_write_key(uint64_t client, uint8_t place);
+Bytes done_requests_prefix(uint64_t client);  // Of all of a client's.
+Bytes done_request_key(uint64_t client, uint8_t place);
 
 // Prefixes. A key of the user must have been checked before.
 Status check_user_key(std::string_view what, KeyOrder order, ByteView key);

@@ -1,6 +1,6 @@
 #include "stored_record.h"
 
-#include "done_writes.h"
+#include "done_requests.h"
 #include "intent_record.h"
 #include "key_codec.h"
 #include "space_accounting.h"
@@ -47,7 +47,7 @@ void take_value_apart(ByteView value, bool is_extent, uint64_t start, StoredReco
 
 constexpr size_t kIntentKeyRest = 4 + 16 + 4;  // Container, transaction, piece.
 constexpr size_t kDecisionKeyRest = 4 + 8;  // Container, sequence.
-constexpr size_t kDoneWriteKeyRest = 8 + 1;  // Client, place.
+constexpr size_t kDoneRequestKeyRest = 8 + 1;  // Client, place.
 
 std::string store_record_text(ByteView key) {
   if (key.size() <= kContainerPrefixSize) return "index key " + printable_key(key);
@@ -88,9 +88,9 @@ std::string store_record_text(ByteView key) {
                " of container number " + std::to_string(load_be32(rest.data()));
       }
       break;
-    case StoreRecord::kDoneWrite:
-      if (rest.size() == kDoneWriteKeyRest) {
-        return "remembered write " + std::to_string(std::to_integer<unsigned>(rest[8])) + " of client " +
+    case StoreRecord::kDoneRequest:
+      if (rest.size() == kDoneRequestKeyRest) {
+        return "remembered request " + std::to_string(std::to_integer<unsigned>(rest[8])) + " of client " +
                std::to_string(load_be64(rest.data()));
       }
       break;
@@ -142,10 +142,13 @@ std::string describe_index_value(ByteView key, ByteView value) {
              " at epoch " + std::to_string(decision->epoch.value) +
              (decision->is_kept() ? ", kept until released" : "");
     }
-    case StoreRecord::kDoneWrite: {
-      const Result<DoneWrite> done = decode_done_write(value);
-      if (!done.is_ok()) return "";
-      return "number " + std::to_string(done->number) + " at epoch " + std::to_string(done->epoch.value);
+    case StoreRecord::kDoneRequest: {
+      const Result<DoneRecord> record = decode_done_record(value);
+      if (!record.is_ok()) return "";
+      const DoneRequest& done = record->done;
+      return "number " + std::to_string(record->number) +
+             (done.epoch == kEpochZero ? "" : " at epoch " + std::to_string(done.epoch.value)) +
+             (done.made.is_nil() ? "" : " made " + done.made.to_string());
     }
     case StoreRecord::kSpace: {
       const Result<SpaceUse> use = decode_space(value);

@@ -45,7 +45,7 @@ TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> med
       turn_(world.executor, 1),
       background_(world.executor),
       closing_(world.executor),
-      done_writes_(world, *media_, turn_, background_, closing_),
+      done_requests_(world, *media_, turn_, background_, closing_),
       cursor_(*media_),
       options_(options) {}
 
@@ -79,7 +79,7 @@ Task<Status> TargetStore::load() {
   }
   if (media_->is_read_only()) co_return ok();
   CO_TRY(co_await load_space());
-  co_await done_writes_.load();
+  co_await done_requests_.load();
   for (const uint32_t number : dying) background_.spawn(erase_container(number, nullptr));
   start_scrubber();
   co_return ok();
@@ -386,7 +386,7 @@ Task<Status> TargetStore::destroy_snapshot(Uuid id, Epoch epoch) {
   co_return co_await media_->wait_durable(position);
 }
 
-Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes) {
+Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes, RequestId id, DoneRequest done) {
   media::Batch batch;
   for (const MetadataChange& change : changes) {
     CO_TRY(check_metadata_name(change.name));
@@ -399,8 +399,15 @@ Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes) {
     else
       batch.erase(metadata_key(change.name));
   }
-  if (batch.empty()) co_return ok();
-  CO_TRY_ASSIGN(const media::LogPosition position, co_await media_->apply(std::move(batch)));
+  if (batch.empty() && id.client == 0) co_return ok();
+  media::LogPosition position;
+  {
+    co_await turn_.acquire();
+    const Permit turn(turn_, 1);
+    if (id.client != 0) DoneRequests::put(id, done, batch);
+    CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
+    if (id.client != 0) done_requests_.note(id);
+  }
   co_return co_await media_->wait_durable(position);
 }
 

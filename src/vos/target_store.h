@@ -11,7 +11,7 @@
 
 #include "base/mutation.h"
 #include "container_state.h"
-#include "done_writes.h"
+#include "done_requests.h"
 #include "key_codec.h"
 #include "lookup.h"
 #include "object_punches.h"
@@ -49,8 +49,8 @@ class TargetStore final : public Store {
   Task<Status> destroy_snapshot(Uuid container, Epoch epoch) override;
 
   Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
-                            WriteId id) override;
-  Task<Result<std::optional<Epoch>>> find_write(WriteId id) override;
+                            RequestId id) override;
+  Task<Result<std::optional<DoneRequest>>> find_request(RequestId id) override;
   Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
                                                std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
                                                ReadIntent intent) override;
@@ -87,7 +87,7 @@ class TargetStore final : public Store {
   Epoch last_epoch() const override { return clock_.last(); }
   Status observe(Epoch epoch) override;
 
-  Task<Status> change_metadata(std::vector<MetadataChange> changes) override;
+  Task<Status> change_metadata(std::vector<MetadataChange> changes, RequestId id, DoneRequest done) override;
   Task<Result<std::optional<Bytes>>> get_metadata(std::string name) override;
   Task<Result<std::vector<std::pair<std::string, Bytes>>>> list_metadata(std::string prefix) override;
 
@@ -141,7 +141,7 @@ class TargetStore final : public Store {
                             Reservation& reservation);
   // `transaction` if it's one's commit; stays until the task ends.
   Task<Result<Epoch>> apply_writes(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
-                                   WriteId id, const Transaction* transaction);
+                                   RequestId id, const Transaction* transaction);
   template <typename Visit>
   static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
@@ -259,7 +259,7 @@ class TargetStore final : public Store {
   Semaphore turn_;  // The writer turn.
   Gate background_;
   Cancellation closing_;  // Ends the pauses of background work.
-  DoneWrites done_writes_;
+  DoneRequests done_requests_;
   std::map<Uuid, ContainerRef> containers_;
   StoreInfoRecord info_;  // As stored.
   uint64_t next_minor_ = 0;  // Of late writes.

@@ -60,7 +60,8 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       co_return ok();  // And durable, or whoever decided still waits for that.
     }
     if (const Intent* prepared = transactions.intents.find(uuid); prepared != nullptr) {
-      if (prepared->id.epoch != epoch) co_return invalid("the transaction was prepared at another epoch");
+      // Somebody began it again who doesn't know of that: it will be aborted, since nobody else may decide about it.
+      if (prepared->id.epoch != epoch) co_return conflict("the transaction was prepared at another epoch");
       position = media_->applied();
     } else {
       const bool is_seen = (!container->snapshots.empty() && *container->snapshots.rbegin() >= epoch) ||

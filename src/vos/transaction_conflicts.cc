@@ -292,7 +292,7 @@ Task<Result<Epoch>> TargetStore::commit_transaction(Uuid id, Transaction transac
   if (is_too_late(transaction.read_epoch)) co_return misuse("a transaction can't have read in the future");
   clock_.observe(transaction.read_epoch);  // It may be another store's.
   std::vector<ObjectWrite> writes = std::move(transaction.writes);
-  co_return co_await apply_writes(id, std::move(writes), kEpochZero, durability, WriteId(), &transaction);
+  co_return co_await apply_writes(id, std::move(writes), kEpochZero, durability, RequestId(), &transaction);
 }
 
 }  // namespace aeon::vos

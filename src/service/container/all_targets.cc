@@ -165,7 +165,6 @@ Task<Status> AllTargets::destroy_snapshot(Uuid container, Epoch epoch) {
 }
 
 Task<void> AllTargets::destroy_leftover_snapshots(Uuid container, std::vector<Epoch> known) {
-  if (count() == 1) co_return;
   wire::TargetQueryContainerRequest query;
   query.container = container;
   const auto parts = co_await targets_.ask_all(query);

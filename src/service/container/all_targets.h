@@ -38,7 +38,7 @@ class AllTargets {
   // What targets have of containers that aren't `known`, from creations and destructions that a crash cut short, goes.
   // Targets that don't answer are left as they are.
   Task<void> destroy_leftovers(std::vector<Uuid> known);
-  // Likewise, of snapshots that this target hasn't.
+  // Likewise, of snapshots.
   Task<void> destroy_leftover_snapshots(Uuid container, std::vector<Epoch> known);
 
  private:

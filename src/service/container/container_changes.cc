@@ -63,7 +63,7 @@ Task<Result<wire::EmptyReply>> ContainerService::change_attributes(wire::Contain
 }
 
 Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotCreateRequest request,
-                                                                 rpc::ServerCall&) {
+                                                                 rpc::ServerCall& call) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
   if (!request.name.empty()) CO_TRY(pool::check_label(request.name, "snapshot name"));
   const Permit turn = co_await container->turn.lock();
@@ -88,10 +88,12 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
   changes[0].name = snapshot_name(container->id, epoch);
   changes[0].value = pool::encode_record(record);
   changes.push_back(container->record_change());
-  Status recorded = co_await store_.change_metadata(std::move(changes));
+  DoneRequest done;
+  done.epoch = epoch;
+  Status recorded = co_await store_.change_metadata(std::move(changes), call.id(), done);
   if (!recorded.is_ok()) {
     container->snapshots.erase(epoch);
-    ignore(co_await all_->destroy_snapshot(container->id, epoch), "then it stays, without its name");
+    ignore(co_await all_->destroy_snapshot(container->id, epoch), "without a record it goes at the next start");
     co_return recorded;
   }
   wire::EpochReply reply;
@@ -100,7 +102,7 @@ Task<Result<wire::EpochReply>> ContainerService::create_snapshot(wire::SnapshotC
 }
 
 Task<Result<wire::EmptyReply>> ContainerService::destroy_snapshot(wire::SnapshotDestroyRequest request,
-                                                                  rpc::ServerCall&) {
+                                                                  rpc::ServerCall& call) {
   CO_TRY_ASSIGN(const ContainerRef container, find_open(request.handle, true));
   const Permit turn = co_await container->turn.lock();
   if (container->is_destroyed) co_return gone(container->name());
@@ -108,14 +110,23 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy_snapshot(wire::Snapshot
     co_return Status(Code::kNotFound, "container '" + container->name() + "' has no snapshot at epoch " +
                                           std::to_string(request.epoch.value));
   }
-  CO_TRY(co_await all_->destroy_snapshot(container->id, request.epoch));
-  container->snapshots.erase(request.epoch);
+  // Without its record it goes at the next start, if not now.
+  const SnapshotRecord before{.name = container->snapshots[request.epoch]};
   container->modified_unix_ns = world_.clock.wall_ns();
   std::vector<vos::Store::MetadataChange> changes(1);
   changes[0].name = snapshot_name(container->id, request.epoch);
   changes.push_back(container->record_change());
-  CO_TRY(co_await store_.change_metadata(std::move(changes)));
-  co_return wire::EmptyReply{};
+  CO_TRY(co_await store_.change_metadata(std::move(changes), call.id()));
+  const Status destroyed = co_await all_->destroy_snapshot(container->id, request.epoch);
+  if (destroyed.is_ok()) {
+    container->snapshots.erase(request.epoch);
+    co_return wire::EmptyReply{};
+  }
+  std::vector<vos::Store::MetadataChange> again(1);  // So that somebody can try it again.
+  again[0].name = snapshot_name(container->id, request.epoch);
+  again[0].value = pool::encode_record(before);
+  ignore(co_await store_.change_metadata(std::move(again)), "then it goes at the next start");
+  co_return destroyed;
 }
 
 Task<Status> ContainerService::save_numbers(ContainerRef container, uint64_t reserved_below) {

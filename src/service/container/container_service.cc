@@ -93,16 +93,16 @@ Status ContainerService::load_record(std::string_view name, ByteView value) {
   return Status(Code::kCorrupt, what + " has an unknown record '" + std::string(name) + "'");
 }
 
-// The store knows which snapshots there are; the records only name them.
-Task<Status> ContainerService::load_snapshots(ContainerRef container) {
+// Those that the store has. Answers whether some have no record: a crash left them, of making or destroying them.
+Task<Result<bool>> ContainerService::load_snapshots(ContainerRef container) {
   CO_TRY_ASSIGN(const vos::ContainerInfo info, co_await store_.query_container(container->id));
   std::map<Epoch, std::string> snapshots;
   for (const Epoch epoch : info.snapshots) {
-    const auto named = container->snapshots.find(epoch);
-    snapshots[epoch] = named == container->snapshots.end() ? std::string() : named->second;
+    const auto recorded = container->snapshots.find(epoch);
+    if (recorded != container->snapshots.end()) snapshots.insert(*recorded);
   }
   container->snapshots = std::move(snapshots);
-  co_return ok();
+  co_return container->snapshots.size() != info.snapshots.size();
 }
 
 Task<Status> ContainerService::load() {
@@ -112,8 +112,9 @@ Task<Status> ContainerService::load() {
   for (const auto& [id, container] : containers_) known.push_back(id);
   co_await all_->destroy_leftovers(std::move(known));
   for (const auto& [id, container] : containers_) {
-    Status status = co_await load_snapshots(container);
-    if (!status.is_ok()) co_return status.within("container " + container->name());
+    const Result<bool> has_leftovers = co_await load_snapshots(container);
+    if (!has_leftovers.is_ok()) co_return has_leftovers.status().within("container " + container->name());
+    if (!*has_leftovers && targets_.count() == 1) continue;
     std::vector<Epoch> snapshots;
     for (const auto& [epoch, name] : container->snapshots) snapshots.push_back(epoch);
     co_await all_->destroy_leftover_snapshots(id, std::move(snapshots));
@@ -212,12 +213,13 @@ Status join_label(const std::string& label, wire::Properties& properties) {
 }  // namespace
 
 Task<Result<wire::ContainerCreateReply>> ContainerService::create(wire::ContainerCreateRequest request,
-                                                                  rpc::ServerCall&) {
+                                                                  rpc::ServerCall& call) {
   CO_TRY(pool_.check(request.pool, true));
   CO_TRY(join_label(request.label, request.properties));
   CO_TRY(check_new(request.properties));
   const Permit naming = co_await naming_.lock();
   NewContainer given;
+  given.request = call.id();
   given.id = request.id;
   given.allocated_number = number_of(request.properties, kPropAllocatedNumber);
   given.properties = std::move(request.properties);
@@ -227,13 +229,14 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::create(wire::Containe
 
 // The clone has the base's properties as they are now, and gives out no number that the base gave.
 Task<Result<wire::ContainerCreateReply>> ContainerService::clone(wire::ContainerCloneRequest request,
-                                                                 rpc::ServerCall&) {
+                                                                 rpc::ServerCall& call) {
   CO_TRY(pool_.check(request.pool, true));
   CO_TRY(join_label(request.label, request.properties));
   CO_TRY(check_changed(request.properties));
   const Permit naming = co_await naming_.lock();
   CO_TRY_ASSIGN(const ContainerRef base, find_named(request.base));
   NewContainer given;
+  given.request = call.id();
   given.id = request.id;
   given.properties = base->properties;
   given.properties.erase(kPropLabel);
@@ -274,12 +277,14 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer give
   }
   changes.push_back(container->record_change());
   CO_TRY(co_await all_->create(id, is_explicit, given.base));
+  DoneRequest done;
+  done.made = id;
   Status recorded;
   if (given.attributes.empty()) {
-    recorded = co_await store_.change_metadata(std::move(changes));
+    recorded = co_await store_.change_metadata(std::move(changes), given.request, done);
   } else {
     wire::AttributeChanges attributes(given.attributes.begin(), given.attributes.end());
-    recorded = co_await container->attributes.change(std::move(attributes), std::move(changes));
+    recorded = co_await container->attributes.change(std::move(attributes), std::move(changes), given.request, done);
   }
   if (!recorded.is_ok()) {
     ignore(co_await all_->destroy(id), "a container without a record goes at the next start");
@@ -292,7 +297,7 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer give
   co_return reply;
 }
 
-Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyRequest request, rpc::ServerCall&) {
+Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyRequest request, rpc::ServerCall& call) {
   CO_TRY(pool_.check(request.pool, true));
   const Permit naming = co_await naming_.lock();
   CO_TRY_ASSIGN(const ContainerRef container, find_named(request.container));
@@ -311,7 +316,7 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyR
     changes.back().name = snapshot_name(container->id, epoch);
   }
   container->attributes.erase_all(changes);
-  CO_TRY(co_await store_.change_metadata(std::move(changes)));
+  CO_TRY(co_await store_.change_metadata(std::move(changes), call.id()));
   container->is_destroyed = true;
   drop_handles(*container);
   if (const auto label = labels_.find(container->label()); label != labels_.end()) labels_.erase(label);

@@ -1,6 +1,5 @@
 #include "object/object_service.h"
 
-#include "base/mutation.h"
 #include "target/sent_data.h"
 #include "wire/fetch_layout.h"
 
@@ -77,12 +76,6 @@ Status ObjectService::check_placed(const ObjectWrite& write) {
 }
 
 Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest request, rpc::ServerCall& call) {
-  const vos::WriteId id{.client = call.header().client_id, .number = call.header().request_id};
-  // Before its handle is looked at: that was given by the engine that is gone, and who is told so asks anew.
-  if ((call.header().flags & wire::kFlagSentBefore) != 0 && MUTATION("whether_it_was_done_isnt_asked", true, false)) {
-    CO_TRY_ASSIGN(const std::optional<Epoch> done, co_await store_.find_write(id));
-    if (done.has_value()) co_return wire::EpochReply{.epoch = *done};
-  }
   Result<target::OpenContainer> open = handles_.find(request.handle, true);
   if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, true);
   CO_TRY(open);
@@ -93,7 +86,7 @@ Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest req
   CO_TRY(target::attach_data(request.writes, call.sent()));
   wire::EpochReply reply;
   CO_TRY_ASSIGN(reply.epoch,
-                co_await store_.write(open->id, std::move(request.writes), request.epoch, open->durability, id));
+                co_await store_.write(open->id, std::move(request.writes), request.epoch, open->durability, call.id()));
   co_return reply;
 }
 

@@ -54,7 +54,8 @@ wire::Attributes AttributeSet::all() const {
   return attributes;
 }
 
-Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vos::Store::MetadataChange> also) {
+Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vos::Store::MetadataChange> also,
+                                  RequestId id, DoneRequest done) {
   const Permit turn = co_await turn_.lock();
   size_t added = 0;
   std::map<std::string, uint32_t> slots;
@@ -83,7 +84,7 @@ Task<Status> AttributeSet::change(wire::AttributeChanges changes, std::vector<vo
     }
     also.push_back(std::move(change));
   }
-  if (!also.empty()) CO_TRY(co_await store_.change_metadata(std::move(also)));
+  if (!also.empty()) CO_TRY(co_await store_.change_metadata(std::move(also), id, done));
   for (auto& [name, value] : changes) {
     if (value.has_value()) {
       Entry& entry = entries_[name];

@@ -184,13 +184,13 @@ Task<void> check_known_again(vos::Store* store, const OwnedContainer* mine, cons
     const bool is_plain = !call->phases && call->transaction.is_nil();
     if (!is_plain || call->discard_begun <= moment || call->number + kCallsAskedFor < held->number) continue;
     const bool is_there = call->number <= held->number;
-    const Result<std::optional<Epoch>> found = co_await store->find_write(call->id(*mine));
+    const Result<std::optional<DoneRequest>> found = co_await store->find_request(call->id(*mine));
     const std::string name = "call " + std::to_string(call->number);
     if (!found.is_ok())
-      *wrong = "find_write: " + found.status().to_string();
+      *wrong = "find_request: " + found.status().to_string();
     else if (found->has_value() != is_there)
       *wrong = name + (is_there ? " is there and isn't known again" : " isn't there and is known again");
-    else if (is_there && call->epoch != kEpochZero && **found != call->epoch)
+    else if (is_there && call->epoch != kEpochZero && (*found)->epoch != call->epoch)
       *wrong = name + " is known again at another epoch";
   }
 }

@@ -70,7 +70,7 @@ Epoch OwnedContainer::committed() const {
   return highest;
 }
 
-vos::WriteId TimedCall::id(const OwnedContainer& of) const { return {.client = of.writer + 1, .number = number}; }
+RequestId TimedCall::id(const OwnedContainer& of) const { return {.client = of.writer + 1, .number = number}; }
 
 Bytes OwnedContainer::number_key(Epoch epoch) const {
   return is_explicit() ? to_bytes("count " + std::to_string(epoch.value % kNumberPlaceCount)) : kNumberKey;

@@ -53,7 +53,7 @@ struct TimedCall {
   vos::Remember remember() const { return number % 2 == 0 ? vos::Remember::kUntilReleased : vos::Remember::kAWhile; }
   bool is_released() const { return number % 4 == 0; }
   // Of a plain write.
-  vos::WriteId id(const OwnedContainer& of) const;
+  RequestId id(const OwnedContainer& of) const;
 };
 
 struct TimedSnapshot {

@@ -94,10 +94,10 @@ struct Knowledge {
   }
 };
 
-// That there was no answer, or none yet: expected while faults happen.
+// That it wasn't done, or not yet: expected while faults happen. They never last as long as a deadline, so what was
+// sent is answered.
 bool is_outage(const Status& status) {
-  return status.code() == Code::kTimedOut || status.code() == Code::kUnavailable ||
-         status.code() == Code::kStaleHandle || status.code() == Code::kBusy;
+  return status.code() == Code::kUnavailable || status.code() == Code::kStaleHandle || status.code() == Code::kBusy;
 }
 
 WriteOutcome outcome(const Status& status) {
@@ -265,8 +265,6 @@ class Session {
     else
       status = co_await keys.remove(key.name);
     if (status.is_ok()) ++known_.acknowledged_count;
-    if (status.code() == Code::kTimedOut)
-      known_.blame(name_ + "write, though the engine came back: " + status.to_string());
     if (key.place == kFlushPlace && status.code() == Code::kIo) {  // Refused, because something before may be lost.
       key.value.end_write(version, WriteOutcome::kNotDone);
       may_be_lost(status);
@@ -298,7 +296,6 @@ class Session {
     update.data.emplace_back(value);
     const Result<Epoch> inserted = co_await places_[kSyncPlace]->write(std::move(writes), kEpochZero);
     if (inserted.is_ok()) ++known_.acknowledged_count;
-    if (inserted.code() == Code::kTimedOut) known_.blame(name_ + "insert, though the engine came back");
     handle(inserted.status(), "insert");
   }
 

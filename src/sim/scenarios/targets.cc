@@ -68,9 +68,8 @@ struct KnownTargets {
 };
 
 bool is_outage(const Status& status) {
-  return status.code() == Code::kTimedOut || status.code() == Code::kUnavailable ||
-         status.code() == Code::kStaleHandle || status.code() == Code::kBusy || status.code() == Code::kConflict ||
-         status.code() == Code::kInProgress;
+  return status.code() == Code::kUnavailable || status.code() == Code::kStaleHandle || status.code() == Code::kBusy ||
+         status.code() == Code::kConflict || status.code() == Code::kInProgress;
 }
 
 class TargetsSession {

@@ -61,6 +61,17 @@ struct AkeyUpdate {
   uint32_t conditions = 0;           // kAkeyInsert, kAkeyUpdate for this akey.
 };
 
+// A request, by who makes it and the number that they gave it: upwards, and again when it is repeated.
+struct RequestId {
+  uint64_t client = 0;  // 0: it won't be repeated.
+  uint64_t number = 0;
+};
+// What the answer of one that was done needs, to be given again.
+struct DoneRequest {
+  Epoch epoch;
+  Uuid made;
+};
+
 // One change of one object. A write call takes several and applies all or none at one epoch.
 struct ObjectWrite {
   enum class Kind : uint8_t { kUpdate = 1, kPunchObject = 2, kPunchDkey = 3, kPunchAkeys = 4 };

@@ -77,11 +77,22 @@ class Target {
     bool is_told_ = false;  // That a clock isn't followed.
   };
 
+  // What the store remembers of requests.
+  class StoreMemory final : public rpc::DoneRequests {
+   public:
+    explicit StoreMemory(vos::Store& store) : store_(store) {}
+    Task<Result<std::optional<DoneRequest>>> find(RequestId id) override { return store_.find_request(id); }
+
+   private:
+    vos::Store& store_;
+  };
+
   Result<wire::HelloReply> hello(wire::HelloRequest request, rpc::ServerCall&);
 
   const Options options_;
   const std::unique_ptr<vos::Store> store_;
   StoreClock clock_;
+  StoreMemory memory_;
   target::TargetService service_;
   target::Targets targets_;
   target::CommitService commits_;

@@ -86,8 +86,10 @@ Status prepare(Exchange& exchange, const Channel& channel, const Request& reques
   if (channel.clock() != nullptr) exchange.header.clock = channel.clock()->last().value;
   exchange.bulk = bulk;
   exchange.may_repeat = Request::kMayRepeat;
-  if constexpr (requires { request.is_known_again(); }) {
-    exchange.is_known_again = request.is_known_again() && channel.version() >= wire::kSentBeforeSince;
+  if constexpr (requires { Request::answer_again(DoneRequest()); }) {
+    exchange.is_known_again = channel.version() >= wire::kSentBeforeSince;
+  } else if constexpr (requires { request.is_known_again(); }) {
+    exchange.is_known_again = channel.version() >= wire::kSentBeforeSince && request.is_known_again();
   }
   wire::begin_message(exchange.request);
   wire::encode(request, channel.version(), exchange.request);

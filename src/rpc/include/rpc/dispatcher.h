@@ -38,6 +38,8 @@ class ServerCall {
   ServerCall& operator=(const ServerCall&) = delete;
 
   const wire::Header& header() const { return header_; }
+  // What its sender calls it, also when it is sent to another life of the server.
+  RequestId id() const { return {.client = header_.client_id, .number = header_.request_id}; }
   // The data that came with the request, in place.
   std::span<const ByteView> sent() const { return sent_; }
   ByteCount sent_size() const { return total_size(sent_); }
@@ -70,6 +72,14 @@ class ServerCall {
   Code code_ = Code::kOk;  // Of the answer.
 };
 
+// Knows what earlier lives of the server did.
+class DoneRequests {
+ public:
+  virtual ~DoneRequests() = default;
+  // Nothing if it wasn't done.
+  virtual Task<Result<std::optional<DoneRequest>>> find(RequestId id) = 0;
+};
+
 class Dispatcher {
  public:
   struct Options {
@@ -100,6 +110,8 @@ class Dispatcher {
 
   // Hears of the clocks of requests, and goes along with answers. Outlives the dispatcher's use.
   void use(EpochClock& clock) { clock_ = &clock; }
+  // Is asked about requests that were sent before, and have answer_again(). Outlives the dispatcher's use.
+  void use(DoneRequests& done) { done_ = &done; }
 
   // Answers the call, always; suspends while it waits and where the handler does.
   Task<void> handle(ServerCall& call) { return handle(call, false); }
@@ -141,6 +153,7 @@ class Dispatcher {
   Task<bool> wait_for_turn(ServerCall& call, OperationStats& stats, FairTurns::Turn& turn, Duration& waited);
   void refuse_busy(ServerCall& call, OperationStats& stats);
   void note_ended(const ServerCall& call, OperationStats& stats, Duration waited, Duration handled);
+  bool was_sent_before(const ServerCall& call) const;
   template <typename Request>
   static void describe(const Request& request, ServerCall& call);
 
@@ -153,6 +166,7 @@ class Dispatcher {
   Counters counters_;
   RequestLog log_;
   EpochClock* clock_ = nullptr;
+  DoneRequests* done_ = nullptr;
   Instant measured_until_{};  // The end of the last request that was measured.
   std::array<std::unique_ptr<HandlerBase>, wire::kOpcodeMax + 1> handlers_;
   std::array<std::unique_ptr<OperationStats>, wire::kOpcodeMax + 1> stats_;  // Made at a kind's first request.
@@ -190,6 +204,14 @@ struct Dispatcher::Handler final : Dispatcher::HandlerBase {
       co_return;
     }
     describe(request, call);
+    // Before its handle is looked at: that was given by the life that is over, and who is told so asks anew.
+    if constexpr (requires { Request::answer_again(DoneRequest()); }) {
+      if (dispatcher.was_sent_before(call)) {
+        const Result<std::optional<DoneRequest>> done = co_await dispatcher.done_->find(call.id());
+        if (!done.is_ok()) co_return dispatcher.answer(call, Result<Reply>(done.status()));
+        if (done->has_value()) co_return dispatcher.answer(call, Result<Reply>(Request::answer_again(**done)));
+      }
+    }
     if constexpr (std::is_same_v<std::invoke_result_t<Method, Service&, Request, ServerCall&>, Result<Reply>>) {
       dispatcher.answer(call, std::invoke(method, service, std::move(request), call));
     } else {

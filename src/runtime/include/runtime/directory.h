@@ -27,7 +27,10 @@ class Directory {
 
   // The lock as a descriptor that a process started by this one may have: the directory is held until all are gone that
   // have it. After lock().
-  int lock_descriptor() const { return lock_descriptor_; }
+  int share_lock() {
+    is_lock_shared_ = true;
+    return lock_descriptor_;
+  }
   // In such a process. kInvalidArgument: it is none of this directory.
   Status adopt_lock(int descriptor);
 
@@ -58,6 +61,7 @@ class Directory {
   std::string path_;
   int descriptor_ = -1;
   int lock_descriptor_ = -1;
+  bool is_lock_shared_ = false;  // Another process may go on with it.
   uint64_t lock_generation_ = 0;  // Of the process that locked: a fork has the lock no longer.
 };
 

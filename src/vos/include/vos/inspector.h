@@ -107,7 +107,7 @@ struct StoreOverview {
   Status status;  // Ok, or why the store can't be opened: kVersionUnsupported, kCorrupt.
   std::vector<StoredContainer> containers;
   std::vector<std::pair<std::string, Bytes>> metadata;  // Of the services above.
-  uint64_t remembered_writes = 0;  // Of clients that may ask for them again.
+  uint64_t remembered_requests = 0;  // Of clients that may ask for them again.
   ContainerSpace others;  // Of records without a container.
   std::vector<DamagedPlace> damage;
 };

@@ -115,11 +115,11 @@ class Store {
   // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch. Conditions look at the
   // state before the call; its operations apply in order. Checksums may be left out, else they are verified (kCorrupt).
   // A single value of size 0 punches the one there. kInvalidArgument also for an epoch that was aggregated or is not
-  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched. find_write() tells of one
-  // with an id, as long as types.h says, whether it was done, at which epoch; durable before it is told.
+  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched. find_request() tells of
+  // one with an id, as long as types.h says, whether it was done; durable before it is told.
   virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
-                                    WriteId id = {}) = 0;
-  virtual Task<Result<std::optional<Epoch>>> find_write(WriteId id) = 0;
+                                    RequestId id = {}) = 0;
+  virtual Task<Result<std::optional<DoneRequest>>> find_request(RequestId id) = 0;
   virtual Task<Result<std::vector<FetchedAkey>>> fetch(Uuid container, ObjectId object, Bytes dkey,
                                                        std::vector<AkeyFetch> akeys, uint32_t conditions, Epoch epoch,
                                                        ReadIntent intent = ReadIntent::kPlain) = 0;
@@ -223,12 +223,14 @@ class Store {
   virtual Epoch last_epoch() const = 0;
 
   // Small records beside the containers, for the services above: names (printable, ≤ 200 bytes) to values
-  // (≤ 8 KiB). Changes of one call are atomic and durable when it returns; nullopt erases.
+  // (≤ 8 KiB). Changes of one call are atomic and durable when it returns; nullopt erases. With an id it is remembered
+  // for find_request() that they were made, and `done`.
   struct MetadataChange {
     std::string name;
     std::optional<Bytes> value;
   };
-  virtual Task<Status> change_metadata(std::vector<MetadataChange> changes) = 0;
+  virtual Task<Status> change_metadata(std::vector<MetadataChange> changes, RequestId id = {},
+                                       DoneRequest done = {}) = 0;
   virtual Task<Result<std::optional<Bytes>>> get_metadata(std::string name) = 0;
   // Names with the prefix, in order.
   virtual Task<Result<std::vector<std::pair<std::string, Bytes>>>> list_metadata(std::string prefix) = 0;

@@ -44,15 +44,10 @@ struct ContainerInfo {
   std::vector<Epoch> clones;  // The epochs that clones of this container start from, in order.
 };
 
-// A write that may be asked for again after the store was opened anew: who asks, and the number that it gave it. A
-// client numbers its writes upwards, and asks again for none that is kWritesKept below its newest, or older than
-// kWritesKeptFor.
-struct WriteId {
-  uint64_t client = 0;  // 0: it won't be asked for again.
-  uint64_t number = 0;
-};
-inline constexpr uint64_t kWritesKept = 128;
-inline constexpr Duration kWritesKeptFor = std::chrono::minutes(10);
+// What was done for a client that may ask again, after the store was opened anew, is known if it isn't so many numbers
+// below the client's newest, and the client wasn't silent for so long.
+inline constexpr uint64_t kRequestsKept = 128;
+inline constexpr Duration kRequestsKeptFor = std::chrono::minutes(10);
 
 // Where a listing of objects goes on behind one, whether or not that is there.
 Anchor anchor_behind(ObjectId object);

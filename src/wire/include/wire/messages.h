@@ -2,7 +2,8 @@
 // archive.since(version, …). See docs/design/requests.md, and archive.h for the encoding.
 //
 // kMayRepeat: doing it twice is as good as once, so that a client that can't know whether a lost server did it may
-// ask its successor. is_known_again(): the successor knows whether it was done.
+// ask its successor. answer_again(): the successor knows whether it
+// was done, and so answers; is_known_again(): it knows it by what is in the request.
 #pragma once
 
 #include <algorithm>
@@ -125,6 +126,7 @@ struct ContainerCreateRequest {
   std::string label;
   std::optional<Uuid> id;
   Properties properties;
+  static ContainerCreateReply answer_again(const DoneRequest& done) { return {.id = done.made}; }
   static void io(auto& archive, auto& self) { archive(self.pool, self.label, self.id, self.properties); }
 };
 
@@ -159,6 +161,7 @@ struct ContainerDestroyRequest {
   uint64_t pool = 0;
   std::string container;
   bool force = false;
+  static EmptyReply answer_again(const DoneRequest&) { return {}; }
   static void io(auto& archive, auto& self) { archive(self.pool, self.container, self.force); }
 };
 
@@ -234,6 +237,7 @@ struct SnapshotCreateRequest {
   using Reply = EpochReply;
   uint64_t handle = 0;
   std::string name;
+  static EpochReply answer_again(const DoneRequest& done) { return {.epoch = done.epoch}; }
   static void io(auto& archive, auto& self) { archive(self.handle, self.name); }
 };
 struct SnapshotListReply {
@@ -253,6 +257,7 @@ struct SnapshotDestroyRequest {
   using Reply = EmptyReply;
   uint64_t handle = 0;
   Epoch epoch;
+  static EmptyReply answer_again(const DoneRequest&) { return {}; }
   static void io(auto& archive, auto& self) { archive(self.handle, self.epoch); }
 };
 
@@ -289,6 +294,7 @@ struct ContainerCloneRequest {
   std::string label;
   std::optional<Uuid> id;
   Properties properties;  // Instead of the base's.
+  static ContainerCreateReply answer_again(const DoneRequest& done) { return {.id = done.made}; }
   static void io(auto& archive, auto& self) {
     archive(self.pool, self.base, self.epoch, self.label, self.id, self.properties);
   }
@@ -345,8 +351,7 @@ struct ObjectWriteRequest {
   uint64_t handle = 0;
   Epoch epoch;
   std::vector<ObjectWrite> writes;
-  // The store remembers client id and request id with what was written.
-  bool is_known_again() const { return true; }
+  static EpochReply answer_again(const DoneRequest& done) { return {.epoch = done.epoch}; }
   static void io(auto& archive, auto& self) { archive(self.handle, self.epoch, self.writes); }
 };
 

@@ -66,6 +66,7 @@ class ContainerService final : public pool::PoolUser, public target::OpenHandles
 
   // What is given for a container to be made, with its label among the properties.
   struct NewContainer {
+    RequestId request;
     std::optional<Uuid> id;
     wire::Properties properties;
     std::optional<vos::CloneBase> base;
@@ -78,7 +79,7 @@ class ContainerService final : public pool::PoolUser, public target::OpenHandles
   Result<ContainerRef> find_named(std::string_view name) const;
   Status check_label_free(const std::string& label, const Container* except) const;
   Status load_record(std::string_view name, ByteView value);
-  Task<Status> load_snapshots(ContainerRef container);
+  Task<Result<bool>> load_snapshots(ContainerRef container);
   void drop_handles(const Container& container);
   // Other targets believe them no longer.
   void tell_gone(std::vector<uint64_t> handles);

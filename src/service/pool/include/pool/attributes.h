@@ -26,7 +26,8 @@ class AttributeSet {
   wire::Attributes all() const;
   // All of `changes` or none, durable when it ends, together with `also`. kInvalidArgument or kTooBig names the
   // attribute that can't be. Removing one that isn't there is harmless.
-  Task<Status> change(wire::AttributeChanges changes, std::vector<vos::Store::MetadataChange> also);
+  Task<Status> change(wire::AttributeChanges changes, std::vector<vos::Store::MetadataChange> also, RequestId id = {},
+                      DoneRequest done = {});
   // Adds what erases every record.
   void erase_all(std::vector<vos::Store::MetadataChange>& changes) const;
 

@@ -1,5 +1,5 @@
 // Writes that are asked for again.
-#include "done_writes.h"
+#include "done_requests.h"
 
 #include "key_codec.h"
 #include "store_under_test.h"
@@ -22,7 +22,7 @@ std::vector<ObjectWrite> write_of(std::string_view dkey, ByteView value) {
 Task<Result<uint64_t>> count_records(media::KeyBlockStore* media) {
   uint64_t count = 0;
   media::Cursor cursor(*media);
-  const Bytes all = store_prefix(StoreRecord::kDoneWrite);
+  const Bytes all = store_prefix(StoreRecord::kDoneRequest);
   CO_TRY(co_await cursor.seek(all));
   while (cursor.valid() && starts_with(cursor.key(), all)) {
     ++count;
@@ -31,9 +31,9 @@ Task<Result<uint64_t>> count_records(media::KeyBlockStore* media) {
   co_return count;
 }
 
-class DoneWritesTest : public testing::Test {
+class DoneRequestsTest : public testing::Test {
  protected:
-  Result<Epoch> write(WriteId id, std::string_view dkey = "dkey", uint32_t conditions = 0,
+  Result<Epoch> write(RequestId id, std::string_view dkey = "dkey", uint32_t conditions = 0,
                       Durability durability = Durability::kSync) {
     const Bytes value = text("value " + std::to_string(id.number));
     std::vector<ObjectWrite> writes = write_of(dkey, value);
@@ -41,10 +41,10 @@ class DoneWritesTest : public testing::Test {
     return target_.run(target_.store().write(target_.container(), std::move(writes), kEpochZero, durability, id));
   }
   // Zero if it isn't known.
-  Epoch find(WriteId id) {
-    const Result<std::optional<Epoch>> found = target_.run(target_.store().find_write(id));
+  Epoch find(RequestId id) {
+    const Result<std::optional<DoneRequest>> found = target_.run(target_.store().find_request(id));
     EXPECT_TRUE(found.is_ok()) << found.status().to_string();
-    return found.is_ok() ? found->value_or(kEpochZero) : kEpochZero;
+    return found.is_ok() && found->has_value() ? (*found)->epoch : kEpochZero;
   }
   uint64_t remembered() {
     const Result<uint64_t> count = target_.run(count_records(&target_.store().media()));
@@ -56,7 +56,7 @@ class DoneWritesTest : public testing::Test {
   TestStore target_;
 };
 
-TEST_F(DoneWritesTest, WhatWasDoneIsKnownBeforeAndAfterACrash) {
+TEST_F(DoneRequestsTest, WhatWasDoneIsKnownBeforeAndAfterACrash) {
   const Result<Epoch> epoch = write({.client = 7, .number = 5});
   ASSERT_TRUE(epoch.is_ok());
   EXPECT_EQ(find({.client = 7, .number = 5}), *epoch);
@@ -64,17 +64,17 @@ TEST_F(DoneWritesTest, WhatWasDoneIsKnownBeforeAndAfterACrash) {
   target_.open();
   EXPECT_EQ(find({.client = 7, .number = 5}), *epoch);
   EXPECT_EQ(find({.client = 7, .number = 4}), kEpochZero);
-  EXPECT_EQ(find({.client = 7, .number = 5 + kWritesKept}), kEpochZero);
+  EXPECT_EQ(find({.client = 7, .number = 5 + kRequestsKept}), kEpochZero);
   EXPECT_EQ(find({.client = 8, .number = 5}), kEpochZero);
 }
 
-TEST_F(DoneWritesTest, WhatWasRefusedIsntKnown) {
+TEST_F(DoneRequestsTest, WhatWasRefusedIsntKnown) {
   ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
   EXPECT_EQ(write({.client = 7, .number = 2}, "dkey", kDkeyInsert).code(), Code::kExists);
   EXPECT_EQ(find({.client = 7, .number = 2}), kEpochZero);
 }
 
-TEST_F(DoneWritesTest, WhatTheCrashTookIsntKnown) {
+TEST_F(DoneRequestsTest, WhatTheCrashTookIsntKnown) {
   ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
   ASSERT_TRUE(write({.client = 7, .number = 2}, "lost", 0, Durability::kFlush).is_ok());
   target_.crash();
@@ -84,35 +84,35 @@ TEST_F(DoneWritesTest, WhatTheCrashTookIsntKnown) {
   EXPECT_NE(find({.client = 7, .number = 1}), kEpochZero);
 }
 
-TEST_F(DoneWritesTest, OfAClientTheNewestAreKept) {
-  for (uint64_t number = 1; number <= kWritesKept + 10; ++number) {
+TEST_F(DoneRequestsTest, OfAClientTheNewestAreKept) {
+  for (uint64_t number = 1; number <= kRequestsKept + 10; ++number) {
     ASSERT_TRUE(write({.client = 7, .number = number}).is_ok());
   }
-  EXPECT_EQ(remembered(), kWritesKept);
+  EXPECT_EQ(remembered(), kRequestsKept);
   EXPECT_EQ(find({.client = 7, .number = 10}), kEpochZero);
   EXPECT_NE(find({.client = 7, .number = 11}), kEpochZero);
-  EXPECT_NE(find({.client = 7, .number = kWritesKept + 10}), kEpochZero);
+  EXPECT_NE(find({.client = 7, .number = kRequestsKept + 10}), kEpochZero);
 }
 
-TEST_F(DoneWritesTest, WritesWithoutAnIdLeaveNothing) {
+TEST_F(DoneRequestsTest, WritesWithoutAnIdLeaveNothing) {
   ASSERT_TRUE(write({}).is_ok());
   EXPECT_EQ(remembered(), 0u);
 }
 
-TEST_F(DoneWritesTest, ThoseOfClientsThatAreSilentGo) {
+TEST_F(DoneRequestsTest, ThoseOfClientsThatAreSilentGo) {
   ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
-  pass(kWritesKeptFor / 2);
+  pass(kRequestsKeptFor / 2);
   ASSERT_TRUE(write({.client = 8, .number = 1}).is_ok());
   ASSERT_TRUE(write({.client = 9, .number = 1}).is_ok());
-  pass(kWritesKeptFor / 4);
+  pass(kRequestsKeptFor / 4);
   ASSERT_TRUE(write({.client = 8, .number = 2}).is_ok());
   EXPECT_NE(find({.client = 7, .number = 1}), kEpochZero);
-  pass(kWritesKeptFor / 2 - 1min);
+  pass(kRequestsKeptFor / 2 - 1min);
   EXPECT_EQ(find({.client = 7, .number = 1}), kEpochZero);
   EXPECT_EQ(remembered(), 3u);
   // By now 9 would have gone; but for all the time counts from the opening again.
   target_.reopen();
-  pass(kWritesKeptFor - 1min);
+  pass(kRequestsKeptFor - 1min);
   EXPECT_EQ(remembered(), 3u);
   pass(2min);
   EXPECT_EQ(remembered(), 0u);
@@ -120,12 +120,33 @@ TEST_F(DoneWritesTest, ThoseOfClientsThatAreSilentGo) {
   EXPECT_NE(find({.client = 9, .number = 2}), kEpochZero);
 }
 
-TEST_F(DoneWritesTest, ADamagedRecordIsSaidToWhoAsks) {
+TEST_F(DoneRequestsTest, ChangesOfMetadataAreKnownToo) {
+  const RequestId id{.client = 7, .number = 3};
+  const DoneRequest done{.epoch = Epoch{99}, .made = Uuid::from_random(4, 5)};
+  std::vector<Store::MetadataChange> changes(1);
+  changes[0].name = "name";
+  changes[0].value = text("value");
+  ASSERT_TRUE(target_.run(target_.store().change_metadata(changes, id, done)).is_ok());
+  target_.crash();
+  target_.open();
+  const auto found = target_.run(target_.store().find_request(id));
+  ASSERT_TRUE(found.is_ok() && found->has_value());
+  EXPECT_EQ((*found)->epoch, done.epoch);
+  EXPECT_EQ((*found)->made, done.made);
+  EXPECT_EQ(*target_.run(target_.store().get_metadata("name")), text("value"));
+  // Also if nothing else changes.
+  ASSERT_TRUE(target_.run(target_.store().change_metadata({}, {.client = 7, .number = 4}, done)).is_ok());
+  target_.crash();
+  target_.open();
+  EXPECT_EQ(find({.client = 7, .number = 4}), done.epoch);
+}
+
+TEST_F(DoneRequestsTest, ADamagedRecordIsSaidToWhoAsks) {
   ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
   media::Batch batch;
-  batch.put(done_write_key(7, 1), text("short"));
+  batch.put(done_request_key(7, 1), text("short"));
   ASSERT_TRUE(target_.run(target_.store().media().apply(std::move(batch))).is_ok());
-  const auto found = target_.run(target_.store().find_write({.client = 7, .number = 1}));
+  const auto found = target_.run(target_.store().find_request({.client = 7, .number = 1}));
   EXPECT_EQ(found.code(), Code::kCorrupt);
   target_.reopen();
   EXPECT_TRUE(write({.client = 7, .number = 1}).is_ok());

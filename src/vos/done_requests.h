@@ -1,9 +1,10 @@
-// Which writes of clients over a network were done, and at what epoch, so that one that is sent again to a store that
-// was opened since isn't done twice.
+// Which requests of clients over a network were done, and what the answers were, so that one that is sent again to a
+// store that was opened since isn't done twice.
 //
-// The record of a write is put by the batch of the write itself, in one of kWritesKept places of its client: it stays
-// until the client has numbered as many more, and no client sends again what is that old. Records of a client that
-// hasn't written for kWritesKeptFor are erased, from the longest silent on; also when there are too many clients.
+// The record of a request is put by the batch of what it changes, in one of kRequestsKept places of its client: it
+// stays until the client has numbered as many more, and no client sends again what is that old. Records of a client
+// that hasn't changed anything for kRequestsKeptFor are erased, from the longest silent on; also when there are too
+// many clients.
 //
 // Threading: the store's executor. See docs/design/serving.md, "Sent again".
 #pragma once
@@ -20,34 +21,33 @@
 
 namespace aeon::vos {
 
-// A record.
-struct DoneWrite {
+struct DoneRecord {
   uint64_t number = 0;
-  Epoch epoch;
+  DoneRequest done;
 };
-Bytes encode_done_write(const DoneWrite& write);
-Result<DoneWrite> decode_done_write(ByteView record);  // kCorrupt.
+Bytes encode_done_record(const DoneRecord& record);
+Result<DoneRecord> decode_done_record(ByteView record);  // kCorrupt.
 
-class DoneWrites {
+class DoneRequests {
  public:
   // `turn` is the store's writer turn. All outlive this; what runs in `background` ends with `closing`.
-  DoneWrites(World& world, media::KeyBlockStore& media, Semaphore& turn, Gate& background, Cancellation& closing)
+  DoneRequests(World& world, media::KeyBlockStore& media, Semaphore& turn, Gate& background, Cancellation& closing)
       : world_(world), media_(media), turn_(turn), background_(background), closing_(closing) {}
 
   // Which clients there are. Once, before anything else. Damage is only logged: find() tells who is concerned.
   Task<void> load();
-  // In the writer turn: into the write's batch, and when that was applied.
-  static void put(WriteId id, Epoch epoch, media::Batch& batch);
-  void note(WriteId id);
-  // The epoch of a write that was done, of those that are remembered.
-  Task<Result<std::optional<Epoch>>> find(WriteId id);
+  // In the writer turn: into the batch of what was asked for, and when that was applied.
+  static void put(RequestId id, const DoneRequest& done, media::Batch& batch);
+  void note(RequestId id);
+  // Nothing if it wasn't done, or is remembered no longer.
+  Task<Result<std::optional<DoneRequest>>> find(RequestId id);
 
   size_t client_count() const { return clients_.size(); }
 
  private:
   struct Client {
     uint64_t id = 0;
-    Instant last;  // When it wrote last; or the store was opened.
+    Instant last;  // When it changed something; or the store was opened.
   };
   Task<Status> look_for_clients();
   void start_forgetting();
