@@ -164,21 +164,22 @@ class ContainerHandle final : public Container, public std::enable_shared_from_t
 // For as long as something undecided is worth waiting for: one of its targets may be starting again.
 class Patience {
  public:
-  explicit Patience(Executor& executor) : executor_(executor) {}
+  explicit Patience(Executor& executor, Duration pause_max = std::chrono::milliseconds(20))
+      : executor_(executor), pause_max_(pause_max) {}
 
   // Waits, longer each time. False, at once, when it has been too long since it was first called.
   Task<bool> wait() {
     if (until_ == Instant{}) until_ = executor_.now() + kMax;
     if (executor_.now() >= until_) co_return false;
     co_await sleep_for(executor_, pause_);
-    pause_ = std::min(2 * pause_, kPauseMax);
+    pause_ = std::min(2 * pause_, pause_max_);
     co_return true;
   }
 
  private:
   static constexpr Duration kMax = std::chrono::seconds(20);
-  static constexpr Duration kPauseMax = std::chrono::milliseconds(20);
   Executor& executor_;
+  const Duration pause_max_;
   Duration pause_ = std::chrono::microseconds(50);
   Instant until_{};
 };

@@ -8,6 +8,9 @@
 namespace aeon::client {
 namespace {
 
+// Each attempt of a commit leaves its abort behind.
+constexpr Duration kAttemptPauseMax = std::chrono::milliseconds(200);
+
 Task<Result<Epoch>> write_to(std::shared_ptr<ContainerHandle> self, uint32_t target, std::vector<ObjectWrite> writes,
                              Epoch epoch) {
   const std::vector<ByteView> pieces = rpc::data_of(writes);
@@ -56,10 +59,9 @@ Task<Result<Epoch>> write_together(std::shared_ptr<ContainerHandle> self, std::v
   const std::vector<ByteView> pieces = rpc::data_of(writes);
   wire::TransactionCommitRequest request;
   request.writes = std::move(writes);
-  Patience patience(self->executor());
+  Patience patience(self->executor(), kAttemptPauseMax);
   while (true) {
     const rpc::Bulk bulk{.send = pieces, .receive = {}};
-    request.transaction = self->channel(targets.front()).new_name();
     const Result<wire::EpochReply> reply = co_await ask_at(self, targets.front(), request, bulk);
     if (reply.is_ok()) {
       for (const uint32_t target : targets) self->note_written(target);
@@ -74,7 +76,7 @@ Task<Result<Epoch>> write_together(std::shared_ptr<ContainerHandle> self, std::v
 
 // Whether an object that is spread exists is seen by a transaction; a target by itself doesn't know.
 Task<Result<Epoch>> punch_existing(std::shared_ptr<ContainerHandle> self, std::vector<ObjectWrite> writes) {
-  Patience patience(self->executor());
+  Patience patience(self->executor(), kAttemptPauseMax);
   while (true) {
     CO_TRY_ASSIGN(const std::shared_ptr<Transaction> transaction, co_await self->begin_transaction());
     const std::shared_ptr<Container> view = transaction->view();

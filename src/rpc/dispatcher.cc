@@ -127,6 +127,11 @@ Task<void> Dispatcher::handle(ServerCall& call, bool is_within) {
     refuse(call, Status(Code::kUnavailable, "the engine is stopping"));
     co_return;
   }
+  // Before anything else is said of it: that it was refused would mean that it wasn't done.
+  if (was_sent_before(call)) {
+    const bool is_answered = co_await handlers_[call.header_.opcode]->answer_again(*this, call);
+    if (is_answered) co_return;
+  }
   OperationStats& stats = stats_of(call.header_.opcode);
   Duration waited{};
   const bool is_between_targets = call.header_.opcode >= wire::kTargetOpcodesFrom;

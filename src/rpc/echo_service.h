@@ -15,7 +15,6 @@ class EchoService {
     dispatcher.serve<wire::HelloRequest>(*this, &EchoService::hello);
     dispatcher.serve<wire::PoolQueryRequest>(*this, &EchoService::query);
     dispatcher.serve<wire::SnapshotCreateRequest>(*this, &EchoService::count_once);
-    dispatcher.serve<wire::TransactionCommitRequest>(*this, &EchoService::commit);
     dispatcher.serve<wire::ObjectWriteRequest>(*this, &EchoService::write);
     dispatcher.serve<wire::ObjectFetchRequest>(*this, &EchoService::fetch);
   }
@@ -38,12 +37,6 @@ class EchoService {
     wire::EpochReply reply;
     reply.epoch.value = ++asked_[request.name];
     co_return reply;
-  }
-
-  // Without a name it is neither repeated nor known again.
-  Result<wire::EpochReply> commit(wire::TransactionCommitRequest, ServerCall&) {
-    ++commit_count_;
-    return wire::EpochReply{};
   }
 
   Result<wire::EpochReply> write(wire::ObjectWriteRequest, ServerCall& call) {
@@ -73,7 +66,6 @@ class EchoService {
   uint64_t running_max() const { return running_max_; }
   const Bytes& written() const { return written_; }
   const std::byte* first_written() const { return first_written_; }
-  uint64_t commit_count() const { return commit_count_; }
   uint64_t write_count() const { return write_count_; }
   uint64_t last_write() const { return last_write_; }  // Its request id.
   // Request ids of writes that say that an earlier life may have done them.
@@ -87,7 +79,6 @@ class EchoService {
   Bytes written_;
   const std::byte* first_written_ = nullptr;
   uint64_t write_count_ = 0;
-  uint64_t commit_count_ = 0;
   uint64_t last_write_ = 0;
   std::vector<uint64_t> sent_before_;
 };

@@ -177,13 +177,14 @@ Task<Status> NetworkChannel::exchange_numbered(Exchange& exchange) {
       // From the server that the request is for by now: an answer to an earlier copy, still underway.
       if (pending.answered_life() == exchange.header.server_life) continue;
       server_life_ = pending.answered_life();
+      const bool is_known_again = exchange.is_known_again && executor().now() - pending.begun <= kKnownAgainFor;
       // Sent only once, and refused over that connection: no other engine has seen it.
-      if (pending.sends > 1 && exchange.header.server_life != 0 && !exchange.may_repeat) {
-        if (!exchange.is_known_again || executor().now() - pending.begun > kKnownAgainFor) {
-          co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
-        }
-        pending.was_sent_before = true;
+      const bool may_be_done = pending.sends > 1 && exchange.header.server_life != 0 && !exchange.may_repeat;
+      if (may_be_done && !is_known_again) {
+        co_return Status(Code::kTimedOut, "the engine restarted meanwhile: whether the request was done isn't known");
       }
+      // Also if it can't be: what it follows may be lost, and the server says so then.
+      if (is_known_again && exchange.header.server_life != 0) pending.was_sent_before = true;
       exchange.header.server_life = 0;
       queue(pending);  // Anew, to the engine as it is now.
       continue;

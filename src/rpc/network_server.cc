@@ -459,7 +459,10 @@ Task<Status> NetworkServer::take_request(std::shared_ptr<Peer> peer, wire::Heade
     refuse(*peer, header, Status(Code::kUnavailable, "the engine restarted"), wire::kFlagOtherLife);
     co_return ok();
   }
+  // What was sent before, and can't be looked up here, waits for the next life.
+  const bool was_sent_before = (header.flags & wire::kFlagSentBefore) != 0;
   if (requests_.is_closing()) {
+    if (was_sent_before) co_return ok();
     refuse(*peer, header, Status(Code::kUnavailable, "the engine is stopping"), 0);
     co_return ok();
   }
@@ -472,6 +475,7 @@ Task<Status> NetworkServer::take_request(std::shared_ptr<Peer> peer, wire::Heade
   }
   const std::shared_ptr<Client> client = find_client(header.client_id);
   if (client == nullptr) {
+    if (was_sent_before) co_return Status(Code::kUnavailable, "the engine serves too many clients");
     refuse(*peer, header, Status(Code::kBusy, "the engine serves too many clients"), 0);
     co_return ok();
   }

@@ -49,6 +49,7 @@ Task<Status> DoneRequests::look_for_clients() {
   while (cursor.valid() && starts_with(cursor.key(), all)) {
     if (cursor.key().size() != all.size() + 8 + 1) co_return damaged_record();
     const uint64_t client = load_be64(cursor.key().data() + all.size());
+    // Which of its numbers is the newest shows when it comes again.
     places_[client] = clients_.insert(clients_.end(), {.id = client, .last = world_.executor.now()});
     const Bytes end = prefix_end(done_requests_prefix(client));
     CO_TRY(co_await cursor.seek(end));
@@ -56,11 +57,16 @@ Task<Status> DoneRequests::look_for_clients() {
   co_return ok();
 }
 
-void DoneRequests::put(RequestId id, const DoneRequest& done, media::Batch& batch) {
+void DoneRequests::put(RequestId id, const DoneRequest& done, media::Batch& batch) const {
+  if (id.client == 0 || !MUTATION("a_request_isnt_remembered", true, false)) return;
+  // One that took so long that its client gave it up mustn't take the place of a newer one.
+  const auto place = places_.find(id.client);
+  if (place != places_.end() && id.number + kRequestsKept <= place->second->newest) return;
   batch.put(key_of(id), encode_done_record({.number = id.number, .done = done}));
 }
 
 void DoneRequests::note(RequestId id) {
+  if (id.client == 0) return;
   const auto [place, is_new] = places_.try_emplace(id.client);
   if (is_new) {
     place->second = clients_.insert(clients_.end(), {.id = id.client, .last = {}});
@@ -68,7 +74,9 @@ void DoneRequests::note(RequestId id) {
   } else {
     clients_.splice(clients_.end(), clients_, place->second);
   }
-  place->second->last = world_.executor.now();
+  Client& client = *place->second;
+  client.last = world_.executor.now();
+  client.newest = std::max(client.newest, id.number);
 }
 
 Task<Result<std::optional<DoneRequest>>> DoneRequests::find(RequestId id) {
@@ -83,25 +91,30 @@ Task<Result<std::optional<DoneRequest>>> DoneRequests::find(RequestId id) {
 
 void DoneRequests::start_forgetting() {
   if (!std::exchange(is_forgetting_, true)) background_.spawn(forget_silent());
+  if (clients_.size() > kClientsMax && !std::exchange(has_too_many_, true)) background_.spawn(forget_too_many());
 }
 
 Task<void> DoneRequests::forget_silent() {
-  while (!clients_.empty()) {
+  while (!clients_.empty() && !closing_.is_canceled()) {
     const Instant due = clients_.front().last + kRequestsKeptFor;
-    const Instant now = world_.executor.now();
-    if (clients_.size() <= kClientsMax && now < due) {
-      const bool goes_on = co_await closing_.sleep_for(std::min<Duration>(due - now, kLookPause));
-      if (!goes_on) co_return;
-      continue;
-    }
-    const Status erased = co_await erase(clients_.front().id);
-    if (closing_.is_canceled()) co_return;
-    if (erased.is_ok()) continue;
-    log::warn("done_requests_not_erased", {{"status", erased}});
-    const bool goes_on = co_await closing_.sleep_for(kLookPause);
+    const bool is_due = world_.executor.now() >= due;
+    Status erased;
+    if (is_due) erased = co_await erase(clients_.front().id);
+    if (is_due && erased.is_ok()) continue;
+    if (!erased.is_ok()) log::warn("done_requests_not_erased", {{"status", erased}});
+    const Instant next = is_due ? world_.executor.now() + kLookPause : due;
+    const bool goes_on = co_await closing_.sleep_until(next);
     if (!goes_on) co_return;
   }
   is_forgetting_ = false;
+}
+
+Task<void> DoneRequests::forget_too_many() {
+  Status erased;
+  while (clients_.size() > kClientsMax && erased.is_ok() && !closing_.is_canceled()) {
+    erased = co_await erase(clients_.front().id);
+  }
+  has_too_many_ = false;
 }
 
 // What the client changes meanwhile waits for its turn, so that no record of it is lost.

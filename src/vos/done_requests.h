@@ -36,8 +36,9 @@ class DoneRequests {
 
   // Which clients there are. Once, before anything else. Damage is only logged: find() tells who is concerned.
   Task<void> load();
-  // In the writer turn: into the batch of what was asked for, and when that was applied.
-  static void put(RequestId id, const DoneRequest& done, media::Batch& batch);
+  // In the writer turn: into the batch of what was asked for, and when that was applied. Nothing for those that won't
+  // be repeated.
+  void put(RequestId id, const DoneRequest& done, media::Batch& batch) const;
   void note(RequestId id);
   // Nothing if it wasn't done, or is remembered no longer.
   Task<Result<std::optional<DoneRequest>>> find(RequestId id);
@@ -48,10 +49,12 @@ class DoneRequests {
   struct Client {
     uint64_t id = 0;
     Instant last;  // When it changed something; or the store was opened.
+    uint64_t newest = 0;  // Of its numbers.
   };
   Task<Status> look_for_clients();
   void start_forgetting();
   Task<void> forget_silent();
+  Task<void> forget_too_many();
   Task<Status> erase(uint64_t client);
 
   World& world_;
@@ -62,6 +65,7 @@ class DoneRequests {
   std::list<Client> clients_;  // The longest silent first.
   std::unordered_map<uint64_t, std::list<Client>::iterator> places_;
   bool is_forgetting_ = false;
+  bool has_too_many_ = false;
 };
 
 }  // namespace aeon::vos

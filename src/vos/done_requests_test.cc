@@ -141,6 +141,37 @@ TEST_F(DoneRequestsTest, ChangesOfMetadataAreKnownToo) {
   EXPECT_EQ(find({.client = 7, .number = 4}), done.epoch);
 }
 
+TEST_F(DoneRequestsTest, CommitsAreKnownToo) {
+  const Bytes value = text("value");
+  Transaction alone;
+  alone.read_epoch = target_.store().next_epoch();
+  alone.writes = write_of("alone", value);
+  const auto committed = target_.run(
+      target_.store().commit_transaction(target_.container(), alone, Durability::kSync, {.client = 7, .number = 1}));
+  ASSERT_TRUE(committed.is_ok()) << committed.status().to_string();
+  Transaction prepared;
+  prepared.id = {.uuid = Uuid::from_random(1, 1), .epoch = target_.store().next_epoch()};
+  prepared.writes = write_of("prepared", value);
+  ASSERT_TRUE(target_.run(target_.store().prepare(target_.container(), prepared, {})).is_ok());
+  EXPECT_EQ(find({.client = 7, .number = 2}), kEpochZero);
+  const RequestId request{.client = 7, .number = 2};
+  ASSERT_TRUE(target_.run(target_.store().commit_prepared(target_.container(), prepared.id, Remember::kAWhile, request))
+                  .is_ok());
+  target_.crash();
+  target_.open();
+  EXPECT_EQ(find({.client = 7, .number = 1}), *committed);
+  EXPECT_EQ(find(request), prepared.id.epoch);
+}
+
+// One that is done when its client has long given it up.
+TEST_F(DoneRequestsTest, ALateOneDoesntTakeThePlaceOfANewerOne) {
+  const uint64_t late = 3;
+  ASSERT_TRUE(write({.client = 7, .number = late + kRequestsKept}).is_ok());
+  ASSERT_TRUE(write({.client = 7, .number = late}).is_ok());
+  EXPECT_NE(find({.client = 7, .number = late + kRequestsKept}), kEpochZero);
+  EXPECT_EQ(find({.client = 7, .number = late}), kEpochZero);
+}
+
 TEST_F(DoneRequestsTest, ADamagedRecordIsSaidToWhoAsks) {
   ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
   media::Batch batch;

@@ -63,8 +63,10 @@ class FullDisk {
 
   Status put(uint64_t key, uint64_t call, size_t size) {
     const Bytes data = value_of(call, size);
-    return run(store().write(container_, value_write(key, data), kEpochZero, Durability::kSync)).status();
+    return run(store().write(container_, value_write(key, data), kEpochZero, Durability::kSync, next_id())).status();
   }
+  // As of a client that may ask again.
+  RequestId next_id() { return {.client = 5, .number = ++request_count_}; }
   static std::vector<ObjectWrite> value_write(uint64_t key, const Bytes& data) {
     std::vector<ObjectWrite> writes(1);
     writes[0].object = kObject;
@@ -85,7 +87,7 @@ class FullDisk {
     writes[0].kind = kind;
     writes[0].object = kObject;
     if (kind != ObjectWrite::Kind::kPunchObject) writes[0].dkey = text("d" + std::to_string(key));
-    return run(store().write(container_, std::move(writes), kEpochZero, Durability::kSync)).status();
+    return run(store().write(container_, std::move(writes), kEpochZero, Durability::kSync, next_id())).status();
   }
   Result<Bytes> get(uint64_t key) {
     std::vector<AkeyFetch> fetches(1);
@@ -116,6 +118,7 @@ class FullDisk {
   SimProcess process_;
   const Uuid container_ = Uuid::from_random(1, 2);
   Store* store_ = nullptr;
+  uint64_t request_count_ = 0;
 };
 
 // What was acknowledged.
@@ -184,6 +187,10 @@ int work_until_full(FullDisk& full, Random& random, Expected& expected) {
 
 // However little room is left, all can be deleted and written again.
 void make_room_and_write_again(FullDisk& full, Expected& expected) {
+  std::vector<Store::MetadataChange> erased(1);
+  erased[0].name = "record";
+  const Status forgotten = full.run(full.store().change_metadata(erased));
+  ASSERT_TRUE(forgotten.is_ok()) << forgotten.to_string();
   Status punched = full.punch(ObjectWrite::Kind::kPunchObject, 0);
   if (punched.code() == Code::kNoSpace) {  // Earlier punches took what is kept for them; erasing their like goes on.
     const auto aggregated = full.run(full.store().aggregate(full.container(), kEpochMax));
@@ -215,6 +222,10 @@ void fill_disk_of(uint64_t blocks, ByteCount space, uint64_t seed, int& failures
   FullDisk full(blocks, space);
   const Status created = full.run(full.store().create_container(full.container()));
   ASSERT_TRUE(created.is_ok()) << created.to_string();
+  std::vector<Store::MetadataChange> kept(1);
+  kept[0].name = "record";
+  kept[0].value = text("value");
+  ASSERT_TRUE(full.run(full.store().change_metadata(kept)).is_ok());
   Random random(seed);
   Expected expected;
   failures += work_until_full(full, random, expected);

@@ -388,6 +388,7 @@ Task<Status> TargetStore::destroy_snapshot(Uuid id, Epoch epoch) {
 
 Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes, RequestId id, DoneRequest done) {
   media::Batch batch;
+  bool makes_room = false;
   for (const MetadataChange& change : changes) {
     CO_TRY(check_metadata_name(change.name));
     if (change.value.has_value() && change.value->size() > media::kValueSizeMax) {
@@ -398,15 +399,17 @@ Task<Status> TargetStore::change_metadata(std::vector<MetadataChange> changes, R
       batch.put(metadata_key(change.name), *change.value);
     else
       batch.erase(metadata_key(change.name));
+    makes_room = makes_room || !change.value.has_value();
   }
+  if (makes_room) batch.use_reserve();
   if (batch.empty() && id.client == 0) co_return ok();
   media::LogPosition position;
   {
     co_await turn_.acquire();
     const Permit turn(turn_, 1);
-    if (id.client != 0) DoneRequests::put(id, done, batch);
+    done_requests_.put(id, done, batch);
     CO_TRY_ASSIGN(position, co_await media_->apply(std::move(batch)));
-    if (id.client != 0) done_requests_.note(id);
+    done_requests_.note(id);
   }
   co_return co_await media_->wait_durable(position);
 }

@@ -66,9 +66,10 @@ class TargetStore final : public Store {
                                      Epoch epoch, ReadIntent intent) override;
   Task<Result<Epoch>> query_max_epoch(Uuid container, ObjectId object, Epoch epoch, ReadIntent intent) override;
   Task<Result<Epoch>> begin_transaction(Uuid container) override;
-  Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) override;
+  Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability,
+                                         RequestId request) override;
   Task<Status> prepare(Uuid container, Transaction transaction, Bytes participants) override;
-  Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember) override;
+  Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember, RequestId request) override;
   Task<Status> abort_prepared(Uuid container, TransactionId id) override;
   Task<Result<std::optional<DecidedTransaction>>> find_decision(Uuid container, Uuid transaction) override;
   Task<Status> release_decision(Uuid container, Uuid transaction) override;
@@ -208,7 +209,7 @@ class TargetStore final : public Store {
   Task<Status> prepare_reads(ContainerRef container, Transaction transaction);
   Task<Result<IntentImage>> read_intent(uint32_t container, Uuid transaction, uint32_t& piece_count);
   // Decides in the turn, and returns what must be durable.
-  Task<Result<media::LogPosition>> decide(ContainerRef container, Decision decision);
+  Task<Result<media::LogPosition>> decide(ContainerRef container, Decision decision, RequestId request = {});
   Task<Status> load_transactions(const std::map<uint32_t, ContainerRef>& by_number);
   Task<Status> erase_transactions(uint32_t number);  // Of a destroyed container; outside the turn.
 

@@ -108,6 +108,7 @@ Task<Status> TargetStore::prepare(Uuid id, Transaction transaction, Bytes partic
       add_space(commit, container->number, SpaceUse{.records = 1});
       transactions.decisions.put_into(commit, container->number, {.transaction = uuid, .epoch = epoch});
       commit.put(store_prefix(StoreRecord::kInfo), encode_store_info(info_));
+      done_requests_.put({.client = 1, .number = 1}, {.epoch = epoch, .made = {}}, commit);
       const ByteCount size = std::max(commit.size(), batch.size());
       const ByteCount size_max = media_->space().log_size / 2;
       if (size > size_max) {
@@ -180,7 +181,7 @@ Task<Result<IntentImage>> TargetStore::read_intent(uint32_t container, Uuid tran
   co_return decode_intent(std::move(encoded));
 }
 
-Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Decision decision) {
+Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Decision decision, RequestId request) {
   ContainerTransactions& transactions = *container->transactions;
   const Intent* intent = transactions.intents.find(decision.transaction);
   media::Batch batch;
@@ -208,6 +209,7 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   }
   if (MUTATION("committed_values_arent_counted", true, false)) add_space(batch, container->number, added);
   transactions.decisions.put_into(batch, container->number, decision);
+  done_requests_.put(request, {.epoch = decision.epoch, .made = {}}, batch);
   StoreInfoRecord info = info_;
   if (decision.is_kept()) info.needs(kVosFormatPromises);  // An older program would forget it.
   if (info.format != info_.format) batch.put(store_prefix(StoreRecord::kInfo), encode_store_info(info));
@@ -238,11 +240,12 @@ Task<Result<media::LogPosition>> TargetStore::decide(ContainerRef container, Dec
   }
   transactions.intents.remove(decision.transaction);
   transactions.decisions.add(decision);
+  done_requests_.note(request);
   note_written(container, static_cast<ByteCount>(added.stored_bytes()));
   co_return *applied;
 }
 
-Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Remember remember) {
+Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Remember remember, RequestId request) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(const ContainerRef container, find_container(id));
   Status contradiction;  // Told when what it says is durable: others may decide by it.
@@ -269,7 +272,7 @@ Task<Status> TargetStore::commit_prepared(Uuid id, TransactionId transaction, Re
       const Decision decision{.transaction = transaction.uuid,
                               .epoch = epoch,
                               .outcome = is_kept ? Decision::Outcome::kCommittedKept : Decision::Outcome::kCommitted};
-      CO_TRY_ASSIGN(position, co_await decide(container, decision));
+      CO_TRY_ASSIGN(position, co_await decide(container, decision, request));
     }
   }
   if (MUTATION("decision_isnt_durable", false, true)) co_return ok();

@@ -285,14 +285,15 @@ void TargetStore::note_commit(ContainerState& container, const Transaction& tran
       {.transaction = transaction.id.uuid, .epoch = epoch, .outcome = Decision::Outcome::kCommittedAlone});
 }
 
-Task<Result<Epoch>> TargetStore::commit_transaction(Uuid id, Transaction transaction, Durability durability) {
+Task<Result<Epoch>> TargetStore::commit_transaction(Uuid id, Transaction transaction, Durability durability,
+                                                    RequestId request) {
   if (transaction.id.epoch != kEpochZero) co_return misuse("a commit of one store takes its epoch from the clock");
   CO_TRY(check_reads(transaction));
   if (transaction.writes.empty()) co_return transaction.read_epoch;
   if (is_too_late(transaction.read_epoch)) co_return misuse("a transaction can't have read in the future");
   clock_.observe(transaction.read_epoch);  // It may be another store's.
   std::vector<ObjectWrite> writes = std::move(transaction.writes);
-  co_return co_await apply_writes(id, std::move(writes), kEpochZero, durability, RequestId(), &transaction);
+  co_return co_await apply_writes(id, std::move(writes), kEpochZero, durability, request, &transaction);
 }
 
 }  // namespace aeon::vos

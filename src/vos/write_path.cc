@@ -355,7 +355,6 @@ Task<Result<Epoch>> TargetStore::write(Uuid container, std::vector<ObjectWrite> 
 Task<Result<std::optional<DoneRequest>>> TargetStore::find_request(RequestId id) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(const std::optional<DoneRequest> done, co_await done_requests_.find(id));
-  // The log was read from where it may not have reached the medium.
   if (done.has_value()) CO_TRY(co_await media_->flush());
   co_return done;
 }
@@ -422,16 +421,14 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid container_id, std::vector<Obj
     const Raised raised = raise_bounds(*container, epoch, is_clocked, next_minor, batch);
     if (transaction != nullptr) put_commit_decision(*container, *transaction, epoch, batch);
     add_space(batch, container->number, added);
-    if (id.client != 0 && MUTATION("a_request_isnt_remembered", true, false)) {
-      DoneRequests::put(id, {.epoch = epoch, .made = {}}, batch);
-    }
+    done_requests_.put(id, {.epoch = epoch, .made = {}}, batch);
     reservation.adopt_into(batch);
     const auto applied = co_await media_->apply(std::move(batch));
     if (applied.code() == Code::kNoSpace) look_for_space();
     CO_TRY_ASSIGN(position, applied);
 
     note_changes(*container, changes);
-    if (id.client != 0) done_requests_.note(id);
+    done_requests_.note(id);
     reservation.adopted();
     note_written(container, static_cast<ByteCount>(added.stored_bytes()));
     clock_.observe(epoch);

@@ -1,5 +1,6 @@
 // What changes an open container: properties, attributes, snapshots, numbers, history.
 #include "all_targets.h"
+#include "base/log.h"
 #include "container/container_service.h"
 #include "container_state.h"
 
@@ -8,6 +9,7 @@ namespace {
 
 constexpr uint64_t kNumbersReserved = 1 << 16;  // Given out between two writes of the record.
 constexpr size_t kRecordSizeMax = 8 * kKiB;
+constexpr Duration kLaterPause = std::chrono::seconds(1);
 
 Status gone(const std::string& name) {
   return Status(Code::kStaleHandle, "container '" + name + "' was destroyed meanwhile");
@@ -110,23 +112,27 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy_snapshot(wire::Snapshot
     co_return Status(Code::kNotFound, "container '" + container->name() + "' has no snapshot at epoch " +
                                           std::to_string(request.epoch.value));
   }
-  // Without its record it goes at the next start, if not now.
-  const SnapshotRecord before{.name = container->snapshots[request.epoch]};
+  // Without its record it is gone for all who ask; whatever of it can't be destroyed now is later.
   container->modified_unix_ns = world_.clock.wall_ns();
-  std::vector<vos::Store::MetadataChange> changes(1);
-  changes[0].name = snapshot_name(container->id, request.epoch);
-  changes.push_back(container->record_change());
-  CO_TRY(co_await store_.change_metadata(std::move(changes), call.id()));
+  MetadataChanges erased(1), also(1);
+  erased[0].name = snapshot_name(container->id, request.epoch);
+  also[0] = container->record_change();
+  CO_TRY(co_await erase_records(std::move(erased), std::move(also), call.id()));
+  container->snapshots.erase(request.epoch);
   const Status destroyed = co_await all_->destroy_snapshot(container->id, request.epoch);
-  if (destroyed.is_ok()) {
-    container->snapshots.erase(request.epoch);
-    co_return wire::EmptyReply{};
+  if (!destroyed.is_ok()) background_.spawn(destroy_snapshot_later(container->id, request.epoch));
+  co_return wire::EmptyReply{};
+}
+
+// At the latest the next start does.
+Task<void> ContainerService::destroy_snapshot_later(Uuid container, Epoch epoch) {
+  Status destroyed(Code::kInProgress);
+  while (!destroyed.is_ok() && destroyed.code() != Code::kNotFound) {
+    co_await sleep_for(world_.executor, kLaterPause);
+    if (background_.is_closing()) co_return;
+    destroyed = co_await all_->destroy_snapshot(container, epoch);
+    log::info("snapshot_destroyed_later", {{"container", container}, {"status", destroyed}});
   }
-  std::vector<vos::Store::MetadataChange> again(1);  // So that somebody can try it again.
-  again[0].name = snapshot_name(container->id, request.epoch);
-  again[0].value = pool::encode_record(before);
-  ignore(co_await store_.change_metadata(std::move(again)), "then it goes at the next start");
-  co_return destroyed;
 }
 
 Task<Status> ContainerService::save_numbers(ContainerRef container, uint64_t reserved_below) {

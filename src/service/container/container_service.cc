@@ -9,8 +9,6 @@
 namespace aeon::container {
 namespace {
 
-using MetadataChanges = std::vector<vos::Store::MetadataChange>;
-
 constexpr uint32_t kListedMax = 4096;
 constexpr uint64_t kLayoutPosix = 1;
 constexpr Duration kTellTimeout = std::chrono::seconds(5);
@@ -101,7 +99,14 @@ Task<Result<bool>> ContainerService::load_snapshots(ContainerRef container) {
     const auto recorded = container->snapshots.find(epoch);
     if (recorded != container->snapshots.end()) snapshots.insert(*recorded);
   }
-  container->snapshots = std::move(snapshots);
+  std::swap(container->snapshots, snapshots);
+  MetadataChanges changes;  // Records whose snapshots are gone would be without their container one day.
+  for (const auto& [epoch, name] : snapshots) {
+    if (container->snapshots.contains(epoch)) continue;
+    changes.emplace_back();
+    changes.back().name = snapshot_name(container->id, epoch);
+  }
+  if (!store_.media().is_read_only()) CO_TRY(co_await store_.change_metadata(std::move(changes)));
   co_return container->snapshots.size() != info.snapshots.size();
 }
 
@@ -297,6 +302,14 @@ Task<Result<wire::ContainerCreateReply>> ContainerService::add(NewContainer give
   co_return reply;
 }
 
+// What makes room is done however little there is: without what would be put along, if need be.
+Task<Status> ContainerService::erase_records(MetadataChanges erased, MetadataChanges also, RequestId request) {
+  also.insert(also.end(), erased.begin(), erased.end());
+  const Status all = co_await store_.change_metadata(std::move(also), request);
+  if (all.code() != Code::kNoSpace) co_return all;
+  co_return co_await store_.change_metadata(std::move(erased));
+}
+
 Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyRequest request, rpc::ServerCall& call) {
   CO_TRY(pool_.check(request.pool, true));
   const Permit naming = co_await naming_.lock();
@@ -316,7 +329,7 @@ Task<Result<wire::EmptyReply>> ContainerService::destroy(wire::ContainerDestroyR
     changes.back().name = snapshot_name(container->id, epoch);
   }
   container->attributes.erase_all(changes);
-  CO_TRY(co_await store_.change_metadata(std::move(changes), call.id()));
+  CO_TRY(co_await erase_records(std::move(changes), {}, call.id()));
   container->is_destroyed = true;
   drop_handles(*container);
   if (const auto label = labels_.find(container->label()); label != labels_.end()) labels_.erase(label);

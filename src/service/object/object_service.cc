@@ -47,6 +47,14 @@ Status report_filled(const std::vector<wire::FetchAkey>& asked, const std::vecto
   return ok();
 }
 
+// Of an engine that was started anew: what its client wrote before this, and didn't flush, may be lost. The client
+// looks, and writes nothing behind a gap; else it asks anew.
+Status check_no_gap(const target::OpenContainer& open, const rpc::ServerCall& call) {
+  const bool may_be_gap =
+      (call.header().flags & wire::kFlagSentBefore) != 0 && open.durability == vos::Durability::kFlush;
+  return may_be_gap ? Status(Code::kInProgress, "the engine was started anew; ask again") : ok();
+}
+
 }  // namespace
 
 void ObjectService::add_to(rpc::Dispatcher& dispatcher) {
@@ -79,6 +87,7 @@ Task<Result<wire::EpochReply>> ObjectService::write(wire::ObjectWriteRequest req
   Result<target::OpenContainer> open = handles_.find(request.handle, true);
   if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, true);
   CO_TRY(open);
+  CO_TRY(check_no_gap(*open, call));
   if (request.epoch != kEpochZero && !open->has_explicit_epochs) {
     co_return Status(Code::kInvalidArgument, "the container gives epochs itself; write at epoch 0");
   }
@@ -208,6 +217,7 @@ Task<Result<wire::EpochReply>> ObjectService::commit_transaction(wire::Transacti
   Result<target::OpenContainer> open = handles_.find(request.handle, true);
   if (open.code() == Code::kStaleHandle) open = co_await handles_.look_up(request.handle, true);
   CO_TRY(open);
+  CO_TRY(check_no_gap(*open, call));
   for (const ObjectWrite& write : request.writes) {
     CO_TRY(placement::check_usable(write.object, targets_.count()));
   }
@@ -218,7 +228,7 @@ Task<Result<wire::EpochReply>> ObjectService::commit_transaction(wire::Transacti
   transaction.reads = std::move(request.reads);
   transaction.writes = std::move(request.writes);
   wire::EpochReply reply;
-  CO_TRY_ASSIGN(reply.epoch, co_await commits_.commit(open->id, std::move(transaction), open->durability));
+  CO_TRY_ASSIGN(reply.epoch, co_await commits_.commit(open->id, std::move(transaction), open->durability, call.id()));
   co_return reply;
 }
 

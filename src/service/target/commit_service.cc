@@ -79,9 +79,10 @@ Epoch CommitService::choose_epoch() {
   return std::max(store_.next_epoch(), ahead);
 }
 
-Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction transaction, vos::Durability durability) {
+Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction transaction, vos::Durability durability,
+                                          RequestId request) {
   if (targets_.count() == 1) {
-    co_return co_await store_.commit_transaction(container, std::move(transaction), durability);
+    co_return co_await store_.commit_transaction(container, std::move(transaction), durability, request);
   }
   // Whoever gives none doesn't ask again.
   const bool is_named = !transaction.id.uuid.is_nil();
@@ -97,7 +98,7 @@ Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction trans
       own.reads = std::move(parts.begin()->second.reads);
       own.writes = std::move(parts.begin()->second.writes);
     }
-    co_return co_await store_.commit_transaction(container, std::move(own), durability);
+    co_return co_await store_.commit_transaction(container, std::move(own), durability, request);
   }
   const auto own = parts.find(targets_.index());
   if (own == parts.end() || own->second.writes.empty()) {
@@ -113,13 +114,14 @@ Task<Result<Epoch>> CommitService::commit(Uuid container, vos::Transaction trans
   }
   active_.insert(uuid);
   const vos::TransactionId id{.uuid = uuid, .epoch = choose_epoch()};
-  Result<Epoch> committed = co_await commit_parts(container, id, read_epoch, std::move(parts));
+  Result<Epoch> committed = co_await commit_parts(container, id, read_epoch, std::move(parts), request);
   active_.erase(uuid);
   if (prepared_.contains(uuid)) changed_.notify_all();  // It couldn't be decided.
   co_return committed;
 }
 
-Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::TransactionId id, Epoch read_epoch, Parts parts) {
+Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::TransactionId id, Epoch read_epoch, Parts parts,
+                                                RequestId request) {
   std::vector<Question<wire::TargetPrepareRequest>> preparing;
   std::vector<uint32_t> writers;  // Beside this target.
   for (auto& [target, part] : parts) {
@@ -150,7 +152,7 @@ Task<Result<Epoch>> CommitService::commit_parts(Uuid container, vos::Transaction
   }
   // From here on it is committed, if this doesn't fail; if it does, what the store knows decides, when it knows.
   const vos::Remember remember = writers.empty() ? vos::Remember::kAWhile : vos::Remember::kUntilReleased;
-  CO_TRY(co_await store_.commit_prepared(container, id, remember));
+  CO_TRY(co_await store_.commit_prepared(container, id, remember, request));
   on_decided(id.uuid);
   if (!writers.empty()) {
     kept_[id.uuid] = {.container = container, .id = id};

@@ -175,14 +175,13 @@ Task<void> check_number(vos::Store* store, const OwnedContainer* mine, Moment mo
   if (!is_known) *wrong = "the last call there is " + std::to_string(held->number) + ", which wasn't made by then";
 }
 
-// Plain writes are known again, if they are there, and only then.
+// Calls of one phase are known again, if they are there, and only then.
 Task<void> check_known_again(vos::Store* store, const OwnedContainer* mine, const HeldCalls* held, Moment moment,
                              std::string* wrong) {
   for (size_t i = 0; i < mine->calls.size() && wrong->empty(); ++i) {
     const TimedCall* const call = &mine->calls[i];
     if (call->begun > moment) break;
-    const bool is_plain = !call->phases && call->transaction.is_nil();
-    if (!is_plain || call->discard_begun <= moment || call->number + kCallsAskedFor < held->number) continue;
+    if (call->phases || call->discard_begun <= moment || call->number + kCallsAskedFor < held->number) continue;
     const bool is_there = call->number <= held->number;
     const Result<std::optional<DoneRequest>> found = co_await store->find_request(call->id(*mine));
     const std::string name = "call " + std::to_string(call->number);

@@ -237,7 +237,8 @@ class VosSubject final : public CrashSubject {
       if (!read.is_ok())
         written = read;
       else
-        written = co_await store_->commit_transaction(mine->container, std::move(transaction), durability);
+        written =
+            co_await store_->commit_transaction(mine->container, std::move(transaction), durability, call.id(*mine));
     } else {
       written = co_await store_->write(mine->container, std::move(writes), call.epoch, durability, call.id(*mine));
     }

@@ -52,7 +52,7 @@ struct TimedCall {
   // Of two phases: a commit is remembered until it is released, for every other call; and half of these are released.
   vos::Remember remember() const { return number % 2 == 0 ? vos::Remember::kUntilReleased : vos::Remember::kAWhile; }
   bool is_released() const { return number % 4 == 0; }
-  // Of a plain write.
+  // Of a call of one phase.
   RequestId id(const OwnedContainer& of) const;
 };
 

@@ -291,12 +291,17 @@ class Session {
     writes[0].dkey = to_bytes(name_ + std::to_string(++insert_count_));
     writes[0].conditions = kDkeyInsert;
     AkeyUpdate& update = writes[0].akeys.emplace_back();
-    update.akey = to_bytes("value");
+    update.akey = to_bytes("0");  // As KeyValue reads it.
     update.record_size = value.size();
     update.data.emplace_back(value);
     const Result<Epoch> inserted = co_await places_[kSyncPlace]->write(std::move(writes), kEpochZero);
     if (inserted.is_ok()) ++known_.acknowledged_count;
     handle(inserted.status(), "insert");
+    if (!inserted.is_ok() || !is_open()) co_return;
+    client::KeyValue keys(places_[kSyncPlace], kInsertedObject);
+    const Result<Bytes> found = co_await keys.get(name_ + std::to_string(insert_count_));
+    if (found.code() == Code::kNotFound || (found.is_ok() && *found != value)) known_.blame(name_ + "lost an insert");
+    handle(found.status(), "read of an insert");
   }
 
   // The oldest version that a read that begins now may find, given that the engine doesn't restart meanwhile or does.

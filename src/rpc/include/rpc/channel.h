@@ -53,9 +53,6 @@ class Channel {
   // Another number after each restart of the server, as last heard of; 0 before anything was.
   virtual uint64_t server_life() const = 0;
 
-  // A name for what is to be known again if the server restarts, never given before; nil if the server goes with us.
-  virtual Uuid new_name() { return {}; }
-
   // Goes along with requests from now on, and hears of answers. Where there is one server there needn't be any.
   void use(std::shared_ptr<EpochClock> clock) { clock_ = std::move(clock); }
   EpochClock* clock() const { return clock_.get(); }
@@ -88,8 +85,6 @@ Status prepare(Exchange& exchange, const Channel& channel, const Request& reques
   exchange.may_repeat = Request::kMayRepeat;
   if constexpr (requires { Request::answer_again(DoneRequest()); }) {
     exchange.is_known_again = channel.version() >= wire::kSentBeforeSince;
-  } else if constexpr (requires { request.is_known_again(); }) {
-    exchange.is_known_again = channel.version() >= wire::kSentBeforeSince && request.is_known_again();
   }
   wire::begin_message(exchange.request);
   wire::encode(request, channel.version(), exchange.request);

@@ -140,6 +140,8 @@ class Dispatcher {
   struct HandlerBase {
     virtual ~HandlerBase() = default;
     virtual Task<void> run(Dispatcher& dispatcher, ServerCall& call) = 0;
+    // Answers what an earlier life did; false if it did nothing.
+    virtual Task<bool> answer_again(Dispatcher& dispatcher, ServerCall& call) = 0;
   };
   template <typename Request, typename Service, typename Method>
   struct Handler;
@@ -204,20 +206,31 @@ struct Dispatcher::Handler final : Dispatcher::HandlerBase {
       co_return;
     }
     describe(request, call);
-    // Before its handle is looked at: that was given by the life that is over, and who is told so asks anew.
-    if constexpr (requires { Request::answer_again(DoneRequest()); }) {
-      if (dispatcher.was_sent_before(call)) {
-        const Result<std::optional<DoneRequest>> done = co_await dispatcher.done_->find(call.id());
-        if (!done.is_ok()) co_return dispatcher.answer(call, Result<Reply>(done.status()));
-        if (done->has_value()) co_return dispatcher.answer(call, Result<Reply>(Request::answer_again(**done)));
-      }
-    }
     if constexpr (std::is_same_v<std::invoke_result_t<Method, Service&, Request, ServerCall&>, Result<Reply>>) {
       dispatcher.answer(call, std::invoke(method, service, std::move(request), call));
     } else {
       const Result<Reply> reply = co_await std::invoke(method, service, std::move(request), call);
       dispatcher.answer(call, reply);
     }
+  }
+
+  Task<bool> answer_again(Dispatcher& dispatcher, ServerCall& call) override {
+    if constexpr (requires { Request::answer_again(DoneRequest()); }) {
+      const Result<std::optional<DoneRequest>> done = co_await dispatcher.done_->find(call.id());
+      if (!done.is_ok()) {
+        const Status unknown = done.status().within("whether it was done isn't known");
+        dispatcher.answer(call, Result<Reply>(unknown));
+        co_return true;
+      }
+      if (done->has_value()) {
+        dispatcher.answer(call, Result<Reply>(Request::answer_again(**done)));
+        co_return true;
+      }
+    } else {
+      static_cast<void>(dispatcher);
+      static_cast<void>(call);
+    }
+    co_return false;
   }
 
   Service& service;

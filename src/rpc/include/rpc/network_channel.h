@@ -48,7 +48,6 @@ class NetworkChannel final : public Channel {
   Executor& executor() override { return world_.executor; }
   Task<Status> exchange(Exchange& exchange) override;
   uint64_t server_life() const override { return server_life_; }
-  Uuid new_name() override { return Uuid::from_random(client_id_, ++name_count_); }
   // Ends the connection. No call may be in progress; later ones are kUnavailable.
   Task<void> close();
   const Counters& counters() const { return counters_; }
@@ -72,7 +71,6 @@ class NetworkChannel final : public Channel {
   const Options options_;
   const uint64_t client_id_;
   uint64_t next_request_id_ = 1;
-  uint64_t name_count_ = 0;
   uint64_t server_life_ = 0;               // As last heard of.
   std::map<uint64_t, Pending*> pending_;   // By request id; the first is the oldest unanswered.
   std::deque<Pending*> outgoing_;

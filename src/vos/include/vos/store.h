@@ -160,7 +160,9 @@ class Store {
   // If nothing that it read has changed, applies all writes at one new epoch and returns that. The id's epoch is zero.
   // Its uuid, unless nil, is remembered as commit_prepared() does, so that a repeated call changes nothing and gets the
   // same answer. Without writes there is nothing to do, and the answer is the read epoch.
-  virtual Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability) = 0;
+  // `request` as for write().
+  virtual Task<Result<Epoch>> commit_transaction(Uuid container, Transaction transaction, Durability durability,
+                                                 RequestId request = {}) = 0;
 
   // The two phases of a commit over several stores. prepare() checks all that commit_transaction() does, for the id's
   // epoch, which is after the read epoch, and promises durably to commit or abort as it is told then, also after a
@@ -177,7 +179,9 @@ class Store {
   // nor remembered is kNotFound; contradicting a decision is kConflict, which is told when that decision is durable.
   // A commit that is to be remembered until it is released is kept, whatever else is decided, from the call that
   // decides it: repeated calls change nothing of that.
-  virtual Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember = Remember::kAWhile) = 0;
+  // With a `request` find_request() tells of it, if this is the call that decides.
+  virtual Task<Status> commit_prepared(Uuid container, TransactionId id, Remember remember = Remember::kAWhile,
+                                       RequestId request = {}) = 0;
   virtual Task<Status> abort_prepared(Uuid container, TransactionId id) = 0;
   // How a transaction was decided, of those remembered: commits of one store too. Nothing if it is undecided, forgotten
   // or not known; it may still be decided then, unless it is aborted first. Durable before it is told.

@@ -33,7 +33,7 @@ enum Flags : uint32_t {
   kFlagOtherLife = 1u << 2,    // In an answer: the server isn't the one the request was meant for (it restarted).
   kFlagMayRepeat = 1u << 3,    // In a request: doing it twice does no harm, so its answer needn't be remembered.
   kFlagPing = 1u << 4,         // Only asks whether the peer is there; the answer has kFlagReply too.
-  kFlagSentBefore = 1u << 5,  // In a request: an earlier life of the server may have done it. It is known there then.
+  kFlagSentBefore = 1u << 5,  // In a request: an earlier life of the server may have done it, so look first.
 };
 
 inline constexpr uint16_t kSentBeforeSince = 3;

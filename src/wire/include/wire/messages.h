@@ -2,8 +2,7 @@
 // archive.since(version, …). See docs/design/requests.md, and archive.h for the encoding.
 //
 // kMayRepeat: doing it twice is as good as once, so that a client that can't know whether a lost server did it may
-// ask its successor. answer_again(): the successor knows whether it
-// was done, and so answers; is_known_again(): it knows it by what is in the request.
+// ask its successor. answer_again(): of what isn't so stores remember that it was done, and what the answer needs.
 #pragma once
 
 #include <algorithm>
@@ -551,7 +550,7 @@ struct TransactionCommitRequest {
   Epoch read_epoch;
   std::vector<TransactionRead> reads;
   std::vector<ObjectWrite> writes;
-  bool is_known_again() const { return !transaction.is_nil(); }  // By that.
+  static EpochReply answer_again(const DoneRequest& done) { return {.epoch = done.epoch}; }
   static void io(auto& archive, auto& self) {
     archive(self.handle, self.transaction, self.read_epoch, self.reads, self.writes);
   }

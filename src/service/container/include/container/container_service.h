@@ -63,6 +63,7 @@ class ContainerService final : public pool::PoolUser, public target::OpenHandles
   struct Container;
   struct Handle;
   using ContainerRef = std::shared_ptr<Container>;
+  using MetadataChanges = std::vector<vos::Store::MetadataChange>;
 
   // What is given for a container to be made, with its label among the properties.
   struct NewContainer {
@@ -85,6 +86,8 @@ class ContainerService final : public pool::PoolUser, public target::OpenHandles
   void tell_gone(std::vector<uint64_t> handles);
   Task<void> tell_others_gone(std::vector<uint64_t> handles);
   Task<Result<wire::ContainerInfo>> info(ContainerRef container);
+  Task<Status> erase_records(MetadataChanges erased, MetadataChanges also, RequestId request);
+  Task<void> destroy_snapshot_later(Uuid container, Epoch epoch);
   Task<Status> save_numbers(ContainerRef container, uint64_t reserved_below);
 
   World& world_;

@@ -29,7 +29,9 @@ class CommitService final : public PreparedListener {
 
   // All of a transaction, whichever targets it is of; this one has one of its writes. The same uuid again gets the same
   // answer. kConflict: begin again; kInProgress: it is being committed already.
-  Task<Result<Epoch>> commit(Uuid container, vos::Transaction transaction, vos::Durability durability);
+  // Of `request`, if its client may repeat it, the store remembers that it was done.
+  Task<Result<Epoch>> commit(Uuid container, vos::Transaction transaction, vos::Durability durability,
+                             RequestId request);
   Task<Result<wire::TargetOutcomeReply>> outcome(wire::TargetOutcomeRequest request, rpc::ServerCall&);
 
   void on_prepared(Uuid container, vos::TransactionId transaction, uint32_t coordinator) override;
@@ -55,7 +57,8 @@ class CommitService final : public PreparedListener {
   };
 
   Result<Parts> split(vos::Transaction transaction) const;
-  Task<Result<Epoch>> commit_parts(Uuid container, vos::TransactionId id, Epoch read_epoch, Parts parts);
+  Task<Result<Epoch>> commit_parts(Uuid container, vos::TransactionId id, Epoch read_epoch, Parts parts,
+                                   RequestId request);
   Task<Status> abort_parts(Uuid container, vos::TransactionId id, std::vector<uint32_t> others);
   Task<void> tell_commit(Uuid container, vos::TransactionId id, std::vector<uint32_t> others);
   Task<void> tell_abort(Uuid container, vos::TransactionId id, std::vector<uint32_t> others);
