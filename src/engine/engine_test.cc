@@ -152,14 +152,25 @@ Task<Status> put_one(std::shared_ptr<client::Container> container, std::string k
   co_return co_await values.put(key, as_bytes(key));
 }
 
+// An engine that is yet to be served, and who will use it.
+struct Both {
+  Both()
+      : network(scheduler),
+        engine(scheduler, network, "engine", kEngineNode),
+        client(scheduler, network, "client", kClientNode) {
+    engine.add_disk({.name = "disk 0"});
+    CHECK(engine.run(format(&engine.world(), &engine.disk(0))).is_ok());
+  }
+  SimScheduler scheduler{1};
+  SimNetwork network;
+  SimProcess engine;
+  SimProcess client;
+};
+
 TEST(Engine, AFlushTellsWhatARestartMayHaveLost) {
-  SimScheduler scheduler(1);
-  SimNetwork network(scheduler);
-  SimProcess engine_process(scheduler, network, "engine", kEngineNode);
-  engine_process.add_disk({.name = "disk 0"});
-  ASSERT_TRUE(engine_process.run(format(&engine_process.world(), &engine_process.disk(0))).is_ok());
-  ASSERT_NE(serve(engine_process), nullptr);
-  SimProcess client_process(scheduler, network, "client", kClientNode);
+  Both both;
+  ASSERT_NE(serve(both.engine), nullptr);
+  SimProcess &engine_process = both.engine, &client_process = both.client;
   const auto connection = connect(client_process);
   {
     auto container = client_process.run(open_container(connection, true, true));
@@ -168,7 +179,7 @@ TEST(Engine, AFlushTellsWhatARestartMayHaveLost) {
     const auto flush = [&] { return client_process.run((*container)->flush()); };
     const auto restart = [&] {
       engine_process.crash();
-      scheduler.run_for(std::chrono::seconds(10));
+      both.scheduler.run_for(std::chrono::seconds(10));
       engine_process.start();
       ASSERT_NE(serve(engine_process), nullptr);
       ASSERT_TRUE(client_process.run((*container)->query()).is_ok());  // Notices; may be repeated, unlike a put.
@@ -210,13 +221,9 @@ Task<Result<std::vector<Epoch>>> snapshots_of_the_store(World* world, Disk* disk
 
 // As a crash leaves one that was made, and not recorded yet; whoever asked for it asks again.
 TEST(Engine, ASnapshotWithoutARecordGoesAtTheStart) {
-  SimScheduler scheduler(1);
-  SimNetwork network(scheduler);
-  SimProcess engine_process(scheduler, network, "engine", kEngineNode);
-  engine_process.add_disk({.name = "disk 0"});
-  ASSERT_TRUE(engine_process.run(format(&engine_process.world(), &engine_process.disk(0))).is_ok());
-  ASSERT_NE(serve(engine_process), nullptr);
-  SimProcess client_process(scheduler, network, "client", kClientNode);
+  Both both;
+  ASSERT_NE(serve(both.engine), nullptr);
+  SimProcess &engine_process = both.engine, &client_process = both.client;
   const auto connection = connect(client_process);
   {
     auto container = client_process.run(open_container(connection, true));

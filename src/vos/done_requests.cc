@@ -1,5 +1,9 @@
 #include "done_requests.h"
 
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 #include "base/log.h"
 #include "base/mutation.h"
 #include "key_codec.h"
@@ -7,7 +11,6 @@
 namespace aeon::vos {
 namespace {
 
-constexpr size_t kClientsMax = 64 * 1024;  // As many as an engine remembers the answers of.
 constexpr Duration kLookPause = std::chrono::minutes(1);
 constexpr size_t kRecordSize = 8 + 8;
 constexpr size_t kUuidSize = sizeof(Uuid::bytes);
@@ -91,7 +94,7 @@ Task<Result<std::optional<DoneRequest>>> DoneRequests::find(RequestId id) {
 
 void DoneRequests::start_forgetting() {
   if (!std::exchange(is_forgetting_, true)) background_.spawn(forget_silent());
-  if (clients_.size() > kClientsMax && !std::exchange(has_too_many_, true)) background_.spawn(forget_too_many());
+  if (clients_.size() > clients_max_ && !std::exchange(has_too_many_, true)) background_.spawn(forget_too_many());
 }
 
 Task<void> DoneRequests::forget_silent() {
@@ -111,7 +114,7 @@ Task<void> DoneRequests::forget_silent() {
 
 Task<void> DoneRequests::forget_too_many() {
   Status erased;
-  while (clients_.size() > kClientsMax && erased.is_ok() && !closing_.is_canceled()) {
+  while (clients_.size() > clients_max_ && erased.is_ok() && !closing_.is_canceled()) {
     erased = co_await erase(clients_.front().id);
   }
   has_too_many_ = false;

@@ -30,9 +30,17 @@ Result<DoneRecord> decode_done_record(ByteView record);  // kCorrupt.
 
 class DoneRequests {
  public:
+  static constexpr size_t kClientsMax = 64 * 1024;  // As many as an engine remembers the answers of.
+
   // `turn` is the store's writer turn. All outlive this; what runs in `background` ends with `closing`.
-  DoneRequests(World& world, media::KeyBlockStore& media, Semaphore& turn, Gate& background, Cancellation& closing)
-      : world_(world), media_(media), turn_(turn), background_(background), closing_(closing) {}
+  DoneRequests(World& world, media::KeyBlockStore& media, Semaphore& turn, Gate& background, Cancellation& closing,
+               size_t clients_max = kClientsMax)
+      : world_(world),
+        media_(media),
+        turn_(turn),
+        background_(background),
+        closing_(closing),
+        clients_max_(clients_max) {}
 
   // Which clients there are. Once, before anything else. Damage is only logged: find() tells who is concerned.
   Task<void> load();
@@ -42,8 +50,6 @@ class DoneRequests {
   void note(RequestId id);
   // Nothing if it wasn't done, or is remembered no longer.
   Task<Result<std::optional<DoneRequest>>> find(RequestId id);
-
-  size_t client_count() const { return clients_.size(); }
 
  private:
   struct Client {
@@ -62,6 +68,7 @@ class DoneRequests {
   Semaphore& turn_;
   Gate& background_;
   Cancellation& closing_;
+  const size_t clients_max_;
   std::list<Client> clients_;  // The longest silent first.
   std::unordered_map<uint64_t, std::list<Client>::iterator> places_;
   bool is_forgetting_ = false;

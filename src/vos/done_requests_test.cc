@@ -3,6 +3,7 @@
 
 #include "key_codec.h"
 #include "store_under_test.h"
+#include "vos/inspector.h"
 
 namespace aeon::vos {
 namespace {
@@ -170,6 +171,48 @@ TEST_F(DoneRequestsTest, ALateOneDoesntTakeThePlaceOfANewerOne) {
   ASSERT_TRUE(write({.client = 7, .number = late}).is_ok());
   EXPECT_NE(find({.client = 7, .number = late + kRequestsKept}), kEpochZero);
   EXPECT_EQ(find({.client = 7, .number = late}), kEpochZero);
+}
+
+// As the store has it, with room for three clients.
+Task<Status> ask_for_six(World* world, media::KeyBlockStore* media) {
+  Semaphore turn(world->executor, 1);
+  Gate background(world->executor);
+  Cancellation closing(world->executor);
+  DoneRequests done(*world, *media, turn, background, closing, 3);
+  for (uint64_t client = 1; client <= 6; ++client) {
+    co_await turn.acquire();
+    const Permit permit(turn, 1);
+    const RequestId id{.client = client, .number = 1};
+    media::Batch batch;
+    done.put(id, {.epoch = Epoch{client}, .made = {}}, batch);
+    const auto applied = co_await media->apply(std::move(batch));
+    CO_TRY(applied.status());
+    done.note(id);
+  }
+  co_await sleep_for(world->executor, 1s);
+  closing.cancel();
+  co_await background.close();
+  co_return ok();
+}
+
+TEST_F(DoneRequestsTest, OfTooManyClientsTheLongestSilentGo) {
+  ASSERT_TRUE(target_.run(ask_for_six(&target_.process().world(), &target_.store().media())).is_ok());
+  EXPECT_EQ(remembered(), 3u);
+  for (uint64_t client = 1; client <= 6; ++client) {
+    EXPECT_EQ(find({.client = client, .number = 1}) != kEpochZero, client > 3) << client;
+  }
+}
+
+TEST_F(DoneRequestsTest, AreCountedByTheInspector) {
+  ASSERT_TRUE(write({.client = 7, .number = 1}).is_ok());
+  ASSERT_TRUE(write({.client = 8, .number = 1}).is_ok());
+  target_.close();
+  Result<std::unique_ptr<Inspector>> inspector = target_.run(Inspector::open(target_.disk()));
+  ASSERT_TRUE(inspector.is_ok());
+  const Result<StoreOverview> overview = target_.run((*inspector)->overview(false));
+  ASSERT_TRUE(overview.is_ok());
+  EXPECT_EQ(overview->remembered_requests, 2u);
+  EXPECT_TRUE(overview->damage.empty());
 }
 
 TEST_F(DoneRequestsTest, ADamagedRecordIsSaidToWhoAsks) {
