@@ -49,6 +49,15 @@ class ReadinessTest : public testing::TestWithParam<bool>, protected Readiness::
     readiness_.reset();
     co_return;
   }
+  Task<void> destroy_readable(Reactor* reactor) {
+    Readiness::Listener& listener = *this;
+    auto readiness = std::make_unique<Readiness>(*reactor, descriptor_, listener);
+    readiness->arm();
+    co_await sleep_for(*reactor, std::chrono::microseconds(100));
+    make_readable();
+    readiness.reset();
+    co_await yield(*reactor);
+  }
   Task<void> wait_briefly() { co_await sleep_for(reactor_, std::chrono::milliseconds(5)); }
 
   const int descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -81,6 +90,16 @@ TEST_P(ReadinessTest, MayGoWhileItWaits) {
   reactor_.run(destroy());
   make_readable();
   reactor_.run(wait_briefly());
+  EXPECT_EQ(times_, 0);
+}
+
+// What is told to it then finds nobody, and the kernel may still have the request to stop it.
+TEST_P(ReadinessTest, MayGoAsItCouldBeTold) {
+  for (int round = 0; round < 100; ++round) {
+    Reactor reactor{Reactor::Options{.use_io_uring = GetParam()}};
+    reactor.run(destroy_readable(&reactor));
+    take();
+  }
   EXPECT_EQ(times_, 0);
 }
 

@@ -46,6 +46,7 @@ io_uring_sqe* Ring::get_sqe() {
 void Ring::prepared(io_uring_sqe* sqe, RingCompletion* completion) {
   io_uring_sqe_set_data(sqe, completion);
   ++in_flight_;
+  if (completion == nullptr) orphan();
   // A device has something to do sooner than when all of a turn is done; one alone goes with the wait for it.
   if (!is_reaping_ && io_uring_sq_ready(&ring_) >= kSubmittedEarly) submit();
 }
@@ -90,7 +91,11 @@ bool Ring::reap() {
       auto* completion = static_cast<RingCompletion*>(io_uring_cqe_get_data(batch[i]));
       const int result = batch[i]->res;
       --in_flight_;
-      if (completion != nullptr) completion->on_ring_complete(result);
+      if (completion != nullptr) {
+        completion->on_ring_complete(result);
+      } else {
+        orphan_ended();
+      }
     }
     io_uring_cq_advance(&ring_, count);
     is_reaping_ = false;

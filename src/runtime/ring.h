@@ -17,7 +17,8 @@ class Ring {
   static std::unique_ptr<Ring> create(unsigned entries);
   ~Ring();
 
-  // Room for one request; fill it in, then prepared(). Submits what is there if the queue is full.
+  // Room for one request; fill it in, then prepared(). Submits what is there if the queue is full. One whose end nobody
+  // has to hear of has no completion; wait_for_orphans() waits for it too.
   io_uring_sqe* get_sqe();
   void prepared(io_uring_sqe* sqe, RingCompletion* completion);
 

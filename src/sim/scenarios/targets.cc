@@ -520,7 +520,7 @@ class TargetsRun {
 
   ByteCount capacity() {
     SimSystem::Client& last = system_.client(system_.client_count() - 1);
-    Result<ByteCount> found(Status(Code::kUnavailable));
+    Result<ByteCount> found{Status(Code::kUnavailable)};
     {
       const std::shared_ptr<client::Connection> connection = system_.connect(last);
       found = scheduler_.run(last.process.executor(), find_capacity(connection));
