@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr uint64_t kServerNode = 1, kClientNode = 2;
+constexpr uint64_t kServerNode = 1, kClientNode = 2, kOtherNode = 3;
 const std::string kServerAddress = SimNetwork::address(kServerNode, 1);
 
 // What one process sees of the simulation.
@@ -48,9 +48,9 @@ struct ServerProcess {
 };
 
 struct ClientProcess {
-  ClientProcess(SimScheduler& scheduler, SimNetwork& network)
+  ClientProcess(SimScheduler& scheduler, SimNetwork& network, uint64_t node = kClientNode)
       : process(scheduler.new_process("client")),
-        around(scheduler, network, process, kClientNode),
+        around(scheduler, network, process, node),
         channel(std::make_unique<NetworkChannel>(around.world, kServerAddress, NetworkChannel::Options())) {}
   SimExecutor& process;
   Surroundings around;
@@ -497,11 +497,16 @@ struct LostAnswer {
   }
   uint64_t number() const { return first->service.last_write(); }
   void start_again() {
-    second = std::make_unique<ServerProcess>(scheduler, network);
-    second->dispatcher.use(memory);
+    start_unreachable();
     network.heal_all();
     scheduler.run_for(10s);
   }
+  void start_unreachable(NetworkServer::Options options = {}) {
+    second = std::make_unique<ServerProcess>(scheduler, network, options);
+    second->dispatcher.use(memory);
+  }
+  // Until the client has given the old connection up; what is on its way there would still come.
+  void stay_unreachable() { scheduler.run_for(30s); }
 
   SimScheduler scheduler;
   SimNetwork network;
@@ -535,6 +540,50 @@ TEST(NetworkChannel, WhatCantBeFoundOutIsTheAnswer) {
   lost.memory.status = Status(Code::kCorrupt, "the record is damaged");
   lost.start_again();
   EXPECT_EQ(lost.answer.code(), Code::kCorrupt);
+  EXPECT_EQ(lost.second->service.write_count(), 0u);
+}
+
+// That it is full or stopping would mean that the write wasn't done.
+TEST(NetworkChannel, WhereItCantBeLookedUpForWantOfRoomItWaits) {
+  LostAnswer lost(11, 4min);
+  lost.memory.number = lost.number();
+  lost.start_unreachable({.clients_max = 1});
+  ClientProcess other(lost.scheduler, lost.network, kOtherNode);
+  ASSERT_TRUE(lost.scheduler.run(other.process, hello(other.channel.get())).is_ok());
+  lost.stay_unreachable();
+  lost.network.heal_all();
+  lost.scheduler.run_for(10s);
+  EXPECT_EQ(lost.answer.code(), Code::kInProgress) << lost.answer.status().to_string();
+  EXPECT_TRUE(lost.memory.asked.empty());
+  lost.scheduler.kill(other.process);
+  lost.scheduler.run_for(30s);
+  ASSERT_TRUE(lost.answer.is_ok()) << lost.answer.status().to_string();
+  EXPECT_EQ(lost.answer->value, 77u);
+  EXPECT_EQ(lost.second->service.write_count(), 0u);
+}
+
+TEST(NetworkChannel, WhereTheServerIsStoppingTheLifeBehindItIsAsked) {
+  LostAnswer lost(12, 4min);
+  lost.memory.number = lost.number();
+  lost.start_unreachable();
+  lost.second->service.pause = 50s;
+  ClientProcess other(lost.scheduler, lost.network, kOtherNode);
+  Status slow(Code::kInProgress);
+  other.process.spawn(ask_and_keep(other.channel.get(), "slow", &slow));
+  lost.stay_unreachable();
+  lost.second->process.spawn(lost.second->server->stop());
+  lost.network.heal_all();
+  lost.scheduler.run_for(10s);
+  EXPECT_EQ(lost.answer.code(), Code::kInProgress) << lost.answer.status().to_string();
+  EXPECT_EQ(slow.code(), Code::kInProgress) << "it is still stopping";
+  EXPECT_TRUE(lost.memory.asked.empty());
+  lost.scheduler.run_for(30s);
+  EXPECT_TRUE(slow.is_ok()) << slow.to_string();
+  lost.scheduler.kill(other.process);
+  lost.scheduler.kill(lost.second->process);
+  lost.start_again();
+  ASSERT_TRUE(lost.answer.is_ok()) << lost.answer.status().to_string();
+  EXPECT_EQ(lost.answer->value, 77u);
   EXPECT_EQ(lost.second->service.write_count(), 0u);
 }
 
