@@ -26,7 +26,7 @@ ByteCount StoreCore::memory_in_use() const {
 
 ByteCount StoreCore::page_budget() const {
   const ByteCount others = memory_in_use() - cache.bytes();
-  return std::max(budget_ / 4, budget_ - std::min(budget_, others));
+  return std::max(budget_ / 4, budget_ - std::min(budget_, others + malloc_share()));
 }
 
 Task<Permit> StoreCore::hold_pages(Ref core) {
@@ -36,7 +36,7 @@ Task<Permit> StoreCore::hold_pages(Ref core) {
 
 void StoreCore::make_room(ByteCount coming) {
   if (hold_turn_.free_count() == 0) return;
-  const ByteCount wanted = memory_in_use() + coming;
+  const ByteCount wanted = memory_in_use() + malloc_share() + coming;
   if (wanted <= budget_) return;
   // Somewhat more than needed: whoever is on a way through the tree must begin again when pages go.
   const size_t count = tree.evict(wanted - budget_ + std::min<ByteCount>(budget_ / 64, kMiB));
