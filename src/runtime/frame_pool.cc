@@ -12,7 +12,7 @@ constexpr size_t kClassSize = 64;
 constexpr size_t kClassCount = 64;        // Frames up to 4 KiB are kept, larger ones go to malloc.
 constexpr uint32_t kKeptPerClass = 256;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef AEON_SANITIZED
 constexpr bool kPooling = false;  // So that a use after the frame's end is seen.
 #else
 constexpr bool kPooling = true;

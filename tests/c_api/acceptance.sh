@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the C libraries, compiles programs against what was installed, and runs them on a new system.
-#   acceptance.sh BUILD_DIR SOURCE_DIR [SANITIZERS]
+#   acceptance.sh BUILD_DIR SOURCE_DIR C_COMPILER [SANITIZERS]
 set -euo pipefail
-build=$1 source=$2 sanitizers=${3:-}
+build=$1 source=$2 compiler=$3 sanitizers=${4:-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,7 +27,7 @@ flags=()
 [[ -z $sanitizers ]] || flags=(-fsanitize="$sanitizers")
 for program in "$source/tests/c_api/acceptance.c" "$source/docs/examples/tour.c"; do
   name=$(basename "$program" .c)
-  cc -Wall -Wextra -Werror "${flags[@]}" -I"$work/prefix/include" "$program" -L"$lib" -ldaos -ldfs -o "$work/$name"
+  "$compiler" -Wall -Wextra -Werror "${flags[@]}" -I"$work/prefix/include" "$program" -L"$lib" -ldaos -ldfs -o "$work/$name"
   for run in first second; do  # The second finds what the first has stored.
     AEON_SYSTEM="local:$work/system_$name" LD_LIBRARY_PATH="$lib" "$work/$name" ||
       { echo "the $run run of $name failed" >&2; exit 1; }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "crash_run.h"
+#include "sim/for_each_seed.h"
 #include "sim/image_disk.h"
 
 namespace aeon {
@@ -96,8 +97,8 @@ void look_at(const char* name, uint64_t seed_count) {
   }
 }
 
-TEST(CrashPoints, OfTheKeyAndBlockStoreLoseNothingPromised) { look_at("media", 5); }
-TEST(CrashPoints, OfTheVersionedStoreLoseNothingPromised) { look_at("vos", 5); }
+TEST(CrashPoints, OfTheKeyAndBlockStoreLoseNothingPromised) { look_at("media", 6 / kSeedPart); }
+TEST(CrashPoints, OfTheVersionedStoreLoseNothingPromised) { look_at("vos", 6 / kSeedPart); }
 
 TEST(CrashPoints, OfASeedAreTheSameEachTime) {
   for (const CrashWorkload& workload : crash_workloads()) {
