@@ -347,7 +347,11 @@ bool Endpoint::retry() {
     if (i < waiting_.size()) waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     any = true;
   }
-  if (waiting_.empty()) stalled_since_.reset();
+  if (waiting_.empty()) {
+    stalled_since_.reset();
+  } else if (any) {
+    stalled_since_ = fabric_->reactor().now();
+  }
   if (!is_closed_ && reading_.has_value() && !reading_->is_posted) any |= post_read();
   return any;
 }

@@ -281,6 +281,8 @@ Task<void> echo_once(Network* network, std::string address, size_t size, size_t*
   const std::string text(size, static_cast<char>('a' + size % 26));
   const Status written = co_await write_text(**stream, text);
   const Result<std::string> back = co_await read_text(**stream, size);
+  EXPECT_TRUE(written.is_ok() && back.is_ok())
+      << size << " bytes: " << written.to_string() << ", " << back.status().to_string();
   *good += written.is_ok() && back.is_ok() && *back == text ? 1 : 0;
 }
 
@@ -366,8 +368,8 @@ TEST_P(OfiNetworkTest, ASleepingSideIsWoken) {
     };
     reactor_.run(drop(&here));
     while (other.tasks_alive() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    EXPECT_TRUE(answer.is_ok() && *answer == 0);
     other.run(drop(&there));
+    EXPECT_TRUE(answer.is_ok() && *answer == 0);
     const auto stop = [](std::unique_ptr<Listener>* at) -> Task<void> {
       at->reset();
       co_return;

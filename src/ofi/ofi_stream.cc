@@ -16,8 +16,9 @@ constexpr uint64_t kReadMax = 4 * kMiB;  // At once.
 
 // Silence until a sign of life is asked for; longer and longer while nothing else is going on.
 constexpr Duration kAskAfter = std::chrono::seconds(1), kAskAfterMax = std::chrono::seconds(8);
-// A provider that doesn't take anything for so long has no way to the peer.
-constexpr Duration kStalledMax = std::chrono::seconds(2);
+// A provider that doesn't take anything for so long has no way to the peer. `ofi_rxm` takes seconds to connect where
+// dozens do so on a busy machine.
+constexpr Duration kStalledMax = std::chrono::seconds(5);
 
 // The host of a sockaddr, by family.
 struct HostPlace {
