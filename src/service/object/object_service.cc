@@ -1,5 +1,6 @@
 #include "object/object_service.h"
 
+#include "base/mutation.h"
 #include "target/sent_data.h"
 #include "wire/fetch_layout.h"
 
@@ -50,8 +51,9 @@ Status report_filled(const std::vector<wire::FetchAkey>& asked, const std::vecto
 // Of an engine that was started anew: what its client wrote before this, and didn't flush, may be lost. The client
 // looks, and writes nothing behind a gap; else it asks anew.
 Status check_no_gap(const target::OpenContainer& open, const rpc::ServerCall& call) {
+  const bool is_anew = (call.header().flags & wire::kFlagSentBefore) != 0;
   const bool may_be_gap =
-      (call.header().flags & wire::kFlagSentBefore) != 0 && open.durability == vos::Durability::kFlush;
+      MUTATION("writes_go_on_behind_a_gap", is_anew, false) && open.durability == vos::Durability::kFlush;
   return may_be_gap ? Status(Code::kInProgress, "the engine was started anew; ask again") : ok();
 }
 

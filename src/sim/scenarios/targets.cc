@@ -2,9 +2,11 @@
 //
 // Transfers between accounts keep their sum: in every transaction that reads all of them, and in every snapshot. Pairs
 // of values at different targets are written together by one writer: who reads both at once sees one version of both,
-// and none before the last that was acknowledged. Spread objects are punched as a whole. When the faults stop every
-// commit is decided everywhere, and everybody gets done. What goes to all goes over trees of two or three, mostly, so
-// that those in the middle are struck too; in the end one target is gone for good, and all others are still heard of.
+// and none before the last that was acknowledged. Spread objects are punched as a whole. Where writes are durable at
+// the next flush, a round of them at several targets that was flushed stays, or its writer is told. When the faults
+// stop every commit is decided everywhere, and everybody gets done. What goes to all goes over trees of two or three,
+// mostly, so that those in the middle are struck too; in the end one target is gone for good, and all others are still
+// heard of.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -26,9 +28,11 @@ using client::Container;
 using client::Pool;
 
 constexpr const char* kPlaceLabel = "place";
+constexpr const char* kLoosePlaceLabel = "flushed later";
 constexpr uint64_t kAccountCount = 8;
 constexpr uint64_t kAccountStart = 100;
 constexpr uint64_t kSpreadKeys = 6;
+constexpr uint64_t kRoundKeys = 5;
 
 ObjectId accounts_object() { return placement::make_object_id({.hi = 0, .lo = 1}, 0, placement::kSX); }
 ObjectId spread_object(uint64_t number) {
@@ -36,6 +40,10 @@ ObjectId spread_object(uint64_t number) {
 }
 ObjectId pair_object(uint64_t number, uint64_t half) {
   return placement::make_object_id({.hi = 0, .lo = 2000 + 2 * number + half}, 0, placement::kS1);
+}
+
+ObjectId round_object(uint64_t number, uint64_t half) {
+  return placement::make_object_id({.hi = 0, .lo = 3000 + 2 * number + half}, 0, placement::kS1);
 }
 
 std::string account_name(uint64_t number) { return "account " + std::to_string(number); }
@@ -57,8 +65,16 @@ struct Pair {
   uint64_t acknowledged = 0;
 };
 
+// A few values at two targets, written one after the other and flushed together.
+struct Rounds {
+  uint64_t number = 0;
+  uint64_t begun = 0;
+  uint64_t flushed = 0;
+};
+
 struct KnownTargets {
   std::vector<std::unique_ptr<Pair>> pairs;
+  std::vector<std::unique_ptr<Rounds>> rounds;
   uint64_t spread_count = 0;
   bool is_stopping = false;
   std::string fault;
@@ -82,6 +98,8 @@ class TargetsSession {
   Task<void> work() {
     pair_ = known_.pairs.emplace_back(std::make_unique<Pair>()).get();
     pair_->number = known_.pairs.size();
+    rounds_ = known_.rounds.emplace_back(std::make_unique<Rounds>()).get();
+    rounds_->number = known_.rounds.size();
     spread_ = known_.spread_count++;
     connection_ = system_.connect(client_);
     while (!known_.is_stopping && known_.fault.empty()) {
@@ -105,6 +123,7 @@ class TargetsSession {
     if (opened.is_ok()) {
       co_await audit();
       for (size_t i = 0; i < known_.pairs.size() && known_.fault.empty(); ++i) co_await read_pair(*known_.pairs[i]);
+      for (size_t i = 0; i < known_.rounds.size() && known_.fault.empty(); ++i) co_await read_round(*known_.rounds[i]);
       co_await audit_snapshot();
     }
     co_await end();
@@ -117,6 +136,10 @@ class TargetsSession {
     client::ContainerSpec spec;
     spec.label = kPlaceLabel;
     CO_TRY(co_await pool->create_container(std::move(spec)));
+    client::ContainerSpec loose;
+    loose.label = kLoosePlaceLabel;
+    loose.properties[client::kPropDurability] = uint64_t{1};
+    CO_TRY(co_await pool->create_container(std::move(loose)));
     CO_TRY_ASSIGN(const std::shared_ptr<Container> place,
                   co_await pool->open_container(kPlaceLabel, Access::kReadWrite));
     client::KeyValue accounts(place, accounts_object());
@@ -138,10 +161,14 @@ class TargetsSession {
     if (place_ == nullptr) {
       CO_TRY_ASSIGN(place_, co_await pool->open_container(kPlaceLabel, Access::kReadWrite));
     }
+    if (loose_place_ == nullptr) {
+      CO_TRY_ASSIGN(loose_place_, co_await pool->open_container(kLoosePlaceLabel, Access::kReadWrite));
+    }
     co_return ok();
   }
   Task<void> end() {
     place_.reset();
+    loose_place_.reset();
     pool_.reset();
     co_await connection_->settle();
     is_done_ = true;
@@ -152,20 +179,25 @@ class TargetsSession {
     if (is_calm_ || !is_outage(status)) known_.blame(what + ": " + status.to_string());
     if (status.code() == Code::kStaleHandle) {
       place_.reset();
+      loose_place_.reset();
       pool_.reset();
     }
   }
 
   Task<void> act() {
     const uint64_t kind = random_.below(100);
-    if (kind < 35)
+    if (kind < 28)
       co_await transfer();
-    else if (kind < 55)
+    else if (kind < 45)
       co_await write_pair();
-    else if (kind < 70)
+    else if (kind < 57)
       co_await read_pair(*known_.pairs[random_.below(known_.pairs.size())]);
-    else if (kind < 85)
+    else if (kind < 67)
       co_await audit();
+    else if (kind < 83)
+      co_await write_round();
+    else if (kind < 85)
+      co_await read_round(*rounds_);
     else if (kind < 91)
       co_await use_spread();
     else if (kind < 94)
@@ -337,6 +369,52 @@ class TargetsSession {
     if (is_calm_ && *first < oldest) known_.blame("a pair went back to version " + std::to_string(*first));
   }
 
+  // --- Rounds ---
+
+  // That some of it may be lost is an answer as good as any, but for a flushed one.
+  bool went_through(const Status& status, const std::string& what) {
+    if (status.code() != Code::kIo || is_calm_) handle(status, what);
+    return status.is_ok();
+  }
+
+  // Stops at what fails: the next round begins with the first key again.
+  Task<void> write_round() {
+    const uint64_t round = ++rounds_->begun;
+    const Bytes value = bytes_of(round);
+    const std::shared_ptr<Container> place = loose_place_;
+    bool is_whole = true;
+    for (uint64_t i = 0; i < 2 * kRoundKeys && is_whole; ++i) {
+      client::KeyValue keys(place, round_object(rounds_->number, i % 2));
+      const Status put = co_await keys.put("key " + std::to_string(i / 2), value);
+      is_whole = went_through(put, "put of a round");
+    }
+    const Status flushed = co_await place->flush();
+    const bool is_flushed = went_through(flushed, "flush of a round");
+    if (is_flushed && is_whole) rounds_->flushed = round;
+    if (!(is_flushed && is_whole) && loose_place_ != nullptr) co_await read_round(*rounds_);
+  }
+
+  // By its writer, or with nobody at work.
+  Task<void> read_round(const Rounds& rounds) {
+    for (uint64_t half = 0; half < 2; ++half) {
+      client::KeyValue keys(loose_place_, round_object(rounds.number, half));
+      uint64_t newest = rounds.begun;  // At one target no key is of a later round than one that was written before it.
+      for (uint64_t i = 0; i < kRoundKeys; ++i) {
+        const Result<Bytes> found = co_await keys.get("key " + std::to_string(i));
+        if (found.code() != Code::kNotFound) handle(found.status(), "read of a round");
+        if (!found.is_ok() && found.code() != Code::kNotFound) co_return;
+        const uint64_t round = number_in(found).value_or(0);
+        if (round < rounds.flushed || round > newest) {
+          known_.blame("key " + std::to_string(i) + " is of round " + std::to_string(round) + " where " +
+                       std::to_string(rounds.flushed) + " was flushed and the key before is of " +
+                       std::to_string(newest));
+        }
+        newest = round;
+        if (loose_place_ == nullptr) co_return;
+      }
+    }
+  }
+
   // --- Spread objects ---
 
   Task<void> use_spread() {
@@ -407,7 +485,9 @@ class TargetsSession {
   std::shared_ptr<client::Connection> connection_;
   std::shared_ptr<Pool> pool_;
   std::shared_ptr<Container> place_;
+  std::shared_ptr<Container> loose_place_;  // Durable at the next flush.
   Pair* pair_ = nullptr;
+  Rounds* rounds_ = nullptr;
   uint64_t spread_ = 0;
   uint64_t container_count_ = 0;
   Epoch newest_;  // Of its own commits.
@@ -417,6 +497,26 @@ Task<Result<ByteCount>> find_capacity(std::shared_ptr<client::Connection> connec
   CO_TRY(co_await connection->hello());
   CO_TRY_ASSIGN(const std::vector<client::PoolInfo> pools, co_await connection->list_pools());
   co_return pools.front().capacity;
+}
+
+Task<Result<std::shared_ptr<Container>>> open_place(std::shared_ptr<client::Connection> connection) {
+  CO_TRY(co_await connection->hello());
+  CO_TRY_ASSIGN(const std::shared_ptr<Pool> pool,
+                co_await connection->connect_pool(SimSystem::kPoolLabel, Access::kReadWrite));
+  co_return co_await pool->open_container(kPlaceLabel, Access::kReadWrite);
+}
+
+Task<Result<Epoch>> take_snapshot(std::shared_ptr<client::Connection> connection) {
+  CO_TRY_ASSIGN(const std::shared_ptr<Container> place, co_await open_place(connection));
+  co_return co_await place->create_snapshot("");
+}
+
+// How often it is listed then.
+Task<Result<ptrdiff_t>> drop_snapshot(std::shared_ptr<client::Connection> connection, Epoch epoch) {
+  CO_TRY_ASSIGN(const std::shared_ptr<Container> place, co_await open_place(connection));
+  CO_TRY(co_await place->destroy_snapshot(epoch));
+  CO_TRY_ASSIGN(const auto left, co_await place->snapshots());
+  co_return std::ranges::count(left, epoch, &client::SnapshotInfo::epoch);
 }
 
 class TargetsRun {
@@ -518,22 +618,27 @@ class TargetsRun {
     process.start();
   }
 
-  ByteCount capacity() {
+  // What one client finds with nobody else at work.
+  template <typename Body>
+  auto ask_alone(const std::string& what, Body body) {
     SimSystem::Client& last = system_.client(system_.client_count() - 1);
-    Result<ByteCount> found{Status(Code::kUnavailable)};
-    {
+    auto found = [&] {
       const std::shared_ptr<client::Connection> connection = system_.connect(last);
-      found = scheduler_.run(last.process.executor(), find_capacity(connection));
-      must(found.status(), "list_pools");
+      auto answer = scheduler_.run(last.process.executor(), body(connection));
       last.process.kill();
-    }
+      return answer;
+    }();
     last.process.start();
-    return found.is_ok() ? *found : 0;
+    must(found.status(), what);
+    return *found;
   }
+  ByteCount capacity() { return ask_alone("list_pools", find_capacity); }
 
-  // Each target tells of its share of the pool, also those that are behind the one that is gone in a tree.
+  // Each target tells of its share of the pool, also those that are behind the one that is gone in a tree. A snapshot
+  // goes for all who ask, whether or not a target can be told.
   void check_without_one() {
     const ByteCount whole = capacity();
+    const Epoch snapshot = ask_alone("create_snapshot", take_snapshot);
     const size_t count = system_.process_count();
     const size_t gone = 1 + random_.below(count - 1);
     switch (random_.below(3)) {
@@ -542,9 +647,13 @@ class TargetsRun {
       default: system_.network().isolate({SimSystem::node_of_process(gone)});
     }
     const ByteCount left = capacity();
-    if (left == whole / count * (count - 1)) return;
-    scheduler_.fail("without target " + std::to_string(gone) + " of " + std::to_string(count) + " there are " +
-                    std::to_string(left) + " bytes of " + std::to_string(whole));
+    if (left != whole / count * (count - 1)) {
+      scheduler_.fail("without target " + std::to_string(gone) + " of " + std::to_string(count) + " there are " +
+                      std::to_string(left) + " bytes of " + std::to_string(whole));
+    }
+    const ptrdiff_t listed = ask_alone("destroy_snapshot without a target",
+                                       [&](auto connection) { return drop_snapshot(std::move(connection), snapshot); });
+    if (listed != 0) scheduler_.fail("a snapshot that was destroyed is listed");
   }
 
   KnownTargets known_;  // Outlives the processes.
