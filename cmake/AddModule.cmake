@@ -98,7 +98,7 @@ function(_aeon_test_properties test slow)
     set_tests_properties(${test} PROPERTIES LABELS fast TIMEOUT ${AEON_TEST_TIMEOUT_S})
   endif()
   set_tests_properties(${test} PROPERTIES ENVIRONMENT
-    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=64:malloc_context_size=12;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:quarantine_size_mb=64:malloc_context_size=12;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0")
 endfunction()
 
 # With AEON_FUZZ a real libFuzzer target; otherwise a test that replays the corpus and a fixed

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 
 #include "runtime/sync.h"
@@ -63,7 +64,7 @@ class ReadinessTest : public testing::TestWithParam<bool>, protected Readiness::
   const int descriptor_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   Reactor reactor_{Reactor::Options{.use_io_uring = GetParam()}};
   Signal changed_{reactor_};
-  int times_ = 0;
+  std::atomic<int> times_ = 0;
   std::unique_ptr<Readiness> readiness_;
 };
 
