@@ -86,8 +86,21 @@ class VerifyingClient:
     def line(self):
         news = select.poll()
         news.register(self.process.stdout, select.POLLIN | select.POLLHUP)
-        self.test.assertTrue(news.poll(ANSWER_S * 1000), "the client hangs")
+        if not news.poll(ANSWER_S * 1000):
+            self.test.fail("the client hangs\n" + self.what_is_going_on())
         return self.process.stdout.readline()
+
+    def what_is_going_on(self):
+        """Where the threads of both sides are, what is between them, and what the engine said last."""
+        words = [["ss", "-tanp", f"( sport = :{self.test.port()} or dport = :{self.test.port()} )"]]
+        words += [["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 40"]
+                  for pid in (self.process.pid, self.test.engine)]
+        told = []
+        for each in words:
+            with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
+                done = subprocess.run(each, capture_output=True, text=True, timeout=120, check=False)
+                told.append(f"{' '.join(each)}:\n{done.stdout[-20000:]}")
+        return "\n".join(told + ["engine.log:", self.test.engine_log()[-5000:]])
 
     def answer(self):
         line = self.line()
