@@ -191,15 +191,16 @@ Task<Status> StoreCore::read_from_log(Ref core, LogReader* reader, uint64_t stre
 
 // Takes what only the log has to its blocks. What can't be written stays in the log, and readable there.
 Task<Status> StoreCore::write_contents_of_log(Ref core) {
-  LogReader reader(core->disk, core->superblock);
+  std::optional<LogReader> reader;  // Its buffer is large, and mostly there is nothing to read.
   for (std::vector<uint64_t> firsts = core->contents.in_log(); !firsts.empty(); firsts = core->contents.in_log()) {
+    if (!reader.has_value()) reader.emplace(core->disk, core->superblock);
     for (const uint64_t first : firsts) {
       if (core->has_much_content()) CO_TRY(co_await write_contents(core, kAllContents));
       const PendingContents::Content* content = core->contents.find(first);
       if (content == nullptr || !content->is_in_log()) continue;  // Freed, or cut, meanwhile.
       const uint64_t stream = content->stream;
       Bytes bytes(content->size);
-      CO_TRY(co_await read_from_log(core, &reader, stream, bytes));
+      CO_TRY(co_await read_from_log(core, &*reader, stream, bytes));
       content = core->contents.find(first);
       const bool is_same = content != nullptr && content->is_in_log() && content->stream == stream;
       if (is_same && content->size == bytes.size()) core->contents.bring(first, std::move(bytes));
