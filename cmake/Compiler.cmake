@@ -15,6 +15,10 @@ foreach(language C CXX)
   set(CMAKE_${language}_FLAGS_DEBUG "-O1 -g1 -D_GLIBCXX_ASSERTIONS")
 endforeach()
 
+if(NOT AEON_UNITY)  # To see whether each source compiles alone, not to be run.
+  set(CMAKE_CXX_FLAGS_DEBUG "-O0")
+endif()
+
 add_compile_options(
   -Wall -Wextra -Werror
   -Wshadow -Wundef -Wcast-align -Wvla

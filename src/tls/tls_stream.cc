@@ -1,6 +1,7 @@
 #include "tls_stream.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>

@@ -10,9 +10,7 @@
 namespace aeon::vos {
 
 namespace {
-// A slice is this much work: entries looked at, and lookups, which cost more.
 constexpr uint64_t kSliceWork = 1024;
-constexpr uint64_t kLookupWork = 4;
 // When less than this part of the device is free, those who write must wait for space rather than for slices.
 constexpr uint64_t kUrgentPart = 12;
 }  // namespace

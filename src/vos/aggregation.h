@@ -159,7 +159,9 @@ class Aggregation {
   Scope scopes_[kLevelCount];
   size_t depth_ = 0;  // Scopes entered.
   uint64_t seen_ = 0;
-  uint64_t work_ = 0;  // Since the last slice.
+  // Since the last slice: entries looked at, and lookups, which cost more.
+  static constexpr uint64_t kLookupWork = 4;
+  uint64_t work_ = 0;
   SpaceUse seen_space_;
   SpaceUse dropped_space_;
   AggregateProgress rewritten_;

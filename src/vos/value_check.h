@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/data_model.h"
 #include "media/key_block_store.h"
 #include "runtime/task.h"
 
