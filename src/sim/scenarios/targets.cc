@@ -3,10 +3,10 @@
 // Transfers between accounts keep their sum: in every transaction that reads all of them, and in every snapshot. Pairs
 // of values at different targets are written together by one writer: who reads both at once sees one version of both,
 // and none before the last that was acknowledged. Spread objects are punched as a whole. Where writes are durable at
-// the next flush, a round of them at several targets that was flushed stays, or its writer is told. When the faults
-// stop every commit is decided everywhere, and everybody gets done. What goes to all goes over trees of two or three,
-// mostly, so that those in the middle are struck too; in the end one target is gone for good, and all others are still
-// heard of.
+// the next flush, rounds of them at several targets that were flushed stay, and none is made behind one that was lost.
+// When the faults stop every commit is decided everywhere, and everybody gets done. What goes to all goes over trees of
+// two or three, mostly, so that those in the middle are struck too; in the end one target is gone for good, and all
+// others are still heard of, also by who destroys a snapshot.
 #include <algorithm>
 #include <memory>
 #include <optional>
