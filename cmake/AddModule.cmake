@@ -91,7 +91,13 @@ function(_aeon_gtest target folder slow)
   _aeon_test_properties(${target} ${slow})
 endfunction()
 
+# These begin first, so that none of them is left alone at the end.
+set(AEON_LONG_TESTS vos_test sim_test daos_engines_test daos_serving_test media_test engine_process_test)
+
 function(_aeon_test_properties test slow)
+  if(test IN_LIST AEON_LONG_TESTS)
+    set_tests_properties(${test} PROPERTIES COST 100)
+  endif()
   if(slow)
     set_tests_properties(${test} PROPERTIES LABELS slow TIMEOUT ${AEON_SLOW_TEST_TIMEOUT_S})
   else()

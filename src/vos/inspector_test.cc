@@ -368,7 +368,7 @@ TEST(VosInspector, FlippedBitsAnywhereAreNamedAndSpareTheRest) {
   }
   Random random(7);
   for (const auto& [number, block] : whole.blocks()) {
-    for (int i = 0; i < 3; ++i) {
+    for (uint64_t i = 0; i < 3 / kSeedPart; ++i) {
       sample.flip(number * media::kBlockSize + random.below(media::kBlockSize));
       auto opened = sample.test.run(Inspector::open(sample.test.disk()));
       if (opened.is_ok() && (*opened)->media().usable().is_ok()) {

@@ -105,26 +105,26 @@ class StoreModel {
 
   // What exists, in the order of the bytes or of the integers.
   std::vector<Bytes> akeys(ObjectId object, const Bytes& dkey, Epoch epoch) const {
-    std::vector<Bytes> found;
+    std::set<Bytes> named;
     for (const Operation& o : operations_) {
-      if (o.object == object && o.dkey == dkey && o.akey && akey_exists(object, dkey, *o.akey, epoch))
-        found.push_back(*o.akey);
+      if (o.object == object && o.dkey == dkey && o.akey) named.insert(*o.akey);
     }
-    return sorted(std::move(found), akey_order(object));
+    std::erase_if(named, [&](const Bytes& akey) { return !akey_exists(object, dkey, akey, epoch); });
+    return sorted({named.begin(), named.end()}, akey_order(object));
   }
   std::vector<Bytes> dkeys(ObjectId object, Epoch epoch) const {
-    std::vector<Bytes> found;
+    std::set<Bytes> named;
     for (const Operation& o : operations_) {
-      if (o.object == object && o.dkey && !akeys(object, *o.dkey, epoch).empty()) found.push_back(*o.dkey);
+      if (o.object == object && o.dkey) named.insert(*o.dkey);
     }
-    return sorted(std::move(found), dkey_order(object));
+    std::erase_if(named, [&](const Bytes& dkey) { return akeys(object, dkey, epoch).empty(); });
+    return sorted({named.begin(), named.end()}, dkey_order(object));
   }
   std::vector<ObjectId> objects(Epoch epoch) const {
-    std::set<ObjectId> found;
-    for (const Operation& o : operations_) {
-      if (!found.contains(o.object) && !dkeys(o.object, epoch).empty()) found.insert(o.object);
-    }
-    return {found.begin(), found.end()};
+    std::set<ObjectId> named;
+    for (const Operation& o : operations_) named.insert(o.object);
+    std::erase_if(named, [&](ObjectId object) { return dkeys(object, epoch).empty(); });
+    return {named.begin(), named.end()};
   }
   Epoch newest_epoch(ObjectId object, Epoch epoch) const {
     Epoch newest;
@@ -152,7 +152,6 @@ class StoreModel {
       if (order == KeyOrder::kUint64) return load_le<uint64_t>(a.data()) < load_le<uint64_t>(b.data());
       return compare_bytes(a, b) < 0;
     });
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     return keys;
   }
 

@@ -14,12 +14,7 @@ namespace {
 constexpr ObjectId kObject{.hi = 1, .lo = 2};
 using Kind = ObjectWrite::Kind;
 
-Bytes pattern(size_t size, uint64_t seed = 1) {
-  Random random(seed);
-  Bytes data(size);
-  for (std::byte& byte : data) byte = static_cast<std::byte>(random.below(256));
-  return data;
-}
+Bytes pattern(size_t size, uint64_t seed = 1) { return random_bytes(seed, size); }
 
 TEST(Store, ALaterCallAtOneEpochWins) {
   TestStore target;
