@@ -23,6 +23,9 @@ namespace {
 
 constexpr Duration kReadyTimeout = std::chrono::minutes(5);  // A long log to replay, on a slow disk.
 constexpr Duration kStopTimeout = std::chrono::minutes(1);
+constexpr Duration kAnswerTimeout = std::chrono::seconds(10);
+constexpr Duration kOneAnswerTimeout = std::chrono::seconds(1);
+constexpr timespec kPauseBesideTheEnding{.tv_sec = 0, .tv_nsec = 20'000'000};
 constexpr const char* kLogFile = "engine.log";
 constexpr uint32_t kClientsAsked = 1000;
 constexpr std::string_view kErrorWord = local::rank_line::kError;
@@ -62,6 +65,25 @@ Result<bool> make_if_missing(Invocation& invocation, const std::string& director
   // What is there may be a system; if it isn't, the engine says so.
   if (created.code() == Code::kExists || created.code() == Code::kBusy) return false;
   return created;
+}
+
+// As find_server(), and it answers. One that was killed keeps the directory until the last of its threads is gone, and
+// engines do until they notice that their keeper is: this waits for that. kBusy: it has the directory, and says
+// nothing.
+Result<local::ServerInfo> find_server_that_answers(const std::string& directory) {
+  const auto deadline = std::chrono::steady_clock::now() + kAnswerTimeout;
+  while (true) {
+    TRY_ASSIGN(local::ServerInfo server, local::find_server(directory));
+    const bool has_ended = wait_for_end(server.process, Duration::zero()).is_ok();
+    const Status asked = has_ended ? Status(Code::kUnavailable, "the process has ended")
+                                   : client::EngineStatus::connect(server.socket, kOneAnswerTimeout).status();
+    if (asked.code() != Code::kUnavailable) return server;  // Also what it refuses is an answer.
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return Status(Code::kBusy, fmt::format("process {} has {}, but {}; 'aeon down --force' ends it", server.process,
+                                             absolute(directory), asked.message()));
+    }
+    ::nanosleep(&kPauseBesideTheEnding, nullptr);
+  }
 }
 
 Result<int64_t> start_engine(Invocation& invocation, const std::string& directory) {
@@ -135,7 +157,7 @@ Status up(Invocation& invocation) {
   invocation.note_system_use();
   TRY_ASSIGN(const std::string directory, named_directory(invocation));
   Output& output = invocation.output();
-  Result<local::ServerInfo> server = local::find_server(directory);
+  Result<local::ServerInfo> server = find_server_that_answers(directory);
   if (invocation.has("--targets")) TRY(check_target_count(directory, target_count));
   if (server.is_ok()) {
     if (invocation.has("--engines") && server->engines.size() != engine_count) {

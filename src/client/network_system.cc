@@ -15,10 +15,11 @@ namespace {
 
 // A process's end of a connection; what handles keep.
 struct Core {
-  Core(const std::string& address, std::optional<tls::Identity> identity)
-      : channel(world, address, rpc::NetworkChannel::Options()) {
+  Core(std::string there, std::optional<tls::Identity> identity)
+      : address(std::move(there)), channel(world, address, rpc::NetworkChannel::Options()) {
     if (identity.has_value()) network.use(std::move(*identity));
   }
+  const std::string address;
   Reactor reactor;
   SystemClock clock;
   Sockets sockets{reactor};
@@ -30,6 +31,13 @@ struct Core {
   rpc::NetworkChannel channel;                               // To target 0,
   std::vector<std::shared_ptr<rpc::NetworkChannel>> others;  // and to others.
 
+  // Blocking.
+  Status hello(Connection& connection, Duration timeout) {
+    Status said = reactor.run(connection.hello(timeout));
+    // Nothing was asked to be done, so there is nothing that isn't known.
+    if (said.code() != Code::kTimedOut) return said;
+    return Status(Code::kUnavailable, "the engine at " + address + " doesn't answer; it may hang, or be very busy");
+  }
   Task<void> close() {
     for (const auto& other : others) co_await other->close();
     co_await channel.close();
@@ -90,7 +98,7 @@ class Connected final : public System {
     }
   }
 
-  Status hello(Duration timeout) { return core_->reactor.run(connection_->hello(timeout)); }
+  Status hello(Duration timeout) { return core_->hello(*connection_, timeout); }
 
   std::string name() const override { return connection_->system_name(); }
   Executor& executor() override { return core_->reactor; }
@@ -127,7 +135,7 @@ class Asking final : public EngineStatus {
     }
   }
 
-  Status hello(Duration timeout) { return core_->reactor.run(connection_through(core_, address_)->hello(timeout)); }
+  Status hello(Duration timeout) { return core_->hello(*connection_through(core_, address_), timeout); }
 
   Result<wire::StatusReply> ask(uint32_t clients_max) override {
     wire::StatusRequest request;

@@ -170,13 +170,15 @@ Result<std::shared_ptr<client::System>> open_system(const std::string& name, boo
   TRY_ASSIGN(const std::string directory, directory_of_system(chosen));
   OpenOptions options;
   options.create_if_missing = create_if_missing;
-  Result<std::shared_ptr<LocalSystem>> system = LocalSystem::open(directory, std::move(options));
-  if (system.is_ok()) return std::shared_ptr<client::System>(std::move(*system));
-  if (system.code() != Code::kBusy) return system.status();
-  Result<std::shared_ptr<client::System>> served = open_served(directory);
-  // Whoever has it doesn't serve it.
-  if (served.code() == Code::kUnavailable) return system.status();
-  return served;
+  Result<std::shared_ptr<LocalSystem>> system = LocalSystem::open(directory, options);
+  if (system.code() == Code::kBusy) {
+    Result<std::shared_ptr<client::System>> served = open_served(directory);
+    if (served.code() != Code::kUnavailable) return served;
+    // Whoever has it doesn't serve it, or was about to end.
+    system = LocalSystem::open(directory, std::move(options));
+  }
+  TRY(system.status());
+  return std::shared_ptr<client::System>(std::move(*system));
 }
 
 }  // namespace aeon::local

@@ -83,6 +83,26 @@ class Serving(ServedDirectory):
         self.refuses("status", self.store, saying="nobody serves")
         self.assertEqual(self.ok("container", "list", "default", "-q").split(), ["c"])
 
+    def test_an_engine_that_is_ending_or_hangs_isn_t_taken_for_one_that_serves(self):
+        """One that was killed has the directory until its last thread is gone."""
+        process = self.up()["process"]
+        os.kill(process, signal.SIGSTOP)
+        self.refuses("up", self.store, saying="aeon down --force")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            again = pool.submit(self.up)
+            time.sleep(1.5)
+            self.assertFalse(again.done())
+            os.kill(process, signal.SIGKILL)
+            served_by = again.result()["process"]
+            self.assertNotEqual(served_by, process)
+            self.ok("container", "create", "default", "c")
+            os.kill(served_by, signal.SIGSTOP)
+            embedded = pool.submit(self.ok, "container", "list", "default", "-q")
+            time.sleep(1.5)
+            self.assertFalse(embedded.done())
+            os.kill(served_by, signal.SIGKILL)
+            self.assertEqual(embedded.result().split(), ["c"])
+
     def test_the_system_s_name_names_the_directory_too(self):
         env = {"AEON_SYSTEM": "local:" + self.store}
         self.aeon("up", env=env)
