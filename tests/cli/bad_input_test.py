@@ -2,6 +2,7 @@
 """Wrong input is one line that names the way out and an exit code; what was stored before is still there."""
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -118,12 +119,14 @@ class Systems(DaosTest):
             lock = os.path.join(self.store, "lock")
             while holder.poll() is None and not self.is_held_by(lock, holder.pid):
                 time.sleep(0.001)
+            holder.send_signal(signal.SIGSTOP)  # A command waits a little for one that is about to end.
+            self.assertIsNone(holder.poll(), "the copy ended before it was met")
             done = self.daos("pool", "list")
-            refused = done.stderr if done.returncode == 1 else None
-            self.assertIsNotNone(refused, "the copy ended before it was met")
-            self.assertEqual(len(refused.splitlines()), 1, refused)
-            self.assertIn(str(holder.pid), refused)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertIn(str(holder.pid), done.stderr)
         finally:
+            holder.send_signal(signal.SIGCONT)
             self.assertEqual(holder.wait(timeout=120), 0)
         self.ok("pool", "list")
 
