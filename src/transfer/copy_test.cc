@@ -181,6 +181,32 @@ TEST_F(Copy, GoesOnAfterBeingStopped) {
   EXPECT_EQ(copy_tree(host("src"), stored("/tree"), {.into_existing = false}).code(), Code::kNotEmpty);
 }
 
+// A copy that was killed may have requests at the server, which are done after the next one has read the directory.
+TEST_F(Copy, WhatAppearsMeanwhileIsReplaced) {
+  put("src/a", "a");
+  ASSERT_OK(copy_tree(host("src"), stored("/tree")));
+  put("src/b", "b");
+  put("src/c", "c");
+  const auto tree = system->run(fs->lookup("/tree"));
+  ASSERT_OK(tree);
+  bool appeared = false;
+  const auto again = copy_tree(host("src"), stored("/tree"), {}, [&](const Progress& progress) {
+    if (progress.current.ends_with("/a") && progress.nodes_done != 0 && !appeared) {
+      const auto made = system->run(fs->make_node(*tree, "b", dfs::NodeType::kFile, 0, {}));
+      EXPECT_TRUE(made.is_ok()) << made.status().to_string();
+      appeared = true;
+    }
+    ::usleep(60'000);  // Progress is told every 50 ms.
+    return true;
+  });
+  ASSERT_OK(again);
+  EXPECT_TRUE(appeared);
+  EXPECT_EQ(again->skipped, 1u);
+  EXPECT_EQ(again->files, 2u);
+  EXPECT_EQ(again->error_count, 0u);
+  expect_same(host("src"), stored("/tree"));
+}
+
 TEST_F(Copy, LeftoversOfLargeFilesGoAway) {
   put("src/file", "text");
   ASSERT_OK(copy_tree(host("src"), stored("/tree")));

@@ -263,15 +263,24 @@ class DfsTree final : public Tree {
     return node;
   }
 
+  std::vector<dfs::NewNode> new_nodes_of(const Group& group) const {
+    std::vector<dfs::NewNode> nodes;
+    for (const Item& item : group.items) nodes.push_back(new_node_of(item));
+    return nodes;
+  }
+
   Task<void> run_stored(Stored* stored) {
     if (stored->group == nullptr) {
       std::vector<ByteView> data(1, ByteView(stored->data));
       stored->status = co_await fs_->write(stored->file, stored->offset, std::move(data));
     } else {
-      std::vector<dfs::NewNode> nodes;
-      for (const Item& item : stored->group->items) nodes.push_back(new_node_of(item));
-      const bool may_replace = stored->group->may_replace;
-      Status status = co_await fs_->create_nodes(stored->directory, std::move(nodes), may_replace);
+      bool may_replace = stored->group->may_replace;
+      Status status = co_await fs_->create_nodes(stored->directory, new_nodes_of(*stored->group), may_replace);
+      if (status.code() == Code::kExists && !may_replace) {
+        // Made since the directory was read, as by a copy that was killed while the server had requests of it.
+        may_replace = true;
+        status = co_await fs_->create_nodes(stored->directory, new_nodes_of(*stored->group), may_replace);
+      }
       for (Item& item : stored->group->items) {
         // One of them doesn't go: one by one shows which.
         if (!status.is_ok() && status.code() != Code::kNoSpace && stored->group->items.size() > 1) {

@@ -51,7 +51,7 @@ struct Group {
   std::string source_directory;
   std::string directory;     // Where they go.
   std::vector<Item> items;
-  bool may_replace = false;  // Some of the names may be taken.
+  bool may_replace = false;  // Some of the names are known to be taken.
   ByteCount bytes = 0;
 };
 
