@@ -75,7 +75,7 @@ Result<local::ServerInfo> find_server_that_answers(const std::string& directory)
   while (true) {
     TRY_ASSIGN(local::ServerInfo server, local::find_server(directory));
     const bool has_ended = wait_for_end(server.process, Duration::zero()).is_ok();
-    const Status asked = has_ended ? Status(Code::kUnavailable, "the process has ended")
+    const Status asked = has_ended ? Status(Code::kUnavailable, "only the engines that it started still run")
                                    : client::EngineStatus::connect(server.socket, kOneAnswerTimeout).status();
     if (asked.code() != Code::kUnavailable) return server;  // Also what it refuses is an answer.
     if (std::chrono::steady_clock::now() >= deadline) {
@@ -278,7 +278,8 @@ Status down(Invocation& invocation) {
   }
   TRY(server.status());
   const bool by_force = invocation.has("--force");
-  TRY(signal_process(server->process, by_force));
+  const Status signaled = signal_process(server->process, by_force);
+  if (!by_force || signaled.code() != Code::kNotFound) TRY(signaled);  // A keeper's engines may hang without it.
   Status ended = wait_for_end(server->process, kStopTimeout);
   if (by_force) {
     for (const local::ServingEngine& engine : server->engines) {

@@ -72,13 +72,13 @@ Result<std::string> choose_address(const std::string& first, uint32_t target,
                                         std::string(scheme_of(first)) + ", as " + first + " can");
 }
 
-std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core, const std::string& address) {
+std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core) {
   return std::make_shared<Connection>(
       std::shared_ptr<rpc::Channel>(core, &core->channel),
       [reactor = &core->reactor](Task<void> task) { reactor->submit(std::move(task)); }, core,
-      [core = core.get(), address](uint32_t target,
-                                   const std::vector<std::string>& addresses) -> Result<std::shared_ptr<rpc::Channel>> {
-        TRY_ASSIGN(const std::string chosen, choose_address(address, target, addresses));
+      [core = core.get()](uint32_t target,
+                          const std::vector<std::string>& addresses) -> Result<std::shared_ptr<rpc::Channel>> {
+        TRY_ASSIGN(const std::string chosen, choose_address(core->address, target, addresses));
         auto channel = std::make_shared<rpc::NetworkChannel>(core->world, chosen, rpc::NetworkChannel::Options());
         core->others.push_back(channel);
         return std::shared_ptr<rpc::Channel>(std::move(channel));
@@ -88,7 +88,7 @@ std::shared_ptr<Connection> connection_through(const std::shared_ptr<Core>& core
 class Connected final : public System {
  public:
   Connected(const std::string& address, std::optional<tls::Identity> identity)
-      : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_, address)) {}
+      : core_(std::make_shared<Core>(address, std::move(identity))), connection_(connection_through(core_)) {}
   ~Connected() override {
     if (core_->reactor.is_from_before_fork()) {
       keep_forever(core_);
@@ -125,8 +125,7 @@ class Connected final : public System {
 
 class Asking final : public EngineStatus {
  public:
-  explicit Asking(const std::string& address)
-      : core_(std::make_shared<Core>(address, std::nullopt)), address_(address) {}
+  explicit Asking(const std::string& address) : core_(std::make_shared<Core>(address, std::nullopt)) {}
   ~Asking() override {
     if (core_->reactor.is_from_before_fork()) {
       keep_forever(core_);
@@ -135,7 +134,7 @@ class Asking final : public EngineStatus {
     }
   }
 
-  Status hello(Duration timeout) { return core_->hello(*connection_through(core_, address_), timeout); }
+  Status hello(Duration timeout) { return core_->hello(*connection_through(core_), timeout); }
 
   Result<wire::StatusReply> ask(uint32_t clients_max) override {
     wire::StatusRequest request;
@@ -148,7 +147,6 @@ class Asking final : public EngineStatus {
 
  private:
   const std::shared_ptr<Core> core_;
-  const std::string address_;
 };
 
 }  // namespace

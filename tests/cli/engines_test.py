@@ -145,6 +145,16 @@ class Serving(EnginesTest):
             os.kill(engine["process"], signal.SIGKILL)
         self.check()
 
+    def test_an_engine_that_hangs_without_its_keeper_is_ended_by_force(self):
+        up = self.up("--engines", "2")
+        self.fill()
+        os.kill(up["engines"][0]["process"], signal.SIGSTOP)
+        os.kill(up["process"], signal.SIGKILL)
+        self.refuses("up", self.store, saying="'aeon down --force' ends it")
+        self.aeon("down", "--force", self.store)
+        self.assertEqual(self.aeon("status", self.store, check=False).returncode, 1)
+        self.check()  # Embedded.
+
     def test_engines_end_when_their_keeper_is_killed(self):
         up = self.up("--engines", "3")
         self.fill()

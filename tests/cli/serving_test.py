@@ -87,7 +87,7 @@ class Serving(ServedDirectory):
         """One that was killed has the directory until its last thread is gone."""
         process = self.up()["process"]
         os.kill(process, signal.SIGSTOP)
-        self.refuses("up", self.store, saying="aeon down --force")
+        self.refuses("up", self.store, saying="doesn't answer; it may hang, or be very busy; 'aeon down --force' ends it")
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             again = pool.submit(self.up)
             time.sleep(1.5)

@@ -5,7 +5,8 @@
 //
 // Interrupted copies go on where they stopped when the same call is made again: a file appears under its name only
 // when it is whole (large ones are written as `.<name>.aeon-copy` first), and files whose size, mtime, type and mode
-// are those of the source are left as they are.
+// are those of the source are left as they are. What appears at the destination meanwhile is replaced, as what was
+// there.
 //
 // Blocking; call from a thread outside the system's executor.
 #pragma once
