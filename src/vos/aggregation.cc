@@ -13,6 +13,7 @@ namespace {
 constexpr uint64_t kSliceWork = 1024;
 // When less than this part of the device is free, those who write must wait for space rather than for slices.
 constexpr uint64_t kUrgentPart = 12;
+constexpr uint64_t kTightPart = 64;  // From here on writers wait for it.
 }  // namespace
 
 Version Aggregation::floor_at(Epoch epoch) const {
@@ -60,15 +61,20 @@ void Aggregation::drop(const Bytes& key, const SpaceUse& space) {
     dropper_.drop(key);
 }
 
+void Aggregation::note_progress() {
+  container_.aggregation = progress();
+  container_.aggregation.is_running = true;
+  const uint64_t made = dropper_.dropped() + rewritten_.extents_merged;
+  if (setup_.news != nullptr && std::exchange(made_before_, made) != made) ++setup_.news->made;
+}
+
 Task<Status> Aggregation::end_slice() {
   work_ = 0;
   CO_TRY(co_await dropper_.flush());
-  if (!setup_.is_survey) {
-    container_.aggregation = progress();
-    container_.aggregation.is_running = true;
-  }
+  if (!setup_.is_survey) note_progress();
   const media::Space space = media_.space();
   if (space.free < space.capacity / kUrgentPart) pace_.set_pause_max(Duration::zero());
+  if (setup_.news != nullptr) setup_.news->is_tight = space.free < space.capacity / kTightPart;
   co_await pace_.pause();
   if (gate_.is_closing()) co_return Status(Code::kCanceled, "the store is closing");
   if (is_over()) co_return Status(Code::kCanceled, "the container was destroyed");

@@ -26,6 +26,7 @@
 #include "record_dropper.h"
 #include "runtime/gate.h"
 #include "runtime/world.h"
+#include "space_news.h"
 #include "vos/store.h"
 
 namespace aeon::vos {
@@ -40,6 +41,7 @@ class Aggregation {
     // ones that hardly anybody will overwrite.
     Epoch copy_through;
     bool is_short_of_space = false;  // Trims for less.
+    SpaceNews* news = nullptr;
   };
   // All of these outlive it. `gate` ends it by closing.
   Aggregation(media::KeyBlockStore& media, Semaphore& turn, const Gate& gate, MaintenancePace& pace,
@@ -57,6 +59,7 @@ class Aggregation {
 
   Task<Status> run();  // kCanceled if the gate closes or the container is destroyed.
   AggregateProgress progress() const;
+  void note_progress();  // Where others look for it. For the last time behind run().
   // Of a survey.
   const SpaceUse& seen_space() const { return seen_space_; }
   const SpaceUse& dropped_space() const { return dropped_space_; }
@@ -165,6 +168,7 @@ class Aggregation {
   SpaceUse seen_space_;
   SpaceUse dropped_space_;
   AggregateProgress rewritten_;
+  uint64_t made_before_ = 0;  // The last slice.
 
   // Of the akey.
   bool several_shapes_ = false;

@@ -361,33 +361,6 @@ TEST(AggregationPolicy, HistoryIsDroppedWithoutBeingAsked) {
   EXPECT_EQ(info->aggregation.fraction(), 1);
 }
 
-// Found by a benchmark: once every write failed, nothing began the pass that would have made room.
-TEST(AggregationPolicy, AFullStoreLooksForWhatMayGo) {
-  SimDiskOptions disk;
-  disk.capacity = 24 * kMiB;
-  TestStore target(1, disk);
-  AggregationPolicy policy;
-  policy.is_on = true;
-  policy.written_min = kMiB;
-  policy.readable_for = std::chrono::seconds(30);  // Longer than it takes to fill the store.
-  target.store().set_aggregation_policy(policy);
-  const auto wait = [](World* world) -> Task<Status> {
-    co_await sleep_for(world->executor, std::chrono::seconds(2));
-    co_return ok();
-  };
-  unsigned failed = 0;
-  for (uint64_t i = 0; i < 2000; ++i) {
-    const Status put = target.put(kObject, text("d"), text("a"), random_bytes(i, 100'000)).status();
-    if (put.is_ok()) {
-      failed = 0;
-      continue;
-    }
-    ASSERT_EQ(put.code(), Code::kNoSpace) << put.to_string();
-    ASSERT_LT(++failed, 10u) << "after " << i << " writes";
-    ASSERT_TRUE(target.run(wait(&target.process().world())).is_ok());
-  }
-}
-
 TEST(MaintenancePace, WaitsLongerTheMoreOthersCallAndNotWithoutThem) {
   TestStore target;
   Executor& executor = target.process().executor();

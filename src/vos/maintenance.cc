@@ -17,7 +17,12 @@ constexpr Duration kPauseMaxAsked = std::chrono::milliseconds(2);
 constexpr Duration kPauseMaxBackground = std::chrono::milliseconds(20);
 // So that a small container isn't looked at after every few writes.
 constexpr ByteCount kWrittenMinShort = kMiB;
-constexpr Duration kSpaceLookPause = std::chrono::seconds(1);
+constexpr Duration kAheadStep = std::chrono::milliseconds(1);
+constexpr Duration kAheadMax = std::chrono::milliseconds(500);
+// A write that found no room tries again after each step, goes on for so long without any made, and so long in all.
+constexpr Duration kSpaceWaitStep = std::chrono::milliseconds(5);
+constexpr Duration kSpaceWaitIdle = std::chrono::seconds(10);
+constexpr Duration kSpaceWaitMax = std::chrono::seconds(60);
 
 bool is_short_of_space(const media::Space& space, double free_part) {
   return static_cast<double>(space.free) < free_part * static_cast<double>(space.capacity);
@@ -111,6 +116,7 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
     }
     setup.kept = kept_epochs(*container, through);
   }
+  setup.news = &space_news_;
   container->note_boundary(through);
   // By itself it merges only what a whole round didn't touch: what is overwritten all the time would be merged for
   // nothing, again and again.
@@ -128,6 +134,8 @@ Task<Result<AggregateProgress>> TargetStore::run_aggregation(ContainerRef contai
   container->aggregation.is_running = true;
   const Running running(*container);
   const Status status = co_await aggregation.run();
+  aggregation.note_progress();
+  space_news_.is_tight = false;
   container->aggregation = aggregation.progress();
   count_aggregation(container->aggregation, status);
   if (!status.is_ok()) co_return status;
@@ -158,16 +166,41 @@ void TargetStore::note_written(const ContainerRef& container, ByteCount bytes) {
   background_.spawn(aggregate_in_background(container, false));
 }
 
-void TargetStore::look_for_space() {
-  const Instant now = world_.executor.now();
-  if (!policy_.is_on || now < look_for_space_at_) return;
-  look_for_space_at_ = now + kSpaceLookPause;
+bool TargetStore::look_for_space() {
+  bool is_any_left = false;
   for (const auto& [id, container] : containers_) {
     const bool is_idle = !container->is_aggregation_due && !container->aggregation.is_running;
     const bool has_history = container->newest_readable() > container->aggregated_through;
-    if (container->epochs == EpochMode::kExplicit || !is_idle || !has_history) continue;
+    if (container->epochs == EpochMode::kExplicit || (is_idle && !has_history)) continue;
+    is_any_left = true;
+    if (!is_idle) continue;
     container->is_aggregation_due = true;
     background_.spawn(aggregate_in_background(container, true));
+  }
+  return is_any_left;
+}
+
+Task<void> TargetStore::let_aggregation_ahead() {
+  const Instant until = world_.executor.now() + kAheadMax;
+  while (space_news_.is_tight && world_.executor.now() < until) {
+    const bool goes_on = co_await closing_.sleep_for(kAheadStep);
+    if (!goes_on) co_return;
+  }
+}
+
+Task<bool> TargetStore::wait_for_space(SpaceWait* wait) {
+  if (!policy_.is_on) co_return false;
+  if (wait->began == Instant{}) wait->began = wait->made_at = world_.executor.now();
+  while (true) {
+    if (wait->seen != space_news_.made) {
+      wait->seen = space_news_.made;
+      wait->made_at = world_.executor.now();
+      co_return true;
+    }
+    const Instant now = world_.executor.now();
+    if (now - wait->made_at > kSpaceWaitIdle || now - wait->began > kSpaceWaitMax || !look_for_space()) co_return false;
+    const bool goes_on = co_await closing_.sleep_for(kSpaceWaitStep);
+    if (!goes_on) co_return false;
   }
 }
 

@@ -19,6 +19,7 @@
 #include "runtime/gate.h"
 #include "runtime/hybrid_clock.h"
 #include "scrubber.h"
+#include "space_news.h"
 #include "value_reader.h"
 #include "value_writer.h"
 #include "vos/store.h"
@@ -141,8 +142,8 @@ class TargetStore final : public Store {
   Task<Status> make_changes(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
                             Reservation& reservation);
   // `transaction` if it's one's commit; stays until the task ends.
-  Task<Result<Epoch>> apply_writes(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
-                                   RequestId id, const Transaction* transaction);
+  Task<Result<Epoch>> apply_writes(Uuid container, const std::vector<ObjectWrite>* writes, Epoch epoch,
+                                   Durability durability, RequestId id, const Transaction* transaction);
   template <typename Visit>
   static Version visit_records(const std::vector<Change>& changes, Version first, Visit visit);
   Task<Status> check_conditions(const ContainerState& container, const Change& change, Epoch epoch);
@@ -239,8 +240,19 @@ class TargetStore final : public Store {
   // maintenance.cc
   void note_written(const ContainerRef& container, ByteCount bytes);
   bool is_aggregation_due(const ContainerState& container, int64_t stored_bytes) const;
-  // A write found no room: what may be dropped is looked for now, however little was written.
-  void look_for_space();
+  // A write that found no room waits as long as aggregation makes some, since a store that is overwritten all the time
+  // is full of what nobody can see. One of these for each write, from before it was tried first.
+  struct SpaceWait {
+    uint64_t seen = 0;  // Of space_news_.made.
+    Instant began{};
+    Instant made_at{};  // When `seen` changed last.
+  };
+  // A write while hardly any is left: waits a while, so that the last of it isn't used up before a pass has freed some.
+  // What came to that would take a checkpoint for every few writes.
+  Task<void> let_aggregation_ahead();
+  // Waits for some, looking for what may be dropped however little was written. False if there won't be any.
+  Task<bool> wait_for_space(SpaceWait* wait);
+  bool look_for_space();  // False if there is nothing left that may be dropped.
   Task<void> aggregate_in_background(ContainerRef container, bool is_asked_for);
   void count_aggregation(const AggregateProgress& progress, const Status& status);
   Task<Result<AggregateProgress>> run_aggregation(ContainerRef container, Epoch through, bool is_background);
@@ -267,7 +279,7 @@ class TargetStore final : public Store {
   bool is_closed_ = false;
   AggregationPolicy policy_;
   AggregationCounters aggregation_counters_;
-  Instant look_for_space_at_{};  // Not before.
+  SpaceNews space_news_;
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;
   KnownArrays known_arrays_;

@@ -349,7 +349,14 @@ void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, me
 
 Task<Result<Epoch>> TargetStore::write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                                        Durability durability, RequestId id) {
-  return apply_writes(container, std::move(writes), epoch, durability, id, nullptr);
+  const bool only_removes = !writes.empty() && writes.front().kind != ObjectWrite::Kind::kUpdate;
+  if (space_news_.is_tight && !only_removes) co_await let_aggregation_ahead();
+  for (SpaceWait wait{.seen = space_news_.made, .began = {}, .made_at = {}};;) {
+    Result<Epoch> written = co_await apply_writes(container, &writes, epoch, durability, id, nullptr);
+    if (written.code() != Code::kNoSpace) co_return written;
+    const bool goes_on = co_await wait_for_space(&wait);
+    if (!goes_on) co_return written;
+  }
 }
 
 Task<Result<std::optional<DoneRequest>>> TargetStore::find_request(RequestId id) {
@@ -359,18 +366,16 @@ Task<Result<std::optional<DoneRequest>>> TargetStore::find_request(RequestId id)
   co_return done;
 }
 
-Task<Result<Epoch>> TargetStore::apply_writes(Uuid container_id, std::vector<ObjectWrite> writes, Epoch epoch,
+Task<Result<Epoch>> TargetStore::apply_writes(Uuid container_id, const std::vector<ObjectWrite>* writes, Epoch epoch,
                                               Durability durability, RequestId id, const Transaction* transaction) {
   if (is_closed_) co_return Status(Code::kCanceled, "the store is closing");
   CO_TRY_ASSIGN(ContainerRef container, find_container(container_id));
-  CO_TRY(check_writes(writes, epoch));
+  CO_TRY(check_writes(*writes, epoch));
   ++foreground_calls_;
 
   Reservation reservation(*media_, durability == Durability::kSync ? kCarriedSizeSync : kCarriedSizeFlush);
   std::vector<Change> changes;
-  const Status made = co_await make_changes(container->number, writes, changes, reservation);
-  if (made.code() == Code::kNoSpace) look_for_space();
-  CO_TRY(made);
+  CO_TRY(co_await make_changes(container->number, *writes, changes, reservation));
 
   media::LogPosition position;
   media::LogPosition bound_position;
@@ -424,7 +429,6 @@ Task<Result<Epoch>> TargetStore::apply_writes(Uuid container_id, std::vector<Obj
     done_requests_.put(id, {.epoch = epoch, .made = {}}, batch);
     reservation.adopt_into(batch);
     const auto applied = co_await media_->apply(std::move(batch));
-    if (applied.code() == Code::kNoSpace) look_for_space();
     CO_TRY_ASSIGN(position, applied);
 
     note_changes(*container, changes);

@@ -151,6 +151,7 @@ void measure_volume(const Run& run, const char* name, ByteCount loaded, ByteCoun
                {"log", per_byte(after.log_bytes - counters.log_bytes)},
                {"index", per_byte(after.page_bytes_written - counters.page_bytes_written)},
                {"blocks", per_byte(after.block_bytes_written - counters.block_bytes_written)},
+               {"checkpoints", static_cast<double>(after.checkpoints - counters.checkpoints)},
                {"per_second", measured.per_second()},
                {"times_full", static_cast<double>(patience.times_full)}});
 }

@@ -115,7 +115,8 @@ class Store {
   // Objects. `write` applies all of `writes` at one epoch, or nothing, and returns the epoch. Conditions look at the
   // state before the call; its operations apply in order. Checksums may be left out, else they are verified (kCorrupt).
   // A single value of size 0 punches the one there. kInvalidArgument also for an epoch that was aggregated or is not
-  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched. find_request() tells of
+  // below 2^63, and for another shape (kind, record size) than what the akey holds unpunched. kNoSpace: if aggregation
+  // goes by itself, only once it makes no room for 10 s, or none is left to be made. find_request() tells of
   // one with an id, as long as types.h says, whether it was done; durable before it is told.
   virtual Task<Result<Epoch>> write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch, Durability durability,
                                     RequestId id = {}) = 0;
