@@ -81,6 +81,7 @@ Task<Status> Target::start() {
 }
 
 Task<void> Target::settle() {
+  store_->end_space_waits();
   if (containers_ != nullptr) co_await containers_->stop();
   co_await commits_.stop();
 }

@@ -22,7 +22,9 @@ constexpr Duration kAheadMax = std::chrono::milliseconds(500);
 // A write that found no room tries again after each step, goes on for so long without any made, and so long in all.
 constexpr Duration kSpaceWaitStep = std::chrono::milliseconds(5);
 constexpr Duration kSpaceWaitIdle = std::chrono::seconds(10);
-constexpr Duration kSpaceWaitMax = std::chrono::seconds(60);
+constexpr Duration kSpaceWaitMax = std::chrono::seconds(40);
+// Not more than these at once: others who call have to get in as well.
+constexpr uint32_t kSpaceWaitersMax = 128;
 
 bool is_short_of_space(const media::Space& space, double free_part) {
   return static_cast<double>(space.free) < free_part * static_cast<double>(space.capacity);
@@ -183,7 +185,7 @@ bool TargetStore::look_for_space() {
 Task<void> TargetStore::let_aggregation_ahead() {
   const Instant until = world_.executor.now() + kAheadMax;
   while (space_news_.is_tight && world_.executor.now() < until) {
-    const bool goes_on = co_await closing_.sleep_for(kAheadStep);
+    const bool goes_on = co_await space_waits_.sleep_for(kAheadStep);
     if (!goes_on) co_return;
   }
 }
@@ -199,7 +201,10 @@ Task<bool> TargetStore::wait_for_space(SpaceWait* wait) {
     }
     const Instant now = world_.executor.now();
     if (now - wait->made_at > kSpaceWaitIdle || now - wait->began > kSpaceWaitMax || !look_for_space()) co_return false;
-    const bool goes_on = co_await closing_.sleep_for(kSpaceWaitStep);
+    if (space_waiters_ == kSpaceWaitersMax) co_return false;
+    ++space_waiters_;
+    const bool goes_on = co_await space_waits_.sleep_for(kSpaceWaitStep);
+    --space_waiters_;
     if (!goes_on) co_return false;
   }
 }

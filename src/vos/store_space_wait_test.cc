@@ -127,34 +127,57 @@ TEST(SpaceWait, AStoreThatIsReallyFullSaysSo) {
   EXPECT_LT(target.process().executor().now() - before, std::chrono::milliseconds(100)) << "nothing is new";
 }
 
+// Writes until one fails.
+Task<void> fill(TestStore* target, std::optional<Status>* ended) {
+  Status written = ok();
+  for (uint64_t i = 0; written.is_ok(); ++i) {
+    const Bytes data = random_bytes(i, 100'000);
+    std::vector<ObjectWrite> writes(1);
+    writes[0].object = kObject;
+    writes[0].dkey = text("d");
+    writes[0].akeys.push_back(TestStore::single(text("a"), data));
+    const auto done =
+        co_await target->store().write(target->container(), std::move(writes), kEpochZero, Durability::kSync);
+    written = done.status();
+  }
+  *ended = written;
+}
+
 TEST(SpaceWait, ClosingEndsIt) {
   TestStore target(1, small_disk());
   target.store().set_aggregation_policy(policy_with(std::chrono::hours(1)));
   std::optional<Status> waiting;
-  const auto fill = [](TestStore* store, std::optional<Status>* ended) -> Task<void> {
-    Status written = ok();
-    for (uint64_t i = 0; written.is_ok(); ++i) {
-      const Bytes data = random_bytes(i, 100'000);
-      std::vector<ObjectWrite> writes(1);
-      writes[0].object = kObject;
-      writes[0].dkey = text("d");
-      writes[0].akeys.push_back(TestStore::single(text("a"), data));
-      const auto done =
-          co_await store->store().write(store->container(), std::move(writes), kEpochZero, Durability::kSync);
-      written = done.status();
-    }
-    *ended = written;
-  };
-  const auto close = [](TestStore* store) -> Task<Status> {
+  const auto close = [](TestStore* store, std::optional<Status>* ended) -> Task<Status> {
     co_await sleep_for(store->process().executor(), std::chrono::seconds(5));
+    EXPECT_FALSE(ended->has_value()) << "it didn't wait";
     co_return co_await store->store().close();
   };
   target.process().executor().spawn(fill(&target, &waiting));
-  const Status closed = target.run(close(&target));
+  const Status closed = target.run(close(&target, &waiting));
   EXPECT_TRUE(closed.is_ok()) << closed.to_string();
   ASSERT_TRUE(waiting.has_value()) << "it went on waiting";
   EXPECT_EQ(waiting->code(), Code::kNoSpace) << waiting->to_string();
   target.crash();
+}
+
+// As an engine does that stops: it hears its callers out first.
+TEST(SpaceWait, EndsWhenItIsToldSo) {
+  TestStore target(1, small_disk());
+  target.store().set_aggregation_policy(policy_with(std::chrono::hours(1)));
+  std::optional<Status> waiting;
+  const auto end = [](TestStore* store) -> Task<Status> {
+    co_await sleep_for(store->process().executor(), std::chrono::seconds(5));
+    store->store().end_space_waits();
+    co_await sleep_for(store->process().executor(), std::chrono::milliseconds(1));
+    co_return ok();
+  };
+  target.process().executor().spawn(fill(&target, &waiting));
+  ASSERT_TRUE(target.run(end(&target)).is_ok());
+  ASSERT_TRUE(waiting.has_value()) << "it went on waiting";
+  EXPECT_EQ(waiting->code(), Code::kNoSpace) << waiting->to_string();
+  const Instant before = target.process().executor().now();
+  EXPECT_EQ(target.put(kObject, text("d"), text("a"), random_bytes(1, 100'000)).status().code(), Code::kNoSpace);
+  EXPECT_LT(target.process().executor().now() - before, std::chrono::milliseconds(100));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ TargetStore::TargetStore(World& world, std::unique_ptr<media::KeyBlockStore> med
       turn_(world.executor, 1),
       background_(world.executor),
       closing_(world.executor),
+      space_waits_(world.executor),
       done_requests_(world, *media_, turn_, background_, closing_),
       cursor_(*media_),
       options_(options) {}
@@ -192,6 +193,7 @@ Task<Status> TargetStore::load_containers() {
 
 Task<Status> TargetStore::close() {
   is_closed_ = true;
+  end_space_waits();
   closing_.cancel();
   co_await background_.close();
   co_await turn_.acquire();

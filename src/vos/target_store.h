@@ -81,6 +81,7 @@ class TargetStore final : public Store {
   ScrubProgress scrub_progress() const override;
   std::vector<DamagedPlace> damaged_places() const override;
   void set_aggregation_policy(AggregationPolicy policy) override { policy_ = policy; }
+  void end_space_waits() override { space_waits_.cancel(); }
   const AggregationCounters& aggregation_counters() const override { return aggregation_counters_; }
   Task<Result<SpaceSurvey>> survey_space(Uuid container) override;
   Task<Result<SpaceUse>> destroyed_space() override;
@@ -272,6 +273,7 @@ class TargetStore final : public Store {
   Semaphore turn_;  // The writer turn.
   Gate background_;
   Cancellation closing_;  // Ends the pauses of background work.
+  Cancellation space_waits_;
   DoneRequests done_requests_;
   std::map<Uuid, ContainerRef> containers_;
   StoreInfoRecord info_;  // As stored.
@@ -280,6 +282,7 @@ class TargetStore final : public Store {
   AggregationPolicy policy_;
   AggregationCounters aggregation_counters_;
   SpaceNews space_news_;
+  uint32_t space_waiters_ = 0;
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;
   KnownArrays known_arrays_;

@@ -205,6 +205,8 @@ class Store {
   virtual Task<Result<AggregateProgress>> aggregate(Uuid container, Epoch through) = 0;
   // Aggregates by itself when much was written since the last time, or space gets short. Off until set.
   virtual void set_aggregation_policy(AggregationPolicy policy) = 0;
+  // From now on writes that find no room fail at once, those that wait for some too. close() does that first.
+  virtual void end_space_waits() = 0;
   virtual const AggregationCounters& aggregation_counters() const = 0;
   // Looks at all records of a container, as aggregation does, and changes nothing.
   virtual Task<Result<SpaceSurvey>> survey_space(Uuid container) = 0;
