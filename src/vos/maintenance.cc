@@ -169,6 +169,9 @@ void TargetStore::note_written(const ContainerRef& container, ByteCount bytes) {
 }
 
 bool TargetStore::look_for_space() {
+  const Instant now = world_.executor.now();
+  if (now < look_for_space_at_) return is_space_left_to_make_;  // Many wait, and containers may be many as well.
+  look_for_space_at_ = now + kSpaceWaitStep;
   bool is_any_left = false;
   for (const auto& [id, container] : containers_) {
     const bool is_idle = !container->is_aggregation_due && !container->aggregation.is_running;
@@ -179,6 +182,7 @@ bool TargetStore::look_for_space() {
     container->is_aggregation_due = true;
     background_.spawn(aggregate_in_background(container, true));
   }
+  is_space_left_to_make_ = is_any_left;
   return is_any_left;
 }
 

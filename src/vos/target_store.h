@@ -282,6 +282,8 @@ class TargetStore final : public Store {
   AggregationPolicy policy_;
   AggregationCounters aggregation_counters_;
   SpaceNews space_news_;
+  Instant look_for_space_at_{};  // Not before; till then it answers the same.
+  bool is_space_left_to_make_ = false;
   uint32_t space_waiters_ = 0;
   uint64_t foreground_calls_ = 0;
   ObjectPunches object_punches_;
