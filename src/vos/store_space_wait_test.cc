@@ -160,6 +160,27 @@ TEST(SpaceWait, ClosingEndsIt) {
   target.crash();
 }
 
+TEST(SpaceWait, ManyWaitAndTheOthersAreToldAtOnce) {
+  TestStore target(1, small_disk());
+  target.store().set_aggregation_policy(policy_with(std::chrono::hours(1)));
+  constexpr size_t kWriters = 140, kWaitersMax = 128;
+  std::vector<std::optional<Status>> ended(kWriters);
+  const auto look = [](TestStore* store) -> Task<Status> {
+    co_await sleep_for(store->process().executor(), std::chrono::seconds(5));
+    co_return ok();
+  };
+  for (std::optional<Status>& writer : ended) target.process().executor().spawn(fill(&target, &writer));
+  ASSERT_TRUE(target.run(look(&target)).is_ok());
+  const auto waiting = std::ranges::count_if(ended, [](const auto& writer) { return !writer.has_value(); });
+  EXPECT_EQ(static_cast<size_t>(waiting), kWaitersMax);
+  target.store().end_space_waits();
+  ASSERT_TRUE(target.run(look(&target)).is_ok());
+  for (const std::optional<Status>& writer : ended) {
+    ASSERT_TRUE(writer.has_value());
+    EXPECT_EQ(writer->code(), Code::kNoSpace) << writer->to_string();
+  }
+}
+
 // As an engine does that stops: it hears its callers out first.
 TEST(SpaceWait, EndsWhenItIsToldSo) {
   TestStore target(1, small_disk());

@@ -142,7 +142,9 @@ class TargetStore final : public Store {
   Status check_writes(const std::vector<ObjectWrite>& writes, Epoch epoch) const;
   Task<Status> make_changes(uint32_t container, const std::vector<ObjectWrite>& writes, std::vector<Change>& changes,
                             Reservation& reservation);
-  // `transaction` if it's one's commit; stays until the task ends.
+  // `transaction` if it's one's commit; stays until the task ends. The first waits for room (maintenance.cc).
+  Task<Result<Epoch>> apply_with_room(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
+                                      Durability durability, RequestId id, const Transaction* transaction);
   Task<Result<Epoch>> apply_writes(Uuid container, const std::vector<ObjectWrite>* writes, Epoch epoch,
                                    Durability durability, RequestId id, const Transaction* transaction);
   template <typename Visit>

@@ -293,12 +293,7 @@ Task<Result<Epoch>> TargetStore::commit_transaction(Uuid id, Transaction transac
   if (is_too_late(transaction.read_epoch)) co_return misuse("a transaction can't have read in the future");
   clock_.observe(transaction.read_epoch);  // It may be another store's.
   std::vector<ObjectWrite> writes = std::move(transaction.writes);
-  for (SpaceWait wait{.seen = space_news_.made, .began = {}, .made_at = {}};;) {
-    Result<Epoch> written = co_await apply_writes(id, &writes, kEpochZero, durability, request, &transaction);
-    if (written.code() != Code::kNoSpace) co_return written;
-    const bool goes_on = co_await wait_for_space(&wait);
-    if (!goes_on) co_return written;
-  }
+  co_return co_await apply_with_room(id, std::move(writes), kEpochZero, durability, request, &transaction);
 }
 
 }  // namespace aeon::vos

@@ -349,10 +349,17 @@ void TargetStore::add_stamps(const std::vector<Change>& changes, Epoch epoch, me
 
 Task<Result<Epoch>> TargetStore::write(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
                                        Durability durability, RequestId id) {
-  const bool only_removes = !writes.empty() && writes.front().kind != ObjectWrite::Kind::kUpdate;
-  if (space_news_.is_tight && !only_removes) co_await let_aggregation_ahead();
-  for (SpaceWait wait{.seen = space_news_.made, .began = {}, .made_at = {}};;) {
-    Result<Epoch> written = co_await apply_writes(container, &writes, epoch, durability, id, nullptr);
+  return apply_with_room(container, std::move(writes), epoch, durability, id, nullptr);
+}
+
+Task<Result<Epoch>> TargetStore::apply_with_room(Uuid container, std::vector<ObjectWrite> writes, Epoch epoch,
+                                                 Durability durability, RequestId id, const Transaction* transaction) {
+  const auto removes = [](const ObjectWrite& write) { return write.kind != ObjectWrite::Kind::kUpdate; };
+  if (space_news_.is_tight && !std::ranges::all_of(writes, removes)) co_await let_aggregation_ahead();
+  SpaceWait wait;
+  wait.seen = space_news_.made;
+  while (true) {
+    Result<Epoch> written = co_await apply_writes(container, &writes, epoch, durability, id, transaction);
     if (written.code() != Code::kNoSpace) co_return written;
     const bool goes_on = co_await wait_for_space(&wait);
     if (!goes_on) co_return written;
